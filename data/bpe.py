@@ -1,0 +1,269 @@
+"""The vocabulary: byte-level BPE (Sennrich et al. 2016; bytes as in GPT-2), trained on a deterministic sample.
+
+Text becomes pieces (a regular expression that keeps words, numbers and white space apart), each piece its UTF-8 bytes, each byte
+a printable character, and merges are learned within pieces. Nothing is normalised: decoding gives the text back exactly.
+A special token's name that stands in a text is text like any other: only the program puts special tokens into a sequence.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    import numpy as np
+    from tokenizers import Tokenizer
+
+END_OF_TEXT = "<|endoftext|>"  # id 0: ends every document
+PAD = "<|pad|>"  # id 1: fills up batches of unequal lengths, never in a token shard
+END_OF_TEXT_ID = 0
+PAD_ID = 1
+
+CONTRACTIONS = r"'s|'t|'re|'ve|'m|'ll|'d"
+PATTERNS = {
+    # GPT-2 `encoder.py`: a word with one space before it; numbers of any length.
+    "gpt2": rf"{CONTRACTIONS}| ?\p{{L}}+| ?\p{{N}}+| ?[^\s\p{{L}}\p{{N}}]+|\s+(?!\S)|\s+",
+    # Llama 3 `tokenizer.py`, after GPT-4's: numbers in groups of at most 3 digits, line ends of their own.
+    "llama3": rf"(?i:{CONTRACTIONS})|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}{{1,3}}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+}
+MEASURED_BYTES = 2_000_000  # text of each source that the report encodes
+LONGEST_TOKENS = 20  # listed in the report
+LONG_RUN = 100_000  # characters of white space in a row; tiktoken panics somewhere above 300,000
+WHITE_SPACE = re.compile(r"\s{100,}")
+NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+
+
+class VocabConfig(BaseModel):
+    """How the vocabulary is trained."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: int = Field(
+        16_384, gt=0, le=2**24
+    )  # ids, special tokens and the 256 bytes included; at most so many are found
+    pre_tokenizer: Literal["llama3", "gpt2"] = "llama3"  # what keeps pieces apart; llama3 cuts numbers into 3 digits
+    special_tokens: tuple[str, ...] = ()  # further ones, ids from 2; <|endoftext|> is 0 and <|pad|> is 1
+    min_frequency: int = Field(2, ge=1)  # a pair seen less often is not merged
+    sample_mb: float = Field(200.0, gt=0)  # MB of text to train on, drawn by document; all of it where there is less
+
+    @model_validator(mode="after")
+    def _room_for_bytes(self) -> "VocabConfig":
+        special = special_tokens(self)
+        if len(set(special)) < len(special) or "" in special:
+            raise ValueError(
+                "special_tokens: each must be non-empty and differ from the others and from the two built in"
+            )
+        if self.size < 256 + len(special):
+            raise ValueError(f"size: {self.size} is too small; 256 bytes and {len(special)} special tokens must fit")
+        return self
+
+
+def special_tokens(config: VocabConfig) -> list[str]:
+    """All special tokens; the place in the list is the id."""
+    return [END_OF_TEXT, PAD, *config.special_tokens]
+
+
+def train_tokenizer(out: Path, documents: list[Path], config: VocabConfig, seed: int) -> dict[str, Any]:
+    """Train on document tables; writes `tokenizer.json` and `report.json` into `out`, returns counts.
+
+    The sample depends on the documents' ids, the total size and `seed` alone, the result on the sample alone: neither on the
+    order of the documents nor on how they are cut into files. Raises ValueError when there is no text.
+    """
+    totals = _bytes_by_source(documents)
+    total = sum(size for _, size in totals.values())
+    if total == 0:
+        raise ValueError("vocab: there is no text to train on; see the rejected documents of the stages before it")
+    fraction = min(1.0, config.sample_mb * 1e6 / total)
+    taken = {"documents": 0, "bytes": 0}
+
+    def texts() -> Iterator[str]:
+        for identifier, text, _ in _rows(documents):
+            if _draw(f"vocab\0{seed}\0{identifier}") < fraction:
+                taken["documents"] += 1
+                taken["bytes"] += len(text.encode())
+                yield text
+
+    tokenizer = _train(texts(), config)
+    if taken["bytes"] == 0:
+        raise ValueError(f"sample_mb: {config.sample_mb} MB drew no document out of {total / 1e6:.1f} MB; raise it")
+    tokenizer.save(str(out / "tokenizer.json"), pretty=True)
+    report = _report(tokenizer, documents, totals, seed)
+    report["sample"] = {"fraction": fraction, **taken}
+    (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+    count = sum(number for number, _ in totals.values())
+    left_out = count - taken["documents"]
+    return {
+        "documents_in": count,
+        "documents_out": taken["documents"],
+        "dropped": {"outside_sample": left_out} if left_out else {},
+        "quarantined": 0,
+        "sampled_bytes": taken["bytes"],
+        "vocab_size": tokenizer.get_vocab_size(),
+    }
+
+
+def load_tokenizer(path: Path) -> "Tokenizer":
+    """Read `tokenizer.json`; names of special tokens in a text are encoded as text. Raises ValueError naming the file."""
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the Rust side raises bare Exception
+        raise ValueError(f"{path}: not a tokenizer file ({error})") from error
+    if tokenizer.token_to_id(END_OF_TEXT) != END_OF_TEXT_ID:
+        raise ValueError(f"{path}: {END_OF_TEXT} is not id {END_OF_TEXT_ID}; train the vocabulary with this program")
+    tokenizer.encode_special_tokens = True  # not stored in the file
+    return tokenizer
+
+
+def encode_documents(tokenizer: "Tokenizer", texts: list[str]) -> "list[np.ndarray]":
+    """The ids of each text, (n,) int32, without special tokens; keep a `DocumentEncoder` where there are many calls."""
+    return DocumentEncoder(tokenizer).encode(texts)
+
+
+class DocumentEncoder:
+    """Encodes as `tokenizer.encode_batch_fast` does, several times faster, by giving vocabulary and pattern to tiktoken.
+
+    tiktoken merges by the rank of what comes out, `tokenizers` by the rank of the merge; for merges in the order in which they
+    were learned, each with a new id, the two are the same. Their regular expressions differ in two things, and a text that
+    touches either goes the slow way: characters assigned in one's Unicode tables only, and endless white space, on which
+    tiktoken panics.
+    """
+
+    def __init__(self, tokenizer: "Tokenizer") -> None:
+        import tiktoken
+        from tokenizers import Regex
+        from tokenizers.pre_tokenizers import Split
+
+        self._tokenizer = tokenizer
+        pattern, ranks = _pattern_and_ranks(tokenizer)
+        self._fast = tiktoken.Encoding("gristmill", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
+        self._agreed: dict[str, bool] = {}  # character -> whether both libraries class it alike
+        single = {bytes([byte]): byte for byte in range(256)}
+        self._classes = [
+            (tiktoken.Encoding(c, pat_str=c, mergeable_ranks=single, special_tokens={}), Split(Regex(c), "removed"))
+            for c in (r"\p{L}", r"\p{N}", r"\s")
+        ]
+
+    def encode(self, texts: list[str]) -> "list[np.ndarray]":
+        """The ids of each text, (n,) int32, without special tokens."""
+        import numpy as np
+
+        return [np.array(self._encode(text), dtype=np.int32) for text in texts]
+
+    def _encode(self, text: str) -> list[int]:
+        if not text.isascii() and not all(map(self._agree, set(NOT_ASCII.findall(text)))):
+            return self._tokenizer.encode(text, add_special_tokens=False).ids
+        if len(text) > LONG_RUN and any(len(run) > LONG_RUN for run in WHITE_SPACE.findall(text)):
+            return self._tokenizer.encode(text, add_special_tokens=False).ids
+        return self._fast.encode_ordinary(text)
+
+    def _agree(self, character: str) -> bool:
+        if character not in self._agreed:
+            self._agreed[character] = all(
+                bool(fast.encode_ordinary(character)) == (not slow.pre_tokenize_str(character))
+                for fast, slow in self._classes
+            )
+        return self._agreed[character]
+
+
+def _train(texts: Iterator[str], config: VocabConfig) -> "Tokenizer":
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PATTERNS[config.pre_tokenizer]), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=config.size,
+        min_frequency=config.min_frequency,
+        special_tokens=[AddedToken(token, special=True, normalized=False) for token in special_tokens(config)],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def _report(
+    tokenizer: "Tokenizer", documents: list[Path], totals: dict[str, tuple[int, int]], seed: int
+) -> dict[str, Any]:
+    """Bytes per token by source, on about MEASURED_BYTES of each, and over all text in proportion to the sources' sizes."""
+    encoder = DocumentEncoder(tokenizer)
+    measured: dict[str, list[int]] = {source: [0, 0] for source in totals}  # bytes, tokens
+    for identifier, text, source in _rows(documents):
+        if _draw(f"report\0{seed}\0{identifier}") * totals[source][1] < MEASURED_BYTES:
+            measured[source][0] += len(text.encode())
+            measured[source][1] += len(encoder.encode([text])[0])
+    sources: dict[str, dict[str, float | None]] = {}
+    for source, (size, tokens) in sorted(measured.items()):
+        ratio = round(size / tokens, 4) if tokens else None
+        number, total = totals[source]
+        sources[source] = {"documents": number, "bytes": total, "measured_bytes": size, "bytes_per_token": ratio}
+    known = [(s["bytes"], s["bytes_per_token"]) for s in sources.values() if s["bytes"] and s["bytes_per_token"]]
+    overall = sum(size for size, _ in known) / sum(size / ratio for size, ratio in known) if known else None
+    longest = sorted(tokenizer.get_vocab().items(), key=lambda item: (-len(item[0]), item[1]))
+    longest = [(token, number) for token, number in longest if number not in tokenizer.get_added_tokens_decoder()]
+    return {
+        "vocab_size": tokenizer.get_vocab_size(),
+        "bytes_per_token": round(overall, 4) if overall else None,
+        "sources": sources,
+        "longest_tokens": [tokenizer.decode([number]) for _, number in longest[:LONGEST_TOKENS]],
+    }
+
+
+def _rows(documents: list[Path]) -> Iterator[tuple[str, str, str]]:
+    """Id, text and source of every document, a few hundred in memory at a time."""
+    import pyarrow.parquet as pq
+
+    for path in documents:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=256, columns=["id", "text", "source"]):
+                yield from zip(*(batch.column(name).to_pylist() for name in ("id", "text", "source")), strict=True)
+
+
+def _bytes_by_source(documents: list[Path]) -> dict[str, tuple[int, int]]:
+    """Number of documents and bytes of text of each source."""
+    totals: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for _, text, source in _rows(documents):
+        number, size = totals[source]
+        totals[source] = (number + 1, size + len(text.encode()))
+    return dict(totals)
+
+
+def _draw(key: str) -> float:
+    """A number in [0, 1) that depends on `key` alone."""
+    import xxhash
+
+    return xxhash.xxh3_64_intdigest(key.encode()) / 2**64
+
+
+def _pattern_and_ranks(tokenizer: "Tokenizer") -> tuple[str, dict[bytes, int]]:
+    """The regular expression that cuts pieces, and the id of each token by its bytes, special tokens left out."""
+    content = json.loads(tokenizer.to_str())
+    steps = content["pre_tokenizer"].get("pretokenizers", [])
+    vocab, special = content["model"]["vocab"], {token["content"] for token in content["added_tokens"]}
+    learned = [vocab["".join(pair)] for pair in content["model"]["merges"]]
+    in_order = learned == list(range(len(special) + 256, len(vocab)))
+    if [step["type"] for step in steps] != ["Split", "ByteLevel"] or not in_order:
+        raise ValueError("tokenizer: not a regular expression followed by byte-level BPE, as trained by this program")
+    byte_of = {character: byte for byte, character in _byte_alphabet().items()}
+    ranks = {bytes(byte_of[c] for c in token): number for token, number in vocab.items() if token not in special}
+    return steps[0]["pattern"]["Regex"], ranks
+
+
+def _byte_alphabet() -> dict[int, str]:
+    """Byte -> the printable character that stands for it (GPT-2 `bytes_to_unicode`)."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {byte: chr(byte) for byte in printable} | {byte: chr(256 + place) for place, byte in enumerate(others)}

@@ -1,0 +1,32 @@
+"""Unicode normalisation: mojibake repaired by ftfy, NFC, one kind of newline."""
+
+import re
+import unicodedata
+from typing import Literal
+
+Normalisation = Literal["ftfy", "nfc"]
+
+NEWLINES = re.compile("\r\n|[\r\x85\u2028\u2029]")
+SURROGATES = re.compile("[\ud800-\udfff]")
+ASCII_FOR_FTFY = re.compile(
+    "[&\x00-\x08\x0b\x0e-\x1f\x7f]"
+)  # all that ftfy ever touches in ASCII without carriage returns
+
+
+def normalise(text: str, method: Normalisation = "ftfy") -> str:
+    """`text` in NFC with newlines as \\n, lone surrogates as U+FFFD and no white space around it. Idempotent.
+
+    "ftfy" also repairs text that was decoded with a wrong encoding, unescapes HTML entities and removes control
+    characters (https://ftfy.readthedocs.io); curly quotes stay as they are.
+    """
+    text = NEWLINES.sub("\n", SURROGATES.sub("\ufffd", text))
+    if method == "ftfy" and not (text.isascii() and ASCII_FOR_FTFY.search(text) is None):
+        text = _fix(text)
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def _fix(text: str) -> str:
+    import ftfy
+
+    config = ftfy.TextFixerConfig(uncurl_quotes=False, normalization="NFC")
+    return NEWLINES.sub("\n", ftfy.fix_text(text, config))

@@ -1,0 +1,62 @@
+"""Text from a network, one token at a time: greedy, or sampled with temperature, top-k and top-p.
+
+The whole context is computed again for each token (no key-value cache): simple, and at the sizes at which samples are
+looked at during a run fast enough. Exported models get their serving engines' caches.
+"""
+
+import torch
+
+from model.evaluate import evaluating
+from model.network import Network
+
+
+def generate(
+    network: Network,
+    prompt_ids: list[int],
+    max_new_tokens: int,
+    temperature: float = 0.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    seed: int = 0,
+    stop_id: int | None = None,
+) -> list[int]:
+    """The new tokens after `prompt_ids`, without them and without `stop_id`, at which generation ends.
+
+    `temperature` 0 is greedy; `top_k` 0 and `top_p` 1 keep every token. The same seed gives the same tokens, whatever else
+    draws random numbers. Once the text is longer than the network's `max_sequence_length`, only its last tokens are seen.
+    Raises ValueError for an empty prompt or a number out of bounds.
+    """
+    if not prompt_ids:
+        raise ValueError("the prompt has no tokens: begin it with the id of <|endoftext|>")
+    if temperature < 0 or top_k < 0 or not 0 < top_p <= 1:
+        raise ValueError(f"temperature ({temperature}) and top_k ({top_k}) must be >= 0, top_p ({top_p}) in (0, 1]")
+    device = next(network.parameters()).device
+    generator = torch.Generator().manual_seed(seed)  # on the CPU, so that a seed means the same on every device
+    ids = list(prompt_ids)
+    with evaluating(network):
+        while len(ids) < len(prompt_ids) + max_new_tokens:
+            context = torch.tensor([ids[-network.config.max_sequence_length :]], device=device)
+            logits = network.unembed(network.hidden(context)[:, -1])[0].float().cpu()  # (vocab,)
+            token = sample(logits, temperature, top_k, top_p, generator)
+            if token == stop_id:
+                break
+            ids.append(token)
+    return ids[len(prompt_ids) :]
+
+
+def sample(logits: torch.Tensor, temperature: float, top_k: int, top_p: float, generator: torch.Generator) -> int:
+    """One token id drawn from `logits` (vocab,), which are cut to the `top_k` likeliest and then to the nucleus.
+
+    The nucleus (Holtzman et al. 2020) is the smallest set of likeliest tokens whose probabilities sum to at least `top_p`.
+    """
+    if temperature == 0:
+        return int(logits.argmax())
+    ordered, ids = (logits / temperature).sort(descending=True, stable=True)
+    if top_k:
+        ordered, ids = ordered[:top_k], ids[:top_k]
+    probabilities = ordered.softmax(0)
+    before = (
+        probabilities.cumsum(0) - probabilities
+    )  # the mass of the likelier tokens; 0 for the first, which always stays
+    probabilities = probabilities.masked_fill(before >= top_p, 0)
+    return int(ids[torch.multinomial(probabilities, 1, generator=generator)])

@@ -1,0 +1,65 @@
+"""Confidence intervals: how far a score would move on another test set of the same kind.
+
+Documents, not tokens, are resampled: tokens of one document are not independent (Koehn 2004 for comparing systems in pairs).
+"""
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+BLOCK = 1 << 22  # drawn document numbers in memory at a time
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and its confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap_ratio(
+    numerators: np.ndarray, denominators: np.ndarray, seed: int, resamples: int = 2000, level: float = 0.95
+) -> Interval:
+    """Percentile bootstrap (Efron 1979) of sum(numerators) / sum(denominators) over documents, both (documents,).
+
+    With nats and tokens of each document it is the loss; with bits and bytes, bits per byte. Deterministic in `seed`.
+    Raises ValueError when there is no document or the denominators sum to 0.
+    """
+    numerators, denominators = np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)
+    assert numerators.shape == denominators.shape and numerators.ndim == 1
+    if not denominators.sum() > 0:
+        raise ValueError(f"no interval over {len(numerators)} documents whose sizes sum to {denominators.sum()}")
+    kept = denominators > 0  # an empty document counts for nothing, and a resample of only such would divide by 0
+    numerators, denominators = numerators[kept], denominators[kept]
+    generator = np.random.default_rng(seed)
+    ratios = np.empty(resamples)
+    step = max(1, BLOCK // len(numerators))
+    for start in range(0, resamples, step):
+        drawn = generator.integers(len(numerators), size=(min(step, resamples - start), len(numerators)))
+        ratios[start : start + step] = numerators[drawn].sum(axis=1) / denominators[drawn].sum(axis=1)
+    low, high = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(numerators.sum() / denominators.sum()), float(low), float(high))
+
+
+def bootstrap_difference(
+    a: np.ndarray, b: np.ndarray, denominators: np.ndarray, seed: int, resamples: int = 2000, level: float = 0.95
+) -> Interval:
+    """Paired bootstrap of (sum(a) - sum(b)) / sum(denominators): two systems on the same documents, all (documents,).
+
+    The systems differ at `level` where the interval excludes 0; below 0, a is smaller.
+    """
+    return bootstrap_ratio(np.asarray(a, np.float64) - np.asarray(b, np.float64), denominators, seed, resamples, level)
+
+
+def accuracy_interval(correct: int, total: int, level: float = 0.95) -> Interval:
+    """Wilson score interval (Wilson 1927) of a share: sound for few items and for shares of 0 and 1."""
+    if not 0 <= correct <= total or total == 0:
+        raise ValueError(f"no accuracy of {correct} correct out of {total}")
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share = correct / total
+    centre = (share + z * z / (2 * total)) / (1 + z * z / total)
+    half = z / (1 + z * z / total) * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    return Interval(share, max(0.0, float(centre - half)), min(1.0, float(centre + half)))

@@ -1,0 +1,82 @@
+"""Starting, joining and leaving Ray."""
+
+import contextlib
+import logging
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ray
+
+OBJECT_STORE_BYTES = 256 * 2**20  # tables and tokens travel as files; Ray carries only arguments and counts
+
+
+class ClusterUnusable(ValueError):
+    """The cluster cannot run this: the message says why and what to do."""
+
+
+@contextlib.contextmanager
+def cluster(address: str | None, cpus: int | None) -> Iterator[None]:
+    """Join the Ray cluster at `address`, or start a local one of `cpus` CPUs (default: all cores) and stop it afterwards.
+
+    Ray puts the driver's current folder first on its workers' `sys.path`, where a user's own `model.py` or `data/` would shadow
+    our packages; so we connect from an empty folder.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    with tempfile.TemporaryDirectory(prefix="gristmill-") as empty, contextlib.chdir(empty):
+        options: dict[str, Any] = (
+            {} if address else {"num_cpus": cpus or os.cpu_count(), "object_store_memory": OBJECT_STORE_BYTES}
+        )
+        try:
+            ray.init(
+                address=address or "local",
+                include_dashboard=None if address else False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                configure_logging=True,
+                **options,
+            )
+        except ConnectionError as error:
+            raise ClusterUnusable(f"no Ray cluster answers at {address}: {str(error).splitlines()[0]}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def resources() -> dict[str, float]:
+    """CPUs and GPUs of the cluster that we are in."""
+    return {name: amount for name, amount in ray.cluster_resources().items() if name in ("CPU", "GPU")}
+
+
+def check_shared_folder(folder: Path) -> None:
+    """Make sure that every node of the cluster sees the same `folder`; raises ClusterUnusable that names those that do not."""
+    nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+    if len(nodes) < 2:
+        return
+    probe = folder / f".probe-{uuid.uuid4().hex}"
+    probe.write_text(probe.name, encoding="utf-8")
+    try:
+        strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+        sees = ray.remote(_sees).options(num_cpus=0)
+        answers = {
+            node["NodeManagerAddress"]: sees.options(scheduling_strategy=strategy(node["NodeID"], soft=False)).remote(
+                probe
+            )
+            for node in nodes
+        }
+        blind = sorted(host for host, answer in answers.items() if not ray.get(answer))
+    finally:
+        probe.unlink()
+    if blind:
+        raise ClusterUnusable(
+            f"{folder} is not the same folder on {', '.join(blind)}: choose a --workdir on a filesystem that all nodes share"
+        )
+
+
+def _sees(probe: Path) -> bool:
+    return probe.is_file() and probe.read_text(encoding="utf-8") == probe.name

@@ -1,0 +1,95 @@
+"""Files and folders that are either whole or absent, and their checksums."""
+
+import json
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+import blake3
+
+_LARGE = 64 * 2**20  # bytes above which hashing is worth several threads
+
+
+def checksum(path: Path) -> str:
+    """BLAKE3 of a file's bytes, as 64 hexadecimal digits."""
+    hasher = blake3.blake3(max_threads=blake3.blake3.AUTO if path.stat().st_size > _LARGE else 1)
+    return hasher.update_mmap(path).hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically, keys sorted, so that equal values give equal bytes."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; raises ValueError that names the file when it is not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not readable as JSON ({error})") from error
+
+
+def sync(path: Path) -> None:
+    """Flush a file or folder to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def commit_folder(temporary: Path, final: Path) -> None:
+    """Give a finished folder its name: everything in it reaches the disk first, so a folder that is there is whole.
+
+    When `final` exists already (a retry that lost the race against its first attempt) the temporary folder is removed:
+    both hold the same bytes, because whoever builds folders here is deterministic.
+    """
+    for root, _, names in os.walk(temporary):
+        for name in names:
+            sync(Path(root) / name)
+        sync(Path(root))
+    try:
+        temporary.rename(final)
+    except OSError:
+        if not final.is_dir():
+            raise
+        shutil.rmtree(temporary)
+    sync(final.parent)
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file below a folder, as paths relative to it, sorted; symbolic links are an error."""
+    found = []
+    for root, folders, names in os.walk(folder):
+        folders.sort()
+        for name in names:
+            path = Path(root) / name
+            assert not path.is_symlink(), f"{path} is a symbolic link inside an artifact"
+            found.append(path.relative_to(folder))
+    return sorted(found, key=lambda path: path.as_posix())
+
+
+def describe_files(folder: Path, leave_out: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
+    """`{path, bytes, checksum}` of every file below a folder, by path; `leave_out` holds file names."""
+    return [
+        {"path": path.as_posix(), "bytes": (folder / path).stat().st_size, "checksum": checksum(folder / path)}
+        for path in files_below(folder)
+        if path.name not in leave_out
+    ]
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum((folder / path).stat().st_size for path in files_below(folder))

@@ -1,0 +1,59 @@
+"""Submitting a run to a cluster through Ray Jobs, and asking how it goes."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ray.job_submission import JobStatus, JobSubmissionClient
+
+from orchestration.cluster import ClusterUnusable
+
+
+def _client(address: str) -> JobSubmissionClient:
+    try:
+        return JobSubmissionClient(address)
+    except (ConnectionError, RuntimeError) as error:
+        line = str(error).strip().splitlines()[0]
+        raise ClusterUnusable(
+            f"{address}: {line}; start a cluster with `ray start --head`, and give this user the cluster's token "
+            "(RAY_AUTH_MODE=token with ~/.ray/auth_token or RAY_AUTH_TOKEN_PATH)"
+        ) from error
+
+
+def submit(address: str, entrypoint: str, working_dir: Path, name: str) -> str:
+    """Start `entrypoint` (a shell command line) on the cluster; gives the id of the job.
+
+    `working_dir` is copied to the cluster and is the current folder there. No environment variables are sent: Ray Jobs lets
+    anybody with the token read them back, so secrets come from the nodes' own environment.
+    """
+    return _client(address).submit_job(
+        entrypoint=entrypoint, runtime_env={"working_dir": str(working_dir)}, metadata={"gristmill_run": name}
+    )
+
+
+def follow(address: str, job: str, poll_seconds: float = 1.0) -> Iterator[str]:
+    """What the job prints, as it comes, until it has ended."""
+    client, seen = _client(address), 0
+    while True:
+        ended = client.get_job_status(job).is_terminal()
+        logs = client.get_job_logs(job)
+        if len(logs) > seen:
+            yield logs[seen:]
+            seen = len(logs)
+        if ended:
+            return
+        time.sleep(poll_seconds)
+
+
+def status(address: str, job: str) -> str:
+    """PENDING, RUNNING, SUCCEEDED, FAILED or STOPPED."""
+    return str(_client(address).get_job_status(job).value)
+
+
+def stop(address: str, job: str, wait_seconds: float = 30.0) -> None:
+    """Ask a job to end and wait for it."""
+    client = _client(address)
+    client.stop_job(job)
+    deadline = time.monotonic() + wait_seconds
+    while client.get_job_status(job) in (JobStatus.PENDING, JobStatus.RUNNING) and time.monotonic() < deadline:
+        time.sleep(0.5)

@@ -1,0 +1,165 @@
+"""A lease on a folder under construction: one builder at a time, taken over only when it is dead.
+
+Two parts, because two kinds of process work in such a folder. The driver *holds* the lease (a file with its name, kept fresh by a
+heartbeat). Its tasks and training ranks *occupy* the folder (a shared lock that the kernel drops when the process ends): they can
+outlive a killed driver by some seconds, so a takeover waits until the last of them is gone.
+"""
+
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+HEARTBEAT_SECONDS = 2.0
+DEAD_AFTER_SECONDS = 30.0  # without a heartbeat, as seen by the one who waits: clocks of two nodes are never compared
+
+
+class LeaseLost(RuntimeError):
+    """Another run took the folder over, because this one's heartbeat was not seen for too long."""
+
+
+class Stopped(Exception):
+    """The run was asked to stop."""
+
+
+@contextmanager
+def occupy(folder: Path) -> Iterator[None]:
+    """Mark a folder under construction as in use by this process until the block, or the process, ends."""
+    with _lock_file(folder, ".occupied").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def hold(folder: Path, waiting: Callable[[str], None], should_stop: Callable[[], bool]) -> Iterator[Callable[[], None]]:
+    """Hold the lease on a folder under construction; waits while a living process has it.
+
+    `waiting` is called once with the holder's name when there is one. Gives a function that raises LeaseLost when the lease
+    is no longer ours: call it before what is made here is given its name. Raises Stopped when asked to stop while waiting.
+    """
+    path = _lock_file(folder, ".lease")
+    token = uuid.uuid4().hex
+    _acquire(path, token, waiting, should_stop)
+    stop = threading.Event()
+    thread = threading.Thread(target=_beat, args=(path, token, stop), daemon=True, name=f"lease {path.name}")
+    thread.start()
+    try:
+        _wait_until_unoccupied(folder, should_stop)
+        yield lambda: _check(path, token)
+    finally:
+        stop.set()
+        thread.join()
+        with _exclusive(path):
+            if _read(path).get("token") == token:
+                path.unlink()
+
+
+def holder(folder: Path) -> str | None:
+    """Who holds the lease on a folder, as `pid … on host`; None when nobody does or the holder is known to be dead."""
+    content = _read(_lock_file(folder, ".lease"))
+    if not content or _known_dead(content):
+        return None
+    return _name(content)
+
+
+def _lock_file(folder: Path, suffix: str) -> Path:
+    locks = folder.parent / ".locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    return locks / (folder.name + suffix)
+
+
+def _acquire(path: Path, token: str, waiting: Callable[[str], None], should_stop: Callable[[], bool]) -> None:
+    seen: tuple[Any, ...] | None = None
+    seen_at = time.monotonic()
+    announced = False
+    while True:
+        with _exclusive(path):
+            content, beat = _read(path), _modified(path)
+            if (content.get("token"), beat) != seen:
+                seen, seen_at = (content.get("token"), beat), time.monotonic()
+            silent = time.monotonic() - seen_at > DEAD_AFTER_SECONDS
+            if not content or silent or _known_dead(content):
+                _write(path, token)
+                return
+        if not announced:
+            waiting(_name(content))
+            announced = True
+        if should_stop():
+            raise Stopped
+        time.sleep(0.5)
+
+
+def _check(path: Path, token: str) -> None:
+    content = _read(path)
+    if content.get("token") != token:
+        raise LeaseLost(f"{_name(content)} took over {path.stem}: this process gave no sign of life for too long")
+
+
+def _beat(path: Path, token: str, stop: threading.Event) -> None:
+    while not stop.wait(HEARTBEAT_SECONDS):
+        if _read(path).get("token") != token:
+            return
+        os.utime(path)
+
+
+def _wait_until_unoccupied(folder: Path, should_stop: Callable[[], bool]) -> None:
+    with _lock_file(folder, ".occupied").open("a") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if should_stop():
+                    raise Stopped from None
+                time.sleep(0.1)
+
+
+@contextmanager
+def _exclusive(path: Path) -> Iterator[None]:
+    with path.with_name(path.name + ".lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _write(path: Path, token: str) -> None:
+    process = psutil.Process()
+    content = {"token": token, "host": socket.gethostname(), "pid": process.pid, "started": process.create_time()}
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):  # absent, or its writer was killed while writing: nobody holds it
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _modified(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _name(content: dict[str, Any]) -> str:
+    return f"process {content.get('pid')} on {content.get('host')}"
+
+
+def _known_dead(content: dict[str, Any]) -> bool:
+    """Whether the holder ran on this host and its process is gone (the start time tells it from a reused number)."""
+    if content.get("host") != socket.gethostname():
+        return False
+    try:
+        return abs(psutil.Process(content["pid"]).create_time() - content["started"]) > 1.0
+    except (psutil.NoSuchProcess, KeyError):
+        return True

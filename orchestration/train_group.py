@@ -1,0 +1,84 @@
+"""A group of training ranks on the cluster, as a Ray Train worker group."""
+
+import logging
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchConfig, TorchTrainer
+
+
+@dataclass(frozen=True)
+class Group:
+    """How many ranks, what each takes, and how often the group is started again after one of them is lost."""
+
+    ranks: int
+    cpus_per_rank: int = 1
+    gpus: bool = False
+    max_failures: int = 3
+
+
+class GroupFailed(RuntimeError):
+    """The group could not finish; `details` has the traceback of the rank that failed."""
+
+    def __init__(self, message: str, details: str) -> None:
+        super().__init__(message)
+        self.details = details
+
+
+def run_group(function: Callable[[dict[str, Any]], None], arguments: dict[str, Any], group: Group) -> None:
+    """Call `function(arguments)` on every rank, inside an initialised process group (NCCL on GPUs, gloo on CPUs).
+
+    A lost rank restarts the whole group, which goes on from the newest checkpoint of ours: Ray Train's own checkpoints are not
+    used, and its folder is a temporary one. Raises GroupFailed when `max_failures` restarts did not help, ValueError when
+    the cluster has no room for the group.
+    """
+    _check_room(group)
+    logging.getLogger("ray.train").setLevel(logging.ERROR)
+    threads = str(group.cpus_per_rank)
+    with tempfile.TemporaryDirectory(prefix="gristmill-ray-train-") as folder:
+        trainer = TorchTrainer(
+            function,
+            train_loop_config=arguments,
+            torch_config=TorchConfig(backend="nccl" if group.gpus else "gloo"),
+            scaling_config=ScalingConfig(
+                num_workers=group.ranks,
+                use_gpu=group.gpus,
+                resources_per_worker={"CPU": group.cpus_per_rank, **({"GPU": 1} if group.gpus else {})},
+            ),
+            run_config=RunConfig(
+                name="train",
+                storage_path=folder,
+                failure_config=FailureConfig(max_failures=group.max_failures),
+                worker_runtime_env={
+                    "env_vars": {
+                        "OMP_NUM_THREADS": threads,
+                    }
+                },  # type: ignore[call-arg]
+            ),
+        )
+        try:
+            trainer.fit()
+        except Exception as error:
+            raise GroupFailed(_first_cause(error), str(error)) from error
+
+
+def _check_room(group: Group) -> None:
+    has = ray.cluster_resources()
+    needs = {"CPU": group.ranks * group.cpus_per_rank, "GPU": group.ranks if group.gpus else 0}
+    for name, amount in needs.items():
+        if amount > has.get(name, 0):
+            raise ValueError(
+                f"pretrain.training.ranks: {group.ranks} ranks need {amount} {name}s and the cluster has {has.get(name, 0):g}; "
+                "set fewer ranks or join a larger cluster with --address"
+            )
+
+
+def _first_cause(error: Exception) -> str:
+    """The line that says what went wrong on a rank, out of Ray's nested report."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    named = [line for line in lines if "Error:" in line and not line.startswith(("ray.", "Training failed"))]
+    return (named or lines or [type(error).__name__])[-1][:500]

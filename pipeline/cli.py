@@ -1,0 +1,281 @@
+"""The command line. Only light modules are imported here: `--help` answers at once, each command loads what it needs."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from pipeline.failures import report_failures
+
+app = typer.Typer(
+    name="gristmill",
+    help="From raw text to a released language model: one recipe, one command.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+RecipePath = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Changes to the recipe, each `key.path=value`.", metavar="[KEY.PATH=VALUE]...", show_default=False
+    ),
+]
+Workdir = Annotated[Path, typer.Option("--workdir", "-w", help="Where store/ and runs/ live.")]
+Address = Annotated[
+    str | None,
+    typer.Option(help="Ray cluster to join (`auto`, host:port); without it a local one is started and stopped."),
+]
+Verify = Annotated[
+    bool, typer.Option("--verify", help="Hash sources and artifacts again instead of trusting size and time.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Checkpoint = Annotated[
+    str, typer.Argument(help="A run's name, a checkpoint folder, or an exported folder.", show_default=False)
+]
+WORK = Path("work")
+
+
+@app.command()
+@report_failures
+def run(
+    recipe: RecipePath,
+    overrides: Overrides = None,
+    workdir: Workdir = WORK,
+    address: Address = None,
+    until: Annotated[str | None, typer.Option(help="Stop after this stage.")] = None,
+    verify: Verify = False,
+) -> None:
+    """Run a recipe: build what is not there yet, go on where an earlier attempt stopped."""
+    from pipeline.recipe import load_recipe
+    from pipeline.report import write_report
+    from pipeline.run import run_recipe
+    from pipeline.summary import print_summary
+
+    console = Console(stderr=False)
+    view = run_recipe(load_recipe(recipe, overrides or []), recipe.parent, workdir, console, address, until, verify)
+    report = write_report(view)
+    print_summary(view, report, console)
+
+
+@app.command()
+@report_failures
+def plan(
+    recipe: RecipePath,
+    overrides: Overrides = None,
+    workdir: Workdir = WORK,
+    verify: Verify = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say for every stage whether it would be reused or built, why, and what it will cost."""
+    from orchestration.store import Store
+    from pipeline.cost import estimate
+    from pipeline.plan import make_plan
+    from pipeline.recipe import load_recipe
+    from pipeline.summary import print_plan
+    from pipeline.view import plan_facts, runs_folder
+
+    read = load_recipe(recipe, overrides or [])
+    store = Store(workdir.resolve() / "store")
+    steps = make_plan(read, recipe.parent.resolve(), store, runs_folder(workdir.resolve()) / read.name, verify)
+    costs = estimate(read, recipe.parent.resolve(), steps)
+    if as_json:
+        _print_json({"run": read.name, "stages": plan_facts(steps), "cost": costs})
+    else:
+        print_plan(read.name, steps, costs, Console())
+
+
+@app.command()
+@report_failures
+def submit(
+    recipe: RecipePath,
+    overrides: Overrides = None,
+    address: Annotated[str, typer.Option(help="The cluster's Ray Jobs address.")] = "http://127.0.0.1:8265",
+    workdir: Annotated[Path | None, typer.Option("--workdir", "-w", help="A folder that all nodes share.")] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end.")] = True,
+) -> None:
+    """Run a recipe on a Ray cluster, through Ray Jobs."""
+    from pipeline.submit import submit_recipe
+
+    raise typer.Exit(submit_recipe(recipe, overrides or [], address, (workdir or WORK).resolve(), wait, Console()))
+
+
+@app.command()
+@report_failures
+def status(
+    name: Annotated[str | None, typer.Argument(help="The run; all runs without it.", show_default=False)] = None,
+    workdir: Workdir = WORK,
+    as_json: AsJson = False,
+) -> None:
+    """Say where runs stand."""
+    from pipeline.summary import print_status
+    from pipeline.view import run_status, runs_folder
+
+    views = sorted(path.parent for path in runs_folder(workdir).glob("*/plan.json"))
+    if name is not None:
+        views = [_known_run(name, workdir)]
+    found = [run_status(view) for view in views]
+    if as_json:
+        _print_json(found[0] if name else found)
+    else:
+        print_status(found, Console())
+
+
+@app.command()
+@report_failures
+def evaluate(
+    checkpoint: Checkpoint,
+    data: Annotated[Path | None, typer.Option(help="Text to score: JSON Lines with `text`, or a text file.")] = None,
+    task: Annotated[Path | None, typer.Option(help="A multiple-choice task: JSON Lines.")] = None,
+    workdir: Workdir = WORK,
+    as_json: AsJson = False,
+) -> None:
+    """Score a checkpoint on text or on a task."""
+    from pipeline.checkpoints import find_release
+    from pipeline.use import evaluate_release
+
+    if data is None and task is None:
+        raise ValueError("say what to score: --data FILE for perplexity, --task FILE for a multiple-choice task")
+    result = evaluate_release(find_release(checkpoint, workdir), data, task)
+    _print_json(result) if as_json else _print_facts(result)
+
+
+@app.command()
+@report_failures
+def finetune(
+    checkpoint: Checkpoint,
+    data: Annotated[Path, typer.Option(help="Labelled JSON Lines, plain or gzip.", show_default=False)],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Settings of the fine-tuning, such as epochs=5.", metavar="[KEY=VALUE]...", show_default=False
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the classifier goes; default: WORKDIR/finetuned/…")] = None,
+    workdir: Workdir = WORK,
+    as_json: AsJson = False,
+) -> None:
+    """Fine-tune a checkpoint for classification; scores beside the majority class and random weights."""
+    from pipeline.checkpoints import find_release
+    from pipeline.use import finetune_release
+
+    release = find_release(checkpoint, workdir)
+    folder = out or workdir / "finetuned" / f"{Path(checkpoint).name}-{data.name.split('.')[0]}"
+    result = finetune_release(release, data, overrides or [], folder, Console(stderr=True))
+    _print_json(result) if as_json else _print_facts(result)
+
+
+@app.command()
+@report_failures
+def generate(
+    checkpoint: Checkpoint,
+    prompt: Annotated[str, typer.Option(help="The beginning to go on from.")] = "The",
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Tokens to add.")] = 100,
+    temperature: Annotated[float, typer.Option(min=0, help="0 takes the likeliest token each time.")] = 0.8,
+    top_k: Annotated[int, typer.Option(min=0, help="Choose among the likeliest k; 0: all.")] = 50,
+    seed: Annotated[int, typer.Option(help="Same seed, same text.")] = 0,
+    workdir: Workdir = WORK,
+) -> None:
+    """Let a checkpoint go on from a prompt."""
+    from pipeline.checkpoints import find_release
+    from pipeline.use import generate_text
+
+    release = find_release(checkpoint, workdir)
+    print(prompt + generate_text(release, prompt, max_new_tokens, temperature, top_k, seed))
+
+
+@app.command()
+@report_failures
+def export(
+    checkpoint: Checkpoint,
+    to: Annotated[Path, typer.Option(help="The folder to write; must not exist.", show_default=False)],
+    workdir: Workdir = WORK,
+) -> None:
+    """Write a checkpoint as a Hugging Face folder and check it against the network."""
+    from pipeline.checkpoints import find_release
+    from pipeline.use import export_release
+
+    _print_facts(export_release(find_release(checkpoint, workdir), to))
+
+
+@app.command()
+@report_failures
+def inspect(
+    name: Annotated[str, typer.Argument(help="The run.", show_default=False)],
+    stage: Annotated[str, typer.Option(help="collect, clean or dedup.")] = "dedup",
+    what: Annotated[str, typer.Option("--show", help="funnel, documents, rejected or quarantine.")] = "funnel",
+    rule: Annotated[str | None, typer.Option(help="Only what this rule rejected.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    limit: Annotated[int, typer.Option("-n", min=1, help="How many to show.")] = 5,
+    full: Annotated[bool, typer.Option("--full", help="Whole texts.")] = False,
+    workdir: Workdir = WORK,
+) -> None:
+    """Look at a run's documents, at what was rejected and why, and at the funnel."""
+    from pipeline.inspect import print_funnel, print_records
+
+    view = _known_run(name, workdir)
+    if what == "funnel":
+        print_funnel(view, Console())
+    else:
+        print_records(view, stage, what, rule, source, limit, full, Console())
+
+
+@app.command()
+@report_failures
+def prune(
+    workdir: Workdir = WORK,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
+) -> None:
+    """Free the artifacts that no run refers to."""
+    from pipeline.prune import prune_store
+
+    prune_store(workdir, yes, Console())
+
+
+@app.command()
+@report_failures
+def doctor(workdir: Workdir = WORK, as_json: AsJson = False) -> None:
+    """Check that this machine can run Gristmill, part by part."""
+    from pipeline.doctor import examine
+    from pipeline.summary import print_findings
+
+    findings = examine(workdir)
+    if as_json:
+        _print_json(findings)
+    else:
+        print_findings(findings, Console())
+    raise typer.Exit(0 if all(finding["ok"] for finding in findings) else 1)
+
+
+def _known_run(name: str, workdir: Path) -> Path:
+    from pipeline.view import runs_folder
+
+    view = runs_folder(workdir) / name
+    if Path(name).name != name or not (view / "plan.json").is_file():
+        known = sorted(path.parent.name for path in runs_folder(workdir).glob("*/plan.json"))
+        raise ValueError(f"{workdir} has no run called {name!r}; it has {', '.join(known) or 'none yet'}")
+    return view
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
+    from pipeline.summary import facts_table
+
+    Console().print(facts_table(facts))
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(app())
+
+
+if __name__ == "__main__":
+    main()

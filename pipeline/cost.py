@@ -1,0 +1,67 @@
+"""What a run will cost: a count of tokens, FLOPs, memory and disk from the recipe, and time from what was measured before."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from model.config import flops_per_token, parameters
+from pipeline.plan import Step
+from pipeline.recipe import PretrainConfig, Recipe
+
+BYTES_PER_TOKEN = 4.0  # of English text under a vocabulary of some ten thousand; 3 for one of some thousand
+ADAM_BYTES = 12  # a parameter's float32 weight and two moments
+
+
+def estimate(recipe: Recipe, base: Path, steps: Sequence[Step]) -> dict[str, Any]:
+    """Costs of the stages that are to be built. Sizes in bytes, time in seconds where an earlier build tells it."""
+    building = {step.stage.name: step for step in steps if step.artifact is None}
+    cost: dict[str, Any] = {"stages_to_build": list(building)}
+    source_bytes = sum(
+        path.stat().st_size
+        for step in steps
+        for path in step.stage.sources(step.config, base).values()
+        if path.is_file()
+    )
+    cost["source_bytes"] = source_bytes
+    tokenized = next((step.artifact for step in steps if step.stage.name == "tokenize"), None)
+    if tokenized:
+        cost["corpus_tokens"] = tokenized.manifest["counts"]["tokens"]
+    if recipe.pretrain:
+        cost["pretrain"] = pretraining(recipe.pretrain, recipe.vocab.size)
+        if "corpus_tokens" in cost:
+            train = tokenized.manifest["counts"]["tokens_by_split"].get("train", 0) if tokenized else 0
+            cost["pretrain"]["epochs"] = cost["pretrain"]["tokens"] / train if train else None
+        cost["disk_bytes"] = (
+            cost["pretrain"]["checkpoint_bytes"] * (recipe.pretrain.training.keep_checkpoints + 1) + 3 * source_bytes
+        )
+    return cost
+
+
+def pretraining(config: PretrainConfig, vocabulary: int) -> dict[str, Any]:
+    """Tokens, FLOPs and memory of a pretraining.
+
+    Memory follows Rajbhandari et al. 2020, table 1: weights, gradients and AdamW's state, divided over the ranks from the ZeRO
+    stage on that shares each; activations by Korthikanti et al. 2022, equation 2, with attention that never holds the scores.
+    """
+    model, training = config.model, config.training
+    if model.vocab_size == 0:
+        model = model.model_copy(update={"vocab_size": vocabulary})
+    count, tokens = parameters(model), training.steps * training.global_batch * training.sequence_length
+    width = 4 if training.dtype == "float32" else 2
+    shared = [training.ranks if training.zero_stage >= stage else 1 for stage in (1, 2, 3)]
+    state = count * (ADAM_BYTES / shared[0] + width / shared[1] + width / shared[2])
+    activations = (
+        training.rank_micro_batch
+        * training.sequence_length
+        * (model.n_layers * model.d_model * 17 * width + model.vocab_size * 4 * 2)
+    )
+    return {
+        "parameters": count,
+        "tokens": tokens,
+        "tokens_per_parameter": tokens / count,
+        "flops": flops_per_token(model, training.sequence_length) * tokens,
+        "state_bytes_per_rank": round(state),
+        "activation_bytes_per_rank": round(activations),
+        "checkpoint_bytes": count * ADAM_BYTES,
+        "ranks": training.ranks,
+    }

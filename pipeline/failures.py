@@ -1,0 +1,72 @@
+"""How a command ends when it cannot go on: one clear line and an exit code, no traceback.
+
+2: a mistake of the user's. 1: something failed while running. 130 and 143: stopped by Ctrl-C or SIGTERM.
+"""
+
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+
+class StageFailed(RuntimeError):
+    """A stage failed; the message says which and why, `details` has the traceback for those who want it."""
+
+    def __init__(self, stage: str, cause: BaseException) -> None:
+        line = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+        super().__init__(f"{stage}: {line}")
+        self.stage = stage
+        self.details = getattr(cause, "details", "")
+
+
+class RunStopped(Exception):
+    """A signal asked the run to stop, and it did."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by signal {number}")
+        self.signal = number
+
+
+def report_failures(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn the exceptions that a command ends with into a message on the error stream and an exit code."""
+
+    @functools.wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except typer.Exit:
+            raise
+        except KeyboardInterrupt:
+            _end("stopped; the same command goes on from here", 128 + signal.SIGINT)
+        except BrokenPipeError:  # the reader of our output has gone
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+        except Exception as error:
+            _explain(error)
+
+    return guarded
+
+
+def _explain(error: Exception) -> None:
+    if isinstance(error, RunStopped):
+        _end("stopped; the same command goes on from here", 128 + error.signal)
+    if isinstance(error, StageFailed):
+        if error.details and os.environ.get("GRISTMILL_TRACEBACK"):
+            print(error.details, file=sys.stderr)
+        _end(
+            f"{error}\nwhat was finished is kept: mend the cause, and the same command goes on from there "
+            "(GRISTMILL_TRACEBACK=1 shows where it failed)",
+            1,
+        )
+    if isinstance(error, ValueError) and not isinstance(error, UnicodeError):
+        _end(str(error), 2)
+    raise error
+
+
+def _end(message: str, code: int) -> None:
+    print(f"gristmill: {message}", file=sys.stderr)
+    raise typer.Exit(code)

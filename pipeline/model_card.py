@@ -1,0 +1,36 @@
+"""The model card, made from the facts of a run and from nothing else."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+
+from model.config import ModelConfig
+from pipeline.recipe import ExportConfig
+
+
+def model_card(
+    config: ExportConfig,
+    model: ModelConfig,
+    manifests: Mapping[str, Any],
+    scores: Mapping[str, Any],
+    checks: Mapping[str, Any],
+) -> str:
+    """Markdown with the YAML header that model hubs read. `manifests` and `scores` are by stage."""
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_template), trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["number"] = lambda value: f"{value:,}"
+    return environment.get_template("model_card.md.j2").render(
+        export=config,
+        model=model,
+        manifests=manifests,
+        evaluation=scores.get("evaluate"),
+        finetuning=scores.get("finetune"),
+        checks=checks,
+    )
+
+
+def _template(name: str) -> str:
+    return files("pipeline").joinpath("templates", name).read_text(encoding="utf-8")

@@ -1,0 +1,132 @@
+"""Pretraining on given token shards: batches and trainer composed into the one function that every rank runs.
+
+Ray Train and `torchrun` both start it; nothing here reaches Ray:
+
+    torchrun --nproc-per-node 2 -m pipeline.pretrain RECIPE --tokens FOLDER --tokenizer FILE --out FOLDER [KEY.PATH=VALUE ...]
+"""
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    # `python -m` puts the user's current folder first on the path: a model.py or data/ there must not shadow ours.
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import Any
+
+from data.sampling import SamplingConfig
+from model.config import ModelConfig
+from model.train_config import TrainConfig
+from orchestration.files import commit_folder
+from orchestration.lease import occupy
+
+METRICS = "metrics.jsonl"
+STOP = "stop"  # a file of this name asks the ranks to save a checkpoint and end
+CHECKPOINTS = "checkpoints"
+
+
+def run_rank(arguments: dict[str, Any]) -> None:
+    """Train on this rank until the last step, or until a stop is asked for.
+
+    `arguments`: `model`, `training` and `sampling` (the sections of the recipe as JSON values), `tokens` (a folder of token
+    shards) and `folder` (where checkpoints and metrics go, and where an earlier attempt may have left some).
+    """
+    from data.sampling import Samples, validation_windows
+    from data.tokenize import list_token_shards
+    from model.train import train
+
+    folder = Path(arguments["folder"])
+    model = ModelConfig.model_validate(arguments["model"])
+    training = TrainConfig.model_validate(arguments["training"])
+    sampling = SamplingConfig.model_validate(arguments["sampling"])
+    entries = list_token_shards(Path(arguments["tokens"]))
+    shards = {split: _by_source(entries, split) for split in ("train", "validation")}
+    if not shards["train"]:
+        raise ValueError(f"{arguments['tokens']}: there are no token shards of the train split in this folder")
+    samples = Samples(shards["train"], training.sequence_length, sampling)
+    validation = {
+        source: validation_windows(prefixes, training.sequence_length, training.validation_samples)
+        for source, prefixes in shards["validation"].items()
+    }
+    with occupy(folder):
+        train(
+            model,
+            training,
+            samples.batch,
+            {source: windows for source, windows in validation.items() if len(windows)},
+            folder / CHECKPOINTS,
+            _appender(folder / METRICS),
+            (folder / STOP).exists,
+            commit_folder,
+        )
+
+
+def _by_source(entries: list[Any], split: str) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for entry in entries:
+        if entry.split == split:
+            found.setdefault(entry.source, []).append(entry.prefix)
+    return dict(sorted(found.items()))
+
+
+def _appender(path: Path) -> Callable[[dict[str, Any]], None]:
+    """A log callback that appends to a JSON Lines file; the trainer calls it on the first rank only."""
+
+    def log(record: dict[str, Any]) -> None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    return log
+
+
+def with_vocabulary(model: ModelConfig, tokenizer: Path) -> ModelConfig:
+    """The network's config with its vocabulary size taken from the tokenizer where it is 0; raises ValueError if too small."""
+    from data.bpe import load_tokenizer
+
+    size = load_tokenizer(tokenizer).get_vocab_size(with_added_tokens=True)
+    if model.vocab_size == 0:
+        return model.model_copy(update={"vocab_size": size})
+    if model.vocab_size < size:
+        raise ValueError(
+            f"pretrain.model.vocab_size: {model.vocab_size} is smaller than the tokenizer's vocabulary of {size}"
+        )
+    return model
+
+
+def main() -> None:
+    """The command line of `torchrun -m pipeline.pretrain`."""
+    from pipeline.recipe import load_recipe
+
+    parser = argparse.ArgumentParser(
+        prog="torchrun -m pipeline.pretrain", description="Pretrain on given token shards."
+    )
+    parser.add_argument("recipe", type=Path, help="recipe whose pretrain section is used")
+    parser.add_argument("--tokens", type=Path, required=True, help="folder of token shards")
+    parser.add_argument("--tokenizer", type=Path, required=True, help="the tokenizer.json that made them")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and metrics")
+    parser.add_argument("overrides", nargs="*", help="key.path=value")
+    options = parser.parse_args()
+    try:
+        pretrain = load_recipe(options.recipe, options.overrides).pretrain
+        if pretrain is None:
+            raise ValueError(f"{options.recipe}: there is no pretrain section")
+        model = with_vocabulary(pretrain.model, options.tokenizer)
+    except ValueError as error:
+        sys.exit(f"gristmill: {error}")
+    options.out.mkdir(parents=True, exist_ok=True)
+    run_rank(
+        {
+            "model": model.model_dump(mode="json"),
+            "training": pretrain.training.model_dump(mode="json"),
+            "sampling": pretrain.sampling.model_dump(mode="json"),
+            "tokens": str(options.tokens.resolve()),
+            "folder": str(options.out.resolve()),
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()

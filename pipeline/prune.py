@@ -1,0 +1,45 @@
+"""Freeing what no run refers to."""
+
+import shutil
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from orchestration.files import folder_bytes, read_json
+from orchestration.store import Store
+from pipeline.view import runs_folder
+
+
+def prune_store(workdir: Path, yes: bool, console: Console) -> None:
+    """Delete artifacts, and folders of broken-off attempts, that are in no run's plan; what is being built is left alone.
+
+    The way to give up a run is to delete its folder below runs/, and then to prune.
+    """
+    store = Store(workdir / "store")
+    wanted = _referred_to(runs_folder(workdir))
+    unused = [artifact.path for artifact in store.artifacts() if _key(artifact.path) not in wanted]
+    unused += [path for path in store.abandoned() if _key(path) not in wanted]
+    if not unused:
+        console.print("Nothing to free: every artifact belongs to a run.")
+        return
+    sizes = {path: folder_bytes(path) for path in unused}
+    for path, size in sizes.items():
+        console.print(f"{_key(path)}  {size / 1e6:,.1f} MB", highlight=False)
+    if not yes and not typer.confirm(f"Delete these {len(unused)} folders ({sum(sizes.values()) / 1e6:,.1f} MB)?"):
+        raise typer.Exit(1)
+    for path in unused:
+        # Renamed first: a folder with an artifact's name is whole, also while it is being deleted.
+        doomed = path.with_name(f".{path.name}.deleted")
+        path.rename(doomed)
+        shutil.rmtree(doomed)
+    console.print(f"Freed {sum(sizes.values()) / 1e6:,.1f} MB.")
+
+
+def _referred_to(runs: Path) -> set[str]:
+    plans = [read_json(path) for path in sorted(runs.glob("*/plan.json"))]
+    return {f"{entry['stage']}/{entry['fingerprint']}" for plan in plans for entry in plan}
+
+
+def _key(path: Path) -> str:
+    return f"{path.parent.name}/{path.name.removesuffix('.building')}"

@@ -1,0 +1,50 @@
+"""Dedup: exact and near duplicates, and what evaluation files contain, leave the corpus.
+
+Four steps: sign every shard; match the signatures, a partition of the bands at a time; resolve the matches to one survivor each; write
+each shard without the others.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from data.dedup import DedupConfig, dedup_shard, match_partition, resolve_duplicates, sign_shard
+from orchestration.shard_map import Shard
+from pipeline.stage import Context, Stage, add_up, document_shards, numbered
+
+PARTITIONS = 16  # of the band hashes; fixed, so that the files do not depend on the workers
+
+
+def _run(context: Context, inputs: Mapping[str, Path], config: DedupConfig, out: Path) -> dict[str, Any]:
+    documents = document_shards(inputs["clean"])
+    context.map(sign_shard, numbered(documents, config=config), out, "signatures")
+    signatures = sorted(out.glob("signatures/*/signatures.parquet"))
+    partitions = [
+        Shard(f"{n:05d}", {"signatures": signatures, "partition": n, "partitions": PARTITIONS, "config": config})
+        for n in range(PARTITIONS)
+    ]
+    context.map(match_partition, partitions, out, "matches")
+    edges = sorted(out.glob("matches/*/edges.parquet"))
+    context.map(resolve_duplicates, [Shard("all", {"signatures": signatures, "edges": edges})], out, "duplicates")
+    shards = numbered(
+        documents,
+        duplicates=out / "duplicates" / "all" / "duplicates.parquet",
+        config=config,
+        benchmark_files=list(_sources(config, context.base).values()),
+    )
+    return add_up(context.map(dedup_shard, shards, out, "shards"))
+
+
+def _sources(config: DedupConfig, base: Path) -> dict[str, Path]:
+    files = config.contamination.files if config.contamination else []
+    return {f"contamination:{file}": base / file for file in files}
+
+
+STAGE = Stage(
+    name="dedup",
+    version=1,
+    inputs=("clean",),
+    libraries=("numpy", "pyarrow", "scipy", "xxhash"),
+    run=_run,
+    sources=_sources,
+)

@@ -1,0 +1,215 @@
+"""Evaluate: perplexity and bits per byte on the test split beside n-gram models, tasks, and sample texts."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.tokenize import list_token_shards
+from orchestration.files import read_json, write_json
+from orchestration.shard_map import Shard
+from pipeline.recipe import EvaluateConfig, TaskConfig
+from pipeline.stage import Context, Stage
+
+BASELINES = ("unigram", "bigram")
+
+
+def _run(context: Context, inputs: Mapping[str, Path], config: EvaluateConfig, out: Path) -> dict[str, Any]:
+    checkpoint = newest_checkpoint(inputs["pretrain"])
+    tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
+    tokens = inputs["tokenize"]
+    tests = [entry for entry in list_token_shards(tokens) if entry.split == "test"]
+    if not tests:
+        raise ValueError("evaluate: the test split has no documents; raise tokenize.test or give the run more text")
+    scores = [
+        Shard(f"{n:05d}-{entry.source}", {"checkpoint": checkpoint, "prefix": entry.prefix, "config": config})
+        for n, entry in enumerate(tests)
+    ]
+    context.map(score_shard, scores, out, "network", gpu=True)
+    context.map(score_baselines, [Shard("all", {"tokens": tokens, "tokenizer": tokenizer})], out, "ngrams")
+    shared = {"checkpoint": checkpoint, "tokenizer": tokenizer, "config": config}
+    tasks = [Shard(task.name, {"path": context.base / task.path, "task": task, **shared}) for task in config.tasks]
+    results = dict(
+        zip((task.name for task in config.tasks), context.map(score_task, tasks, out, "tasks", gpu=True), strict=True)
+    )
+    context.map(write_samples, [Shard("all", shared)], out, "samples", gpu=True)
+    network = [read_json(out / "network" / shard.key / "documents.json") for shard in scores]
+    ngrams = read_json(out / "ngrams" / "all" / "documents.json")
+    report = {"test": summarise(network, ngrams, [entry.source for entry in tests], config), "tasks": results}
+    write_json(out / "scores.json", report)
+    total = report["test"]["all"]
+    return {
+        "documents": total["documents"],
+        "tokens": total["tokens"],
+        "perplexity": total["perplexity"]["value"],
+        "bits_per_byte": total["bits_per_byte"]["value"],
+    }
+
+
+def newest_checkpoint(pretrain: Path) -> Path:
+    """The checkpoint of a pretrain artifact."""
+    return sorted((pretrain / "checkpoints").glob("step-*"))[-1]
+
+
+def score_shard(out: Path, checkpoint: Path, prefix: Path, config: EvaluateConfig) -> dict[str, Any]:
+    """Score one test shard with the network; writes documents.json: nats, tokens and bytes of each document."""
+    from model.evaluate import score_documents
+    from model.load import load_network
+
+    documents, sizes = test_documents(prefix)
+    scores = score_documents(
+        load_network(checkpoint, device=device()), documents, sizes, end_id=0, batch_size=config.batch_size
+    )
+    facts = {"nats": scores.nats.tolist(), "tokens": scores.tokens.tolist(), "bytes": scores.bytes.tolist()}
+    write_json(out / "documents.json", facts)
+    return {"documents": len(documents), "tokens": int(scores.tokens.sum())}
+
+
+def score_baselines(out: Path, tokens: Path, tokenizer: Path) -> dict[str, Any]:
+    """Train the n-gram models on the training split and score every test shard; writes documents.json, nats by model and shard."""
+    from data.bpe import load_tokenizer
+    from data.token_shards import TokenShard
+    from model.ngrams import fit_bigram, fit_unigram
+
+    entries = list_token_shards(tokens)
+    training = [TokenShard.open(entry.prefix).tokens for entry in entries if entry.split == "train"]
+    size = load_tokenizer(tokenizer).get_vocab_size(with_added_tokens=True)
+    models = {"unigram": fit_unigram(training, size), "bigram": fit_bigram(training, size, separator=0)}
+    tests = [test_documents(entry.prefix)[0] for entry in entries if entry.split == "test"]
+    scores = {
+        name: [[float(model.score(document).sum()) for document in documents] for documents in tests]
+        for name, model in models.items()
+    }
+    write_json(out / "documents.json", scores)
+    return {"training_tokens": int(sum(len(part) for part in training))}
+
+
+def score_task(
+    out: Path, path: Path, task: TaskConfig, checkpoint: Path, tokenizer: Path, config: EvaluateConfig
+) -> dict[str, Any]:
+    """Score a multiple-choice task; accuracy by log-likelihood, raw and by byte, with a 95 % interval over items."""
+    from data.bpe import encode_documents, load_tokenizer
+    from model.choices import read_items, score_items
+    from model.load import load_network
+    from model.statistics import bootstrap_ratio
+
+    reader = load_tokenizer(tokenizer)
+    scores = score_items(
+        load_network(checkpoint, device=device()),
+        read_items(path),
+        encode=lambda text: encode_documents(reader, [text])[0].tolist(),
+        end_id=0,
+        batch_size=config.batch_size,
+    )
+    ones = np.ones(len(scores))
+    measures = {"accuracy": [s.right for s in scores], "accuracy_per_byte": [s.right_per_byte for s in scores]}
+    result: dict[str, Any] = {
+        name: interval_facts(bootstrap_ratio(np.array(right, dtype=float), ones, config.seed, config.resamples))
+        for name, right in measures.items()
+    }
+    return result | {"items": len(scores), "chance": float(np.mean([1 / len(s.bytes) for s in scores]))}
+
+
+def write_samples(out: Path, checkpoint: Path, tokenizer: Path, config: EvaluateConfig) -> dict[str, Any]:
+    """Let the network go on from each prompt; writes samples.json."""
+    from data.bpe import encode_documents, load_tokenizer
+    from model.generate import generate
+    from model.load import load_network
+
+    network, reader = load_network(checkpoint, device=device()), load_tokenizer(tokenizer)
+    samples = []
+    for number, prompt in enumerate(config.prompts):
+        ids = [0, *encode_documents(reader, [prompt])[0].tolist()]
+        grown = generate(
+            network,
+            ids,
+            config.max_new_tokens,
+            temperature=config.temperature,
+            top_k=config.top_k or 0,
+            seed=config.seed + number,
+            stop_id=0,
+        )
+        samples.append({"prompt": prompt, "text": reader.decode(grown, skip_special_tokens=True)})
+    write_json(out / "samples.json", samples)
+    return {"samples": len(samples)}
+
+
+def test_documents(prefix: Path) -> tuple[list[np.ndarray], list[int]]:
+    """The documents of a test shard without their end token, and the bytes of text of each."""
+    import pyarrow.parquet as pq
+
+    from data.token_shards import TokenShard
+
+    shard = TokenShard.open(prefix)
+    sizes = pq.read_table(f"{prefix}.parquet", columns=["bytes"])["bytes"].to_pylist()
+    return [np.asarray(shard.document(n))[:-1] for n in range(len(sizes))], sizes
+
+
+def device() -> str:
+    """`cuda` on a worker that was given a GPU."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def summarise(
+    network: Sequence[Mapping[str, Any]], ngrams: Mapping[str, Any], sources: Sequence[str], config: EvaluateConfig
+) -> dict[str, Any]:
+    """Scores of the test split by source and in all, with 95 % intervals from a bootstrap over documents.
+
+    `network` and `ngrams` hold figures by shard, `sources` the source of each shard. Beside each n-gram model stands the
+    difference in bits per byte to the network (positive: the network is better), resampled in pairs.
+    """
+    report = {}
+    for name in ["all", *sorted(set(sources))]:
+        chosen = [n for n, source in enumerate(sources) if name in ("all", source)]
+        columns = {
+            key: np.concatenate([np.array(network[n][key], dtype=float) for n in chosen])
+            for key in ("nats", "tokens", "bytes")
+        }
+        rivals = {model: np.concatenate([np.array(ngrams[model][n]) for n in chosen]) for model in BASELINES}
+        report[name] = _scores(columns, rivals, config)
+    return report
+
+
+def _scores(
+    columns: Mapping[str, np.ndarray], rivals: Mapping[str, np.ndarray], config: EvaluateConfig
+) -> dict[str, Any]:
+    from model.statistics import bootstrap_difference, bootstrap_ratio
+
+    nats, tokens, bits = columns["nats"], columns["tokens"], columns["bytes"] * np.log(2)
+    by_token = bootstrap_ratio(nats, tokens, config.seed, config.resamples)
+    scores: dict[str, Any] = {
+        "documents": len(nats),
+        "tokens": int(tokens.sum()),
+        "bytes": int(columns["bytes"].sum()),
+        "perplexity": {key: float(np.exp(value)) for key, value in interval_facts(by_token).items()},
+        "bits_per_byte": interval_facts(bootstrap_ratio(nats, bits, config.seed, config.resamples)),
+    }
+    for name, rival in rivals.items():
+        scores[name] = {
+            "perplexity": float(np.exp(rival.sum() / tokens.sum())),
+            "bits_per_byte": float(rival.sum() / bits.sum()),
+            "difference": interval_facts(bootstrap_difference(rival, nats, bits, config.seed, config.resamples)),
+        }
+    return scores
+
+
+def interval_facts(interval: Any) -> dict[str, float]:
+    """An interval as JSON."""
+    return {"value": float(interval.value), "low": float(interval.low), "high": float(interval.high)}
+
+
+def _sources(config: EvaluateConfig, base: Path) -> dict[str, Path]:
+    return {f"task:{task.name}": base / task.path for task in config.tasks}
+
+
+STAGE = Stage(
+    name="evaluate",
+    version=1,
+    inputs=("pretrain", "tokenize", "vocab"),
+    libraries=("numpy", "torch"),
+    run=_run,
+    sources=_sources,
+)

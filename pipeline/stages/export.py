@@ -1,0 +1,90 @@
+"""Export: a Hugging Face folder, checked against the trained network, with a certificate and a model card."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orchestration.files import checksum, files_below, read_json, write_json
+from orchestration.shard_map import Shard
+from pipeline.model_card import model_card
+from pipeline.recipe import ExportConfig
+from pipeline.stage import Context, Stage
+from pipeline.stages.evaluate import newest_checkpoint
+
+CHECKED_DOCUMENTS = 4  # real sequences whose logits are compared
+PROMPT_TOKENS = 8  # of the beginning of each, from which both go on greedily
+
+
+def _run(context: Context, inputs: Mapping[str, Path], config: ExportConfig, out: Path) -> dict[str, Any]:
+    facts = {name: read_json(path / "manifest.json") for name, path in inputs.items()}
+    scores = {name: read_json(inputs[name] / "scores.json") for name in ("evaluate", "finetune") if name in inputs}
+    work = {
+        "checkpoint": newest_checkpoint(inputs["pretrain"]),
+        "tokenizer": inputs["vocab"] / "tokenizer" / "tokenizer.json",
+        "tokens": inputs["tokenize"],
+        "config": config,
+        "manifests": facts,
+        "scores": scores,
+    }
+    result = context.map(export_shard, [Shard("hf", work)], out, "")[0]
+    return {"format": "huggingface", **result}
+
+
+def export_shard(
+    out: Path,
+    checkpoint: Path,
+    tokenizer: Path,
+    tokens: Path,
+    config: ExportConfig,
+    manifests: Mapping[str, Any],
+    scores: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Write the folder, check it, then add certificate and model card; raises RuntimeError when the check fails."""
+    from model.convert_hf import export_hf
+    from model.load import load_network
+    from model.verify_hf import verify_hf
+
+    network = load_network(checkpoint)
+    export_hf(network.state_dict(), network.config, out, tokenizer, end_id=0, pad_id=1)
+    sequences = _real_sequences(tokens, network.config.max_sequence_length)
+    figures = verify_hf(
+        out, network, tokenizer, sequences, [sequence[:PROMPT_TOKENS].tolist() for sequence in sequences]
+    )
+    certificate = {
+        "model": config.model_name,
+        "checks": figures,
+        "files": {path.as_posix(): checksum(out / path) for path in files_below(out)},
+        "made_from": {
+            name: {key: manifest[key] for key in ("fingerprint", "config", "inputs", "versions")}
+            for name, manifest in manifests.items()
+        },
+    }
+    write_json(out / "certificate.json", certificate)
+    (out / "README.md").write_text(model_card(config, network.config, manifests, scores, figures), encoding="utf-8")
+    return {"parameters": sum(p.numel() for p in network.parameters()), **figures}
+
+
+def _real_sequences(tokens: Path, length: int) -> list[Any]:
+    """Beginnings of test documents, or of training documents when there are no others."""
+    from data.token_shards import TokenShard
+    from data.tokenize import list_token_shards
+
+    entries = sorted(
+        list_token_shards(tokens), key=lambda entry: (entry.split != "test", entry.split, str(entry.prefix))
+    )
+    sequences = []
+    for entry in entries:
+        shard = TokenShard.open(entry.prefix)
+        sequences += [shard.document(n)[:length] for n in range(min(len(shard.lengths), CHECKED_DOCUMENTS))]
+        if len(sequences) >= CHECKED_DOCUMENTS:
+            break
+    return [sequence.astype("int64") for sequence in sequences[:CHECKED_DOCUMENTS]]
+
+
+STAGE = Stage(
+    name="export",
+    version=1,
+    inputs=("collect", "clean", "dedup", "vocab", "tokenize", "pretrain", "evaluate", "finetune"),
+    libraries=("safetensors", "torch", "transformers"),
+    run=_run,
+)

@@ -1,0 +1,98 @@
+"""Finetune: sequence classification from the pretrained checkpoint, beside the majority class and the same network untrained."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from orchestration.files import write_json
+from orchestration.shard_map import Shard
+from pipeline.recipe import FinetuneConfig
+from pipeline.stage import Context, Stage
+from pipeline.stages.evaluate import device, newest_checkpoint
+
+STARTS = ("pretrained", "random_weights")
+
+
+def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, out: Path) -> dict[str, Any]:
+    arguments = {
+        "checkpoint": newest_checkpoint(inputs["pretrain"]),
+        "tokenizer": inputs["vocab"] / "tokenizer" / "tokenizer.json",
+        "data": context.base / config.data,
+        "config": config,
+    }
+    shards = [
+        Shard(f"{start}-{seed}", {**arguments, "seed": seed, "pretrained": start == "pretrained", "save": n == 0})
+        for start in STARTS
+        for n, seed in enumerate(config.seeds)
+    ]
+    results = context.map(finetune_shard, shards, out, "seeds", gpu=True)
+    by_start = {start: results[n * len(config.seeds) : (n + 1) * len(config.seeds)] for n, start in enumerate(STARTS)}
+    scores: dict[str, Any] = {start: _mean_and_spread(found) for start, found in by_start.items()}
+    scores["majority_class"] = {name: results[0][f"majority_{name}"] for name in ("accuracy", "macro_f1")}
+    write_json(out / "scores.json", scores)
+    return {
+        "training_examples": results[0]["training_examples"],
+        "test_examples": results[0]["test_examples"],
+        **{f"{start}_{name}": scores[start][name]["mean"] for start in STARTS for name in ("accuracy", "macro_f1")},
+        **{f"majority_class_{name}": value for name, value in scores["majority_class"].items()},
+    }
+
+
+def finetune_shard(
+    out: Path,
+    checkpoint: Path,
+    tokenizer: Path,
+    data: Path,
+    config: FinetuneConfig,
+    seed: int,
+    pretrained: bool,
+    save: bool,
+) -> dict[str, Any]:
+    """Fine-tune once; the first seed's pretrained classifier is kept in `classifier/`."""
+    from data.bpe import encode_documents, load_tokenizer
+    from model.classifier_files import save_classifier
+    from model.classify import finetune, majority_scores
+    from model.examples import read_examples
+    from model.load import load_network
+
+    reader = load_tokenizer(tokenizer)
+    examples = read_examples(data, config)
+    classifier, scores = finetune(
+        load_network(checkpoint, device=device()),
+        examples,
+        lambda texts: [ids.tolist() for ids in encode_documents(reader, texts)],
+        config,
+        start_id=0,
+        seed=seed,
+        pretrained=pretrained,
+    )
+    if save and pretrained:
+        save_classifier(out / "classifier", classifier, config, 0, tokenizer)
+    majority = {f"majority_{name}": value for name, value in majority_scores(examples).items()}
+    return {**scores, **majority, "training_examples": len(examples.train), "test_examples": len(examples.test)}
+
+
+def _mean_and_spread(results: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {
+        name: {
+            "mean": float(np.mean([result[name] for result in results])),
+            "seeds": [result[name] for result in results],
+        }
+        for name in ("accuracy", "macro_f1")
+    }
+
+
+def _sources(config: FinetuneConfig, base: Path) -> dict[str, Path]:
+    return {"labelled": base / config.data}
+
+
+STAGE = Stage(
+    name="finetune",
+    version=1,
+    inputs=("pretrain", "vocab"),
+    libraries=("numpy", "tokenizers", "torch"),
+    run=_run,
+    sources=_sources,
+)

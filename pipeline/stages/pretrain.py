@@ -1,0 +1,155 @@
+"""Pretrain: the ranks run `pipeline.pretrain.run_rank`; the driver watches their metrics and passes on a stop."""
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from model.config import ModelConfig, parameters
+from orchestration.lease import Stopped
+from orchestration.train_group import Group, run_group
+from pipeline.pretrain import CHECKPOINTS, METRICS, STOP, run_rank, with_vocabulary
+from pipeline.recipe import PretrainConfig
+from pipeline.stage import Context, Stage, plain
+
+POLL_SECONDS = 0.5
+
+
+def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, out: Path) -> dict[str, Any]:
+    tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
+    model = with_vocabulary(config.model, tokenizer)
+    (out / STOP).unlink(missing_ok=True)
+    gpus = bool(context.cluster.get("GPU"))
+    cpus = max(1, int(context.cluster["CPU"]) // config.training.ranks) if gpus else 1
+    group = Group(config.training.ranks, cpus, gpus, config.training.max_failures)
+    arguments = {
+        "model": plain(model),
+        "training": plain(config.training),
+        "sampling": plain(config.sampling),
+        "tokens": str(inputs["tokenize"]),
+        "folder": str(out),
+    }
+    _watch(context, config, out, lambda: run_group(run_rank, arguments, group))
+    (out / STOP).unlink(missing_ok=True)
+    counts = _settle(out, tokenizer)
+    if counts["steps"] < config.training.steps:
+        raise Stopped
+    return counts
+
+
+def _watch(context: Context, config: PretrainConfig, out: Path, run: Any) -> None:
+    """Run the group on a thread of its own; meanwhile pass its metrics on, and a stop to it."""
+    failure: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            run()
+        except BaseException as error:  # handed to the caller below, whatever it is
+            failure.append(error)
+
+    thread = threading.Thread(target=body, name="training group")
+    lines = _follow(out / METRICS)
+    context.display.update(context.stage, 0, config.training.steps, "steps", "starting the ranks")
+    thread.start()
+    while thread.is_alive():
+        if context.should_stop():
+            (out / STOP).touch()
+        _pass_on(context, config.training.steps, lines)
+        thread.join(POLL_SECONDS)
+    _pass_on(context, config.training.steps, lines)
+    context.display.finish(context.stage)
+    if failure:
+        raise failure[0]
+
+
+def _pass_on(context: Context, steps: int, lines: Iterator[list[dict[str, Any]]]) -> None:
+    """Send new metrics records to the trackers, the display and the event log."""
+    records = next(lines)
+    for record in records:
+        if "event" in record:
+            facts = {name: value for name, value in record.items() if name != "event"}
+            context.events.write(record["event"], stage=context.stage, **facts)
+            if record["event"] == "resumed":
+                context.display.finish(context.stage)
+                context.display.update(context.stage, record["step"], steps, "steps")
+            continue
+        numbers = {name: value for name, value in record.items() if name != "step"}
+        context.trackers.log(context.stage, record["step"], numbers)
+        if "loss" in record:
+            speed = f", {record['tokens_per_second']:,.0f} tokens/s" if record.get("tokens_per_second") else ""
+            context.display.update(context.stage, record["step"], steps, "steps", f"loss {record['loss']:.3f}{speed}")
+    trained = [record["step"] for record in records if "loss" in record]
+    if trained:
+        context.events.write("training_reached", stage=context.stage, step=trained[-1])
+
+
+def _follow(path: Path) -> Iterator[list[dict[str, Any]]]:
+    """Each `next` gives the whole lines that came since the last one; what an earlier attempt wrote is not repeated."""
+    position = path.stat().st_size if path.exists() else 0
+    while True:
+        records = []
+        if path.exists():
+            with path.open("rb") as file:
+                file.seek(position)
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break
+                    position += len(line)
+                    if line.strip():
+                        records.append(_parse(line))
+        yield [record for record in records if record]
+
+
+def _parse(line: bytes) -> dict[str, Any]:
+    try:
+        return json.loads(line)
+    except ValueError:  # half a line of a rank that was killed, with the next attempt's first line behind it
+        return {}
+
+
+def _settle(out: Path, tokenizer: Path) -> dict[str, Any]:
+    """Keep the last checkpoint only, beside the tokenizer that it belongs to; gives the counts."""
+    from model.checkpoint import read_checkpoint
+
+    checkpoints = sorted((out / CHECKPOINTS).glob("step-*"))
+    for path in checkpoints[:-1]:
+        shutil.rmtree(path)
+    shutil.copyfile(tokenizer, out / "tokenizer.json")
+    found = read_checkpoint(checkpoints[-1])
+    validation = found.validation
+    return {
+        "steps": found.step,
+        "samples": found.cursor,
+        "tokens": found.tokens,
+        "parameters": parameters(ModelConfig.model_validate(found.model)),
+        "loss": found.loss,
+        "validation_loss": sum(validation.values()) / len(validation) if validation else None,
+    }
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The records of a training's metrics by step; where a step was done again after a crash, the later record counts."""
+    records: dict[tuple[int, bool], dict[str, Any]] = {}
+    with path.open("rb") as file:
+        for line in file:
+            record = _parse(line)
+            if record and "event" not in record:
+                records[record["step"], "validation_loss" in record] = record
+    return [records[key] for key in sorted(records)]
+
+
+def _layout(config: PretrainConfig) -> dict[str, Any]:
+    training = config.training
+    return {"ranks": training.ranks, "zero_stage": training.zero_stage, "micro_batch": training.rank_micro_batch}
+
+
+STAGE = Stage(
+    name="pretrain",
+    version=1,
+    inputs=("tokenize", "vocab"),
+    libraries=("deepspeed", "torch"),
+    run=_run,
+    layout=_layout,
+)

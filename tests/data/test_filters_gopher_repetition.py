@@ -1,0 +1,91 @@
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.filters.gopher_repetition import GopherRepetitionConfig, check
+
+CONFIG = GopherRepetitionConfig()
+ALL_OPEN = dict.fromkeys(GopherRepetitionConfig.model_fields, 1e9)
+
+
+def only(rule: str, limit: float) -> GopherRepetitionConfig:
+    """Every rule but one wide open."""
+    return GopherRepetitionConfig(**ALL_OPEN | {rule: limit})
+
+
+def naive_top(words: list[str], n: int) -> int:
+    """Characters in all copies of the most frequent n-gram, joined by spaces, the first of equals."""
+    grams = Counter(" ".join(words[i : i + n]) for i in range(len(words) - n + 1))
+    if not grams:
+        return 0
+    gram, count = grams.most_common(1)[0]
+    return len(gram) * count
+
+
+def naive_duplicates(words: list[str], n: int) -> int:
+    """Characters in repeated n-grams without spaces, going on behind each that was counted."""
+    seen, characters, i = set(), 0, 0
+    while i + n <= len(words):
+        gram = tuple(words[i : i + n])
+        if gram in seen:
+            characters += sum(map(len, gram))
+            i += n
+        else:
+            seen.add(gram)
+            i += 1
+    return characters
+
+
+@given(
+    st.lists(st.sampled_from(["a", "bb", "ccc", "dddd", "é"]), min_size=1, max_size=60),
+    st.integers(2, 10),
+    st.floats(0, 1),
+)
+@settings(max_examples=300, deadline=None)
+def test_ngram_rules_decide_and_measure_as_the_plain_definition(words: list[str], n: int, limit: float) -> None:
+    text = " ".join(words)
+    rule = f"top_{n}_gram" if n <= 4 else f"duplicate_{n}_gram"
+    characters = naive_top(words, n) if n <= 4 else naive_duplicates(words, n)
+    rejection = check(text, words, only(rule, limit))
+    if characters / len(text) > limit:
+        assert rejection is not None
+        assert rejection.rule == rule
+        assert rejection.detail == f"{characters / len(text):.4g} > {limit:g}"
+    else:
+        assert rejection is None
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("same paragraph\n\n" * 4 + "another one", "duplicate_paragraphs"),
+        (
+            "one\n\ntwo\n\nthree\n\nfour" + "\n\nlong " + "x" * 40 + "\n\nlong " + "x" * 40,
+            "duplicate_paragraph_characters",
+        ),
+        ("same line\n" * 4 + "another line\nand one", "duplicate_lines"),
+        ("a\nb\nc\nd\ne\nf" + ("\n" + "x" * 40) * 2, "duplicate_line_characters"),
+    ],
+)
+def test_lines_and_paragraphs_that_repeat(text: str, rule: str) -> None:
+    rejection = check(text, text.split(), CONFIG)
+    assert rejection is not None
+    assert rejection.rule == rule
+
+
+def test_only_extra_copies_of_a_line_count() -> None:
+    # Three copies of one line among ten: two extra ones. Dolma would count three, and reject at 0.25.
+    lines = ["copy"] * 3 + [f"line {i} with words" for i in range(7)]
+    text = "\n".join(lines)
+    assert check(text, text.split(), only("duplicate_lines", 0.2)) is None
+    rejection = check(text, text.split(), only("duplicate_lines", 0.19))
+    assert rejection is not None
+    assert rejection.detail == "0.2 > 0.19"
+
+
+def test_a_document_shorter_than_an_ngram_skips_its_rule() -> None:
+    assert check("one two", ["one", "two"], only("top_3_gram", 0)) is None
+    assert check("a b c", ["a", "b", "c"], only("duplicate_5_gram", 0)) is None
+    assert check("", [], CONFIG) is None

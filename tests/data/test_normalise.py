@@ -1,0 +1,71 @@
+"""Normalisation: what is repaired, and that doing it twice is doing it once."""
+
+import unicodedata
+
+import ftfy
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.normalise import normalise
+
+# Pieces that ftfy acts on: mojibake, entities, controls, ligatures, all sorts of newlines, half-width forms.
+AWKWARD = [
+    "â€œ",
+    "Ã©",
+    "&amp;",
+    "&lt;",
+    "&amp;amp;",
+    "\r\n",
+    "\r",
+    "\x85",
+    "\u2028",
+    "\x1b[31m",
+    "\x00",
+    "ﬁ",
+    "ｱ",
+    "e\u0301",
+]
+TEXTS = st.lists(st.one_of(st.sampled_from(AWKWARD), st.text(max_size=8)), max_size=8).map("".join)
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        ("a\r\nb\rc\u2028d\x85e", "a\nb\nc\nd\ne"),
+        ("  \n\t a b \n", "a b"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("Itâ€™s a naÃ¯ve plan", "It’s a naïve plan"),
+        ("“curly” quotes’ stay", "“curly” quotes’ stay"),
+        ("R&amp;D", "R&D"),
+        ("bell\x07 and \x1b[31mred\x1b[0m", "bell and red"),
+        ("lone \ud800 surrogate", "lone \ufffd surrogate"),
+        ("", ""),
+    ],
+)
+def test_examples(raw: str, clean: str) -> None:
+    assert normalise(raw) == clean
+
+
+def test_nfc_alone_repairs_nothing_but_form_and_newlines() -> None:
+    assert normalise("naÃ¯ve &amp; cafe\u0301\r\n", "nfc") == "naÃ¯ve &amp; caf\u00e9"
+
+
+@given(TEXTS)
+def test_normalisation_is_idempotent(text: str) -> None:
+    once = normalise(text)
+    assert normalise(once) == once
+
+
+@given(TEXTS)
+def test_what_comes_out_is_nfc_and_can_be_encoded(text: str) -> None:
+    for method in ("ftfy", "nfc"):
+        clean = normalise(text, method)
+        assert unicodedata.is_normalized("NFC", clean)
+        assert "\r" not in clean
+        clean.encode()
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=127), max_size=60))
+def test_the_short_cut_for_ascii_gives_what_ftfy_gives(text: str) -> None:
+    assert normalise(text) == ftfy.fix_text(text, uncurl_quotes=False).strip()

@@ -1,0 +1,84 @@
+"""Confidence intervals: coverage on simulated data, known values, determinism."""
+
+import numpy as np
+import pytest
+
+from model import statistics
+from model.statistics import accuracy_interval, bootstrap_difference, bootstrap_ratio
+
+
+def make_documents(seed: int, count: int = 80) -> tuple[np.ndarray, np.ndarray]:
+    """Losses summed over documents of unequal lengths; 3 nats a token, with a part common to a document."""
+    generator = np.random.default_rng(seed)
+    tokens = generator.integers(50, 500, count)
+    return tokens * (3 + 0.5 * generator.standard_normal(count)), tokens
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
+    hits = 0
+    for seed in range(200):
+        interval = bootstrap_ratio(*make_documents(seed), seed=0, resamples=400, level=0.9)
+        hits += interval.low <= 3 <= interval.high
+    assert 0.83 <= hits / 200 <= 0.96
+
+
+def test_width_is_that_of_the_delta_method() -> None:
+    numerators, tokens = make_documents(1, 400)
+    interval = bootstrap_ratio(numerators, tokens, seed=3)
+    residuals = numerators - interval.value * tokens
+    error = np.sqrt((residuals**2).sum()) / tokens.sum()
+    assert interval.value == pytest.approx(numerators.sum() / tokens.sum())
+    assert interval.high - interval.low == pytest.approx(2 * 1.96 * error, rel=0.1)
+    narrow = bootstrap_ratio(numerators, tokens, seed=3, level=0.5)
+    assert interval.low < narrow.low < narrow.value < narrow.high < interval.high
+
+
+def test_a_paired_difference_is_sharper_than_two_intervals() -> None:
+    numerators, tokens = make_documents(2)
+    other = numerators + 0.05 * tokens
+    difference = bootstrap_difference(numerators, other, tokens, seed=0)
+    assert difference.value == pytest.approx(-0.05)
+    assert difference.low < 0 and difference.high < 0
+    assert (
+        bootstrap_ratio(numerators, tokens, seed=0).high > bootstrap_ratio(other, tokens, seed=0).low
+    )  # these overlap
+    noise = np.random.default_rng(0).standard_normal(80) * tokens
+    same = bootstrap_difference(numerators, numerators + noise, tokens, seed=0)
+    assert same.low < 0 < same.high
+
+
+def test_seed_decides_and_memory_blocks_lose_no_resample(monkeypatch: pytest.MonkeyPatch) -> None:
+    documents = make_documents(4)
+    assert bootstrap_ratio(*documents, seed=1) == bootstrap_ratio(*documents, seed=1)
+    assert bootstrap_ratio(*documents, seed=1) != bootstrap_ratio(*documents, seed=2)
+    whole = bootstrap_ratio(*documents, seed=1, resamples=101)
+    monkeypatch.setattr(statistics, "BLOCK", 80 * 7)  # 7 resamples at a time; the draws are the same stream
+    assert bootstrap_ratio(*documents, seed=1, resamples=101) == whole
+
+
+def test_empty_documents_count_for_nothing() -> None:
+    numerators, tokens = make_documents(5)
+    padded = bootstrap_ratio(np.append(numerators, [0, 0]), np.append(tokens, [0, 0]), seed=1)
+    assert padded == bootstrap_ratio(numerators, tokens, seed=1)
+    for size in (0, 3):
+        with pytest.raises(ValueError, match=f"no interval over {size} documents"):
+            bootstrap_ratio(np.zeros(size), np.zeros(size), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("correct", "total", "low", "high"),
+    # Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I, method 3
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_accuracy_interval_equals_published_values(correct: int, total: int, low: float, high: float) -> None:
+    interval = accuracy_interval(correct, total)
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=5e-5)
+    assert interval.value == correct / total
+    mirrored = accuracy_interval(total - correct, total)
+    assert (1 - mirrored.high, 1 - mirrored.low) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_no_items_is_an_error() -> None:
+    for correct, total in ((0, 0), (3, 2), (-1, 2)):
+        with pytest.raises(ValueError, match="no accuracy"):
+            accuracy_interval(correct, total)

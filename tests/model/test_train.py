@@ -1,0 +1,250 @@
+"""Training on two real DeepSpeed ranks with gloo (and on one): same losses, exact resume, torn checkpoints."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.checkpoint import newest_checkpoint, read_checkpoint, read_file, read_weights
+
+LLAMA = {"d_model": 32, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "max_sequence_length": 16}
+GPT2 = {
+    "d_model": 32,
+    "n_layers": 2,
+    "n_heads": 4,
+    "max_sequence_length": 16,
+    "positions": "learned",
+    "norm": "layernorm",
+    "feed_forward": "gelu",
+    "bias": True,
+    "tied_embeddings": True,
+}
+TRAIN = {
+    "steps": 6,
+    "sequence_length": 16,
+    "global_batch": 16,
+    "micro_batch": 4,
+    "ranks": 2,
+    "zero_stage": 2,
+    "learning_rate": 1e-2,
+    "warmup_steps": 2,
+    "threads": 1,
+    "validate_every": 2,
+    "checkpoint_every": 0,
+}
+
+
+def launch(jobs: list[dict], ranks: int, path: Path) -> None:
+    path.write_text(json.dumps(jobs))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    processes = []
+    for rank in range(ranks):
+        environment = os.environ | {
+            "RANK": str(rank),
+            "LOCAL_RANK": str(rank),
+            "WORLD_SIZE": str(ranks),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+            "OMP_NUM_THREADS": "1",
+        }
+        if ranks == 1:  # one process without a launcher
+            for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+                del environment[name]
+        command = [sys.executable, str(Path(__file__).with_name("train_worker.py")), str(path)]
+        output = path.with_suffix(f".{rank}.log").open("w")
+        processes.append(subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT))
+    try:
+        codes = [process.wait(timeout=240) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert codes == [0] * ranks, path.with_suffix(".0.log").read_text()[-4000:]
+
+
+def job(folder: Path, model: dict, stop_after: int | None = None, **train: object) -> dict:
+    return {"folder": str(folder), "model": model, "train": {**TRAIN, **train}, "stop_after": stop_after}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All runs of this file, by folder name: two ranks, then damage and copies, then two ranks and one rank."""
+    root = tmp_path_factory.mktemp("train")
+    dropout = {**LLAMA, "dropout": 0.1}
+    first = [job(root / f"zero{stage}", LLAMA, zero_stage=stage) for stage in range(4)]
+    first += [job(root / f"bfloat16-zero{stage}", LLAMA, zero_stage=stage, dtype="bfloat16") for stage in (1, 2, 3)]
+    first += [job(root / f"micro{size}", LLAMA, micro_batch=size, zero_stage=1) for size in (1, 8)]
+    for stage in (0, 2, 3):
+        first.append(job(root / f"straight{stage}", dropout, zero_stage=stage))
+        first.append(job(root / f"stopped{stage}", dropout, stop_after=3, zero_stage=stage))
+    first.append(job(root / "tied-straight", GPT2, zero_stage=3))
+    first.append(job(root / "tied-stopped", GPT2, stop_after=3, zero_stage=3))
+    first.append(job(root / "bfloat16-stopped", LLAMA, stop_after=3, dtype="bfloat16"))
+    first.append(job(root / "torn", dropout, stop_after=5, checkpoint_every=2, keep_checkpoints=3))
+    first.append(job(root / "half", LLAMA, stop_after=3))
+    launch(first, ranks=2, path=root / "first.json")
+
+    shutil.copytree(root / "zero2", root / "finished")
+    shutil.copytree(root / "half", root / "half-to-one")
+    shutil.copytree(root / "half", root / "half-to-zero3")
+    (root / "half" / "step-00000099.tmp").mkdir()
+    newest = root / "torn" / "step-00000005" / "weights-00001-of-00002.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-100])
+    (root / "torn" / "step-00000004" / "optimizer-00000-of-00002.safetensors").unlink()
+
+    again = [job(root / f"stopped{stage}", dropout, zero_stage=stage) for stage in (0, 2, 3)]
+    again.append(job(root / "tied-stopped", GPT2, zero_stage=3))
+    again.append(job(root / "bfloat16-stopped", LLAMA, dtype="bfloat16"))
+    again.append(job(root / "torn", dropout, checkpoint_every=2, keep_checkpoints=3))
+    again.append(job(root / "half-to-zero3", LLAMA, zero_stage=3))
+    again.append(job(root / "half", LLAMA))
+    again.append(job(root / "finished", LLAMA))
+    launch(again, ranks=2, path=root / "again.json")
+
+    alone = [job(root / "half-to-one", LLAMA, ranks=1, micro_batch=16), job(root / "one", LLAMA, ranks=1)]
+    launch(alone, ranks=1, path=root / "alone.json")
+    return root
+
+
+def records(folder: Path) -> list[dict]:
+    return json.loads((folder / "records.json").read_text())["records"]
+
+
+def result(folder: Path) -> dict:
+    return json.loads((folder / "records.json").read_text())["result"]
+
+
+def losses(folder: Path) -> dict[int, float]:
+    return {record["step"]: record["loss"] for record in records(folder) if "loss" in record}
+
+
+def assert_same_state(left: Path, right: Path) -> None:
+    """Bit for bit: weights, moments and random states."""
+    ours, theirs = newest_checkpoint(left)[0], newest_checkpoint(right)[0]
+    assert ours is not None and theirs is not None
+    assert (ours.step, ours.cursor, ours.optimizer_steps) == (theirs.step, theirs.cursor, theirs.optimizer_steps)
+    assert ours.files.keys() == theirs.files.keys()
+    for name in ours.files:
+        a, b = read_file(ours.folder / name), read_file(theirs.folder / name)
+        assert a.keys() == b.keys()
+        assert all(torch.equal(a[key], b[key]) for key in a), name
+
+
+def test_zero_stages_give_the_same_losses(root: Path) -> None:
+    reference = losses(root / "zero0")
+    assert len(reference) == 6
+    for stage in (1, 2, 3):
+        assert losses(root / f"zero{stage}") == pytest.approx(reference, rel=1e-6)
+    assert losses(root / "one") == pytest.approx(reference, rel=1e-6)
+
+
+def test_accumulation_does_not_change_the_loss(root: Path) -> None:
+    assert losses(root / "micro1") == pytest.approx(losses(root / "micro8"), rel=1e-6)
+    assert losses(root / "micro1") == pytest.approx(losses(root / "zero0"), rel=1e-6)
+
+
+def test_the_loss_falls(root: Path) -> None:
+    trained = losses(root / "zero2")
+    assert trained[6] < trained[1] - 0.3
+    validation = [r["validation_loss"] for r in records(root / "zero2") if "validation" in r]
+    assert validation[-1] < validation[0]
+
+
+def test_records_say_what_was_done(root: Path) -> None:
+    steps = [record for record in records(root / "zero2") if "loss" in record]
+    assert [record["tokens"] for record in steps] == [16 * 16 * step for step in range(1, 7)]
+    assert [record["learning_rate"] for record in steps][:2] == [5e-3, 1e-2]
+    assert all(record["gradient_norm"] > 0 and record["tokens_per_second"] > 0 for record in steps)
+    validated = [record for record in records(root / "zero2") if "validation" in record]
+    assert [record["step"] for record in validated] == [2, 4, 6]
+    by_source = validated[-1]["validation"]
+    assert validated[-1]["validation_loss"] == pytest.approx((5 * by_source["even"] + 3 * by_source["odd"]) / 8)
+
+
+def test_gradient_norms_agree_between_stages(root: Path) -> None:
+    norms = [[r["gradient_norm"] for r in records(root / f"zero{stage}") if "loss" in r] for stage in range(4)]
+    for stage in (1, 2, 3):
+        assert norms[stage] == pytest.approx(norms[0], rel=1e-5)
+
+
+def test_validation_loss_agrees_between_stages_and_ranks(root: Path) -> None:
+    last = {name: result(root / name)["validation"] for name in ("zero0", "zero2", "zero3", "one")}
+    for name in ("zero2", "zero3", "one"):
+        assert last[name] == pytest.approx(last["zero0"], rel=1e-5)
+
+
+@pytest.mark.parametrize("stage", [0, 2, 3])
+def test_resume_on_the_same_layout_is_exact(root: Path, stage: int) -> None:
+    straight, stopped = root / f"straight{stage}", root / f"stopped{stage}"
+    assert result(stopped)["resumed_from"] == 3
+    assert {step: loss for step, loss in losses(straight).items() if step > 3} == losses(stopped)
+    assert_same_state(straight, stopped)
+
+
+def test_dropout_was_at_work(root: Path) -> None:
+    assert losses(root / "straight2")[1] != pytest.approx(losses(root / "zero2")[1], rel=1e-4)
+
+
+def test_resume_in_bfloat16_is_exact(root: Path) -> None:
+    assert_same_state(root / "bfloat16-zero2", root / "bfloat16-stopped")
+
+
+def test_bfloat16_is_near_float32(root: Path) -> None:
+    for stage in (1, 2, 3):
+        trained = losses(root / f"bfloat16-zero{stage}")
+        assert trained == pytest.approx(losses(root / "zero0"), rel=2e-2)
+        assert trained != losses(root / "zero0")
+
+
+def test_stop_saves_and_says_so(root: Path) -> None:
+    info = read_checkpoint(root / "half" / "step-00000003")
+    assert (info.step, info.cursor, info.tokens) == (3, 48, 768)
+    assert info.layout == {"ranks": 2, "zero_stage": 2, "dtype": "float32", "micro_batch": 4, "threads": 1}
+    assert result(root / "half")["stopped"] is False and result(root / "half")["resumed_from"] == 3
+
+
+def test_resume_on_another_layout_goes_on(root: Path) -> None:
+    expected = {step: loss for step, loss in losses(root / "zero2").items() if step > 3}
+    assert losses(root / "half") == expected
+    assert losses(root / "half-to-zero3") == pytest.approx(expected, rel=1e-5)
+    assert losses(root / "half-to-one") == pytest.approx(expected, rel=1e-5)
+    message = next(r["message"] for r in records(root / "half-to-one") if r.get("event") == "resumed")
+    assert "saved on 2 ranks, on 1" in message
+    weights = read_weights(root / "half-to-one" / "step-00000006")
+    for name, weight in read_weights(root / "zero2" / "step-00000006").items():
+        torch.testing.assert_close(weights[name], weight, rtol=0, atol=2e-4)
+
+
+def test_torn_checkpoints_are_passed_over_and_said(root: Path) -> None:
+    messages = [r["message"] for r in records(root / "torn") if r.get("event") == "checkpoint_passed_over"]
+    assert len(messages) == 2
+    assert "weights-00001-of-00002.safetensors" in messages[0] and "bytes" in messages[0]
+    assert "optimizer-00000-of-00002.safetensors: missing" in messages[1]
+    assert result(root / "torn")["resumed_from"] == 2
+    assert_same_state(root / "torn", root / "straight2")
+
+
+def test_old_checkpoints_and_leftovers_go(root: Path) -> None:
+    assert sorted(path.name for path in (root / "half").glob("step-*")) == ["step-00000003", "step-00000006"]
+    kept = sorted(path.name for path in (root / "torn").glob("step-*") if path.suffix == "")
+    assert kept == ["step-00000002", "step-00000004", "step-00000006"]
+
+
+def test_a_finished_run_returns_at_once(root: Path) -> None:
+    again = result(root / "finished")
+    assert again["resumed_from"] == again["step"] == 6 and not again["stopped"]
+    assert again == {**result(root / "zero2"), "resumed_from": 6}
+    assert records(root / "finished") == []
+
+
+def test_tied_embeddings_stay_tied(root: Path) -> None:
+    assert_same_state(root / "tied-straight", root / "tied-stopped")
+    weights = read_weights(root / "tied-stopped" / "step-00000006")
+    assert "unembedding.weight" not in weights and "embedding.weight" in weights
