@@ -33,9 +33,8 @@ PATTERNS = {
 }
 MEASURED_BYTES = 2_000_000  # text of each source that the report encodes
 LONGEST_TOKENS = 20  # listed in the report
-LONG_RUN = 100_000  # characters of white space in a row; tiktoken panics somewhere above 300,000
+LONG_RUN = 100_000  # characters of white space in a row; tiktoken panics from about a million
 WHITE_SPACE = re.compile(r"\s{100,}")
-NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 class VocabConfig(BaseModel):
@@ -130,25 +129,16 @@ class DocumentEncoder:
     """Encodes as `tokenizer.encode_batch_fast` does, several times faster, by giving vocabulary and pattern to tiktoken.
 
     tiktoken merges by the rank of what comes out, `tokenizers` by the rank of the merge; for merges in the order in which they
-    were learned, each with a new id, the two are the same. Their regular expressions differ in two things, and a text that
-    touches either goes the slow way: characters assigned in one's Unicode tables only, and endless white space, on which
-    tiktoken panics.
+    were learned, each with a new id, the two are the same. Both class every character alike (a test goes over them all). On
+    endless white space tiktoken panics: such a text goes the slow way.
     """
 
     def __init__(self, tokenizer: "Tokenizer") -> None:
         import tiktoken
-        from tokenizers import Regex
-        from tokenizers.pre_tokenizers import Split
 
         self._tokenizer = tokenizer
         pattern, ranks = _pattern_and_ranks(tokenizer)
         self._fast = tiktoken.Encoding("gristmill", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
-        self._agreed: dict[str, bool] = {}  # character -> whether both libraries class it alike
-        single = {bytes([byte]): byte for byte in range(256)}
-        self._classes = [
-            (tiktoken.Encoding(c, pat_str=c, mergeable_ranks=single, special_tokens={}), Split(Regex(c), "removed"))
-            for c in (r"\p{L}", r"\p{N}", r"\s")
-        ]
 
     def encode(self, texts: list[str]) -> "list[np.ndarray]":
         """The ids of each text, (n,) int32, without special tokens."""
@@ -157,19 +147,9 @@ class DocumentEncoder:
         return [np.array(self._encode(text), dtype=np.int32) for text in texts]
 
     def _encode(self, text: str) -> list[int]:
-        if not text.isascii() and not all(map(self._agree, set(NOT_ASCII.findall(text)))):
-            return self._tokenizer.encode(text, add_special_tokens=False).ids
         if len(text) > LONG_RUN and any(len(run) > LONG_RUN for run in WHITE_SPACE.findall(text)):
             return self._tokenizer.encode(text, add_special_tokens=False).ids
         return self._fast.encode_ordinary(text)
-
-    def _agree(self, character: str) -> bool:
-        if character not in self._agreed:
-            self._agreed[character] = all(
-                bool(fast.encode_ordinary(character)) == (not slow.pre_tokenize_str(character))
-                for fast, slow in self._classes
-            )
-        return self._agreed[character]
 
 
 def _train(texts: Iterator[str], config: VocabConfig) -> "Tokenizer":

@@ -81,10 +81,7 @@ def band_keys(text: str, config: MinHashConfig) -> list[int]:
     hashes = shingles(text, config)
     if not len(hashes):
         return []
-    return [
-        xxhash.xxh64_intdigest(rows.astype("<u8").tobytes(), seed=band)
-        for band, rows in enumerate(signature(hashes, config))
-    ]
+    return [xxhash.xxh64_intdigest(rows.astype("<u8").tobytes()) for rows in signature(hashes, config)]
 
 
 @cache

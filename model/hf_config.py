@@ -94,11 +94,11 @@ def import_config(folder: Path) -> ModelConfig:
     if family not in ("llama", "gpt2"):
         raise ValueError(f"{path}: model_type is {family!r}; llama and gpt2 are the families that can be read")
     try:
-        theirs = (LlamaConfig if family == "llama" else GPT2Config).from_dict(stored)
+        theirs = LlamaConfig.from_dict(stored) if family == "llama" else GPT2Config.from_dict(stored)
     except Exception as error:  # transformers has many types of errors for a setting of a wrong type
         raise ValueError(f"{path}: refused by transformers ({one_line(error)})") from None
     try:
-        return from_llama(theirs, path) if family == "llama" else from_gpt2(theirs, path)
+        return from_llama(theirs, path) if isinstance(theirs, LlamaConfig) else from_gpt2(theirs, path)
     except ValidationError as error:
         raise ValueError(f"{path}: {one_line(error)}") from None
 

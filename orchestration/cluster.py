@@ -3,7 +3,9 @@
 import contextlib
 import logging
 import os
+import signal
 import tempfile
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,25 +29,33 @@ def cluster(address: str | None, cpus: int | None) -> Iterator[None]:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    with tempfile.TemporaryDirectory(prefix="gristmill-") as empty, contextlib.chdir(empty):
-        options: dict[str, Any] = (
-            {} if address else {"num_cpus": cpus or os.cpu_count(), "object_store_memory": OBJECT_STORE_BYTES}
-        )
+    # The folder stays until the end: Ray's processes keep it as their current one.
+    with tempfile.TemporaryDirectory(prefix="gristmill-") as empty:
+        with contextlib.chdir(empty):
+            _connect(address, cpus)
         try:
-            ray.init(
-                address=address or "local",
-                include_dashboard=None if address else False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                configure_logging=True,
-                **options,
-            )
-        except ConnectionError as error:
-            raise ClusterUnusable(f"no Ray cluster answers at {address}: {str(error).splitlines()[0]}") from error
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _connect(address: str | None, cpus: int | None) -> None:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    local: dict[str, Any] = {"num_cpus": cpus or os.cpu_count(), "object_store_memory": OBJECT_STORE_BYTES}
     try:
-        yield
-    finally:
-        ray.shutdown()
+        ray.init(
+            address=address or "local",
+            include_dashboard=None if address else False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            configure_logging=True,
+            **({} if address else local),
+        )
+    except ConnectionError as error:
+        raise ClusterUnusable(f"no Ray cluster answers at {address}: {str(error).splitlines()[0]}") from error
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in handlers.items():  # Ray puts its own in place; stopping a run is ours
+            signal.signal(number, handler)
 
 
 def resources() -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -10,26 +11,35 @@ from rich.progress import Task as RichTask
 from rich.text import Text
 
 PLAIN_EVERY_SECONDS = 30.0
+RATE_OVER_SECONDS = 60.0
 
 
 @dataclass
 class Work:
-    """One thing that is counted. What was done before we came does not enter the rate."""
+    """One thing that is counted."""
 
     name: str
     unit: str
     total: int
-    done: int = 0
+    done: int
     note: str = ""
-    started: float = field(default_factory=time.monotonic)
-    found_done: int | None = None
-    printed: float = 0.0
+    printed: float = field(default_factory=time.monotonic)
+    marks: deque[tuple[float, int]] = field(default_factory=deque)  # when how much was done, over the last while
+
+    def advance(self, done: int, total: int, note: str) -> None:
+        """Take note of how much is done now."""
+        self.done, self.total, self.note, now = done, total, note, time.monotonic()
+        if len(self.marks) == 1 and self.marks[0][1] == done:
+            self.marks.clear()  # nothing done yet: the time until something was is not part of the rate
+        self.marks.append((now, done))
+        while len(self.marks) > 2 and now - self.marks[0][0] > RATE_OVER_SECONDS:
+            self.marks.popleft()
 
     @property
     def rate(self) -> float:
-        """Units a second since we began."""
-        elapsed = time.monotonic() - self.started
-        return (self.done - (self.found_done or 0)) / elapsed if elapsed > 0 else 0.0
+        """Units a second over the last while; what was done before we came does not enter it."""
+        (begin, before), (end, after) = self.marks[0], self.marks[-1]
+        return (after - before) / (end - begin) if end > begin else 0.0
 
     def line(self) -> str:
         """`pretrain: 120 / 900 steps, 4.1 steps/s, 3m10s left, loss 5.2`."""
@@ -71,10 +81,10 @@ class Display:
         """Say how far `name` is; the first call for a name says what was found done."""
         with self._lock:
             if name not in self._tasks:
-                work = Work(name, unit, total, found_done=done, printed=time.monotonic())
+                work = Work(name, unit, total, done)
                 self._tasks[name] = (work, self._bars.add_task(name, total=total, work=work))
             work, task = self._tasks[name]
-            work.done, work.total, work.note = done, total, note
+            work.advance(done, total, note)
             self._bars.update(task, completed=done, total=total)
             due = time.monotonic() - work.printed >= PLAIN_EVERY_SECONDS
             if not self.console.is_terminal and due:

@@ -54,10 +54,10 @@ def map_shards(
 ) -> dict[str, dict[str, Any]]:
     """Call `function(out, **shard.arguments)` for every shard; gives the results by key, in the order of `shards`.
 
-    Each call writes into a temporary folder of its own, which becomes `building/step/<key>` once the call has returned; shards whose
-    folder is there already are not run again. Every task occupies `building`, the folder under construction
-    (`lease.occupy`). `on_event(name, **facts)` hears of every start, end and retry, `on_done(done,
-    total)` of progress. A task that fails or whose worker dies is tried again, a ValueError (wrong input, no bad luck) is not.
+    Each call writes into a temporary folder of its own, which becomes `building/step/<key>` once the call has returned;
+    shards whose folder is there already are not run again. Every task occupies `building`, the folder under construction
+    (`lease.occupy`). `on_event(name, **facts)` hears of every start, end and retry, `on_done(done, total)` of progress. A task
+    that fails or whose worker dies is tried again, a ValueError (wrong input, no bad luck) is not.
     Raises ShardFailed, or Stopped when asked to stop: what is in flight is cancelled then.
     """
     assert len({shard.key for shard in shards}) == len(shards), "two shards of one name"

@@ -73,7 +73,8 @@ def check_counts(stage: str, counts: Mapping[str, Any]) -> None:
     if taken != given:
         raise CountsDoNotAddUp(
             f"{stage}: {taken} documents came in, but {counts['documents_out']} went out, "
-            f"{sum(counts['dropped'].values())} were dropped and {counts['quarantined']} quarantined: {taken - given} are unaccounted for"
+            f"{sum(counts['dropped'].values())} were dropped and {counts['quarantined']} quarantined: "
+            f"{taken - given} are unaccounted for"
         )
 
 

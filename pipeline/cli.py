@@ -50,6 +50,9 @@ def run(
     address: Address = None,
     until: Annotated[str | None, typer.Option(help="Stop after this stage.")] = None,
     verify: Verify = False,
+    base: Annotated[
+        Path | None, typer.Option(help="Where the recipe's relative paths start; default: the recipe's folder.")
+    ] = None,
 ) -> None:
     """Run a recipe: build what is not there yet, go on where an earlier attempt stopped."""
     from pipeline.recipe import load_recipe
@@ -58,7 +61,9 @@ def run(
     from pipeline.summary import print_summary
 
     console = Console(stderr=False)
-    view = run_recipe(load_recipe(recipe, overrides or []), recipe.parent, workdir, console, address, until, verify)
+    view = run_recipe(
+        load_recipe(recipe, overrides or []), base or recipe.parent, workdir, console, address, until, verify
+    )
     report = write_report(view)
     print_summary(view, report, console)
 

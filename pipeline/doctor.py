@@ -18,7 +18,7 @@ def examine(workdir: Path) -> list[dict[str, Any]]:
     """Findings, each with `part`, `ok`, `found` and, when it is not ok, `remedy`."""
     checks: list[Callable[[], dict[str, Any]]] = [
         _python,
-        *(lambda name=name: _library(name) for name in LIBRARIES),  # type: ignore[misc]
+        *(lambda name=name: _library(name) for name in LIBRARIES),
         _packages,
         _compiler,
         _machine,

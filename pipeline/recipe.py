@@ -136,7 +136,8 @@ class Recipe(Section):
                 raise ValueError(f"{section}: there is no `pretrain` section whose network it could take")
         if self.tokenize.dtype == "uint16" and self.vocab.size > 65_536:
             raise ValueError(
-                f"tokenize.dtype: uint16 holds 65,536 ids and vocab.size is {self.vocab.size:,}; use int32 or a smaller vocabulary"
+                f"tokenize.dtype: uint16 holds 65,536 ids and vocab.size is {self.vocab.size:,}; "
+                "use int32 or a smaller vocabulary"
             )
         if self.pretrain:
             self._check_pretrain(self.pretrain)

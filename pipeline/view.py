@@ -28,7 +28,7 @@ def open_view(view: Path, recipe: Recipe, steps: Sequence[Step]) -> None:
     wanted = {step.stage.name: step.identity.fingerprint for step in steps}
     for stage in ORDER:
         link = view / stage
-        if link.is_symlink() and Path(os.readlink(link)).name != wanted.get(stage):
+        if link.is_symlink() and link.readlink().name != wanted.get(stage):
             link.unlink()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from data.sources.record import Record, Unreadable, too_large
 
@@ -18,23 +19,25 @@ def read_dataset(
 
     Raises ValueError when there is no such dataset, config, split or text column.
     """
-    rows = _open(path, config, split, revision)
-    for number, row in enumerate(rows):
-        text = row.get(columns[0])
-        if number == 0 and columns[0] not in row:
-            raise ValueError(f"dataset {path} has no column {columns[0]!r}, only {', '.join(row)}: set text_field")
-        size = len(text.encode(errors="replace")) if isinstance(text, str) else 0
-        if size > limit:
-            yield Unreadable(number, too_large(size, limit), str(text)[:500], size)
-        else:
-            yield Record(number, {name: row[name] for name in columns if name in row}, size)
+    with TemporaryDirectory() as cache:  # of streamed rows the library keeps none, but it puts lock files there
+        for number, row in enumerate(_open(path, config, split, revision, cache)):
+            if number == 0 and columns[0] not in row:
+                raise ValueError(f"dataset {path} has no column {columns[0]!r}, only {', '.join(row)}: set text_field")
+            text = row.get(columns[0])
+            size = len(text.encode(errors="replace")) if isinstance(text, str) else 0
+            if size > limit:
+                yield Unreadable(number, too_large(size, limit), str(text)[:500], size)
+            else:
+                yield Record(number, {name: row[name] for name in columns if name in row}, size)
 
 
-def _open(path: str, config: str | None, split: str, revision: str | None) -> Iterable[Mapping[str, object]]:
+def _open(
+    path: str, config: str | None, split: str, revision: str | None, cache: str
+) -> Iterable[Mapping[str, object]]:
     import datasets
 
     if not is_saved_folder(Path(path)):
-        return datasets.load_dataset(path, name=config, split=split, revision=revision, streaming=True)
+        return datasets.load_dataset(path, name=config, split=split, revision=revision, streaming=True, cache_dir=cache)
     saved = datasets.load_from_disk(path)
     if isinstance(saved, datasets.DatasetDict):
         if split not in saved:

@@ -15,7 +15,8 @@ def _run(context: Context, inputs: Mapping[str, Path], config: CollectConfig, ou
 
 
 def _sources(config: CollectConfig, base: Path) -> dict[str, Path]:
-    return {f"{file.source}:{file.path}": Path(file.absolute) for file in list_files(config, base)}
+    # A dataset of the hub has no local file: its name and revision, which are fields of the recipe, identify it.
+    return {f"{file.source}:{file.path}": Path(file.absolute) for file in list_files(config, base) if file.absolute}
 
 
 STAGE = Stage(

@@ -1,7 +1,7 @@
 """Dedup: exact and near duplicates, and what evaluation files contain, leave the corpus.
 
-Four steps: sign every shard; match the signatures, a partition of the bands at a time; resolve the matches to one survivor each; write
-each shard without the others.
+Four steps: sign every shard; match the signatures, a partition of the bands at a time; resolve the matches to one survivor
+each; write each shard without the others.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,12 @@ def _run(context: Context, inputs: Mapping[str, Path], config: DedupConfig, out:
     ]
     context.map(match_partition, partitions, out, "matches")
     edges = sorted(out.glob("matches/*/edges.parquet"))
-    context.map(resolve_duplicates, [Shard("all", {"signatures": signatures, "edges": edges})], out, "duplicates")
+    context.map(
+        resolve_duplicates,
+        [Shard("all", {"signatures": signatures, "edges": edges, "config": config})],
+        out,
+        "duplicates",
+    )
     shards = numbered(
         documents,
         duplicates=out / "duplicates" / "all" / "duplicates.parquet",

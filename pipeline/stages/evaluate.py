@@ -30,9 +30,8 @@ def _run(context: Context, inputs: Mapping[str, Path], config: EvaluateConfig, o
     context.map(score_baselines, [Shard("all", {"tokens": tokens, "tokenizer": tokenizer})], out, "ngrams")
     shared = {"checkpoint": checkpoint, "tokenizer": tokenizer, "config": config}
     tasks = [Shard(task.name, {"path": context.base / task.path, "task": task, **shared}) for task in config.tasks]
-    results = dict(
-        zip((task.name for task in config.tasks), context.map(score_task, tasks, out, "tasks", gpu=True), strict=True)
-    )
+    answers = context.map(score_task, tasks, out, "tasks", gpu=True)
+    results = {task.name: answer for task, answer in zip(config.tasks, answers, strict=True)}
     context.map(write_samples, [Shard("all", shared)], out, "samples", gpu=True)
     network = [read_json(out / "network" / shard.key / "documents.json") for shard in scores]
     ngrams = read_json(out / "ngrams" / "all" / "documents.json")
@@ -70,12 +69,15 @@ def score_baselines(out: Path, tokens: Path, tokenizer: Path) -> dict[str, Any]:
     """Train the n-gram models on the training split and score every test shard; writes documents.json, nats by model and shard."""
     from data.bpe import load_tokenizer
     from data.token_shards import TokenShard
-    from model.ngrams import fit_bigram, fit_unigram
+    from model.ngrams import Bigram, Unigram, fit_bigram, fit_unigram
 
     entries = list_token_shards(tokens)
     training = [TokenShard.open(entry.prefix).tokens for entry in entries if entry.split == "train"]
     size = load_tokenizer(tokenizer).get_vocab_size(with_added_tokens=True)
-    models = {"unigram": fit_unigram(training, size), "bigram": fit_bigram(training, size, separator=0)}
+    models: dict[str, Unigram | Bigram] = {
+        "unigram": fit_unigram(training, size),
+        "bigram": fit_bigram(training, size, separator=0),
+    }
     tests = [test_documents(entry.prefix)[0] for entry in entries if entry.split == "test"]
     scores = {
         name: [[float(model.score(document).sum()) for document in documents] for documents in tests]

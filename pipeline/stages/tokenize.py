@@ -14,4 +14,6 @@ def _run(context: Context, inputs: Mapping[str, Path], config: TokenizeConfig, o
     return add_up(context.map(tokenize_shard, shards, out, "shards"))
 
 
-STAGE = Stage(name="tokenize", version=1, inputs=("dedup", "vocab"), libraries=("pyarrow", "tokenizers"), run=_run)
+STAGE = Stage(
+    name="tokenize", version=1, inputs=("dedup", "vocab"), libraries=("pyarrow", "tiktoken", "tokenizers"), run=_run
+)

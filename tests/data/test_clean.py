@@ -76,6 +76,12 @@ def test_lines_that_c4_drops_are_counted_and_later_rules_see_what_is_left() -> N
     assert (cleaned.text, cleaned.rejection, cleaned.lines_dropped) == (PROSE, None, {"javascript": 1})
 
 
+def test_fineweb_judges_the_lines_that_c4_leaves() -> None:
+    text = PROSE + "".join(f"\nscript {i} needs javascript" for i in range(60))  # 5 of 65 lines have an end mark
+    assert rule_of(text, gopher_repetition=None) is None
+    assert rule_of(text, gopher_repetition=None, c4=None) == "fineweb.line_punctuation"
+
+
 def test_the_word_splitter_is_a_named_choice() -> None:
     marks = PROSE.replace(" and ", " , , ; - & ")
     assert rule_of(marks, words="whitespace", gopher_quality={"min_alphabetic_words": 0.8}) is None

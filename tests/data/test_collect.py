@@ -14,8 +14,6 @@ from pydantic import ValidationError
 from data.collect import CollectConfig, SourceConfig, collect_shard, list_files, plan_shards
 from data.documents import document_id, read_table
 
-Counts = dict[str, object]
-
 
 def collect(base: Path, out: Path, **source: object) -> tuple[dict, list[dict], list[dict], list[dict]]:
     """Counts, documents, rejected and quarantined of the only shard of a source called s."""
@@ -182,8 +180,9 @@ def test_text_and_html_are_one_document_a_file(tmp_path: Path) -> None:
     assert [row["locator"] for row in quarantine] == ["in/deep/c.txt#0"]
 
 
-def test_saved_datasets_and_dataset_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    datasets = pytest.importorskip("datasets")
+def test_saved_datasets_and_dataset_folders(tmp_path: Path) -> None:
+    import datasets
+
     saved = datasets.Dataset.from_dict({"text": ["one", "two"], "n": [1, 2]})
     saved.save_to_disk(tmp_path / "saved")
     datasets.DatasetDict({"test": saved}).save_to_disk(tmp_path / "splits")

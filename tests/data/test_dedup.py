@@ -158,6 +158,24 @@ def test_bytes_are_counted_in_utf8(tmp_path: Path) -> None:
     assert (counts["bytes_in"], counts["bytes_out"], counts["quarantined"]) == (41, 21, 0)
 
 
+def test_edges_lead_to_the_smallest_of_a_bucket_and_each_key_is_in_one_partition(tmp_path: Path) -> None:
+    signatures = []
+    for name in ("a", "b", "c", "d"):
+        (tmp_path / name).mkdir()
+        write_table(tmp_path / name / "in.parquet", [row(name, prose(1))], SCHEMA)
+        sign_shard(tmp_path / name, tmp_path / name / "in.parquet", DedupConfig())
+        signatures.append(tmp_path / name / "signatures.parquet")
+    keys = 0
+    for partition in range(3):
+        tables = []
+        for order in (signatures, signatures[::-1]):
+            keys += match_partition(tmp_path, order, partition, 3, DedupConfig())["keys"]
+            tables.append(read_table(tmp_path / "edges.parquet").to_pylist())
+        smallest, *others = sorted(document_id("test", name) for name in ("a", "b", "c", "d"))
+        assert tables[0] == tables[1] == [{"smallest": smallest, "id": other} for other in others]
+    assert keys == 2 * 4 * 14
+
+
 def test_an_empty_shard(tmp_path: Path) -> None:
     kept, dropped, _ = run(tmp_path, {}, DedupConfig(), shards=2, partitions=2)
     assert (kept, dropped) == (set(), {})

@@ -37,10 +37,10 @@ def test_rubbish_gives_text_or_nothing_but_no_error() -> None:
         assert isinstance(html_to_text(page), str)
 
 
-@pytest.mark.parametrize("tag", [b"<div>", b"<div></x>", b"<a></div>"])
+@pytest.mark.parametrize("tag", [b"<div>", b"<div></x>"])
 def test_nesting_without_end_is_an_error_that_comes_soon(tag: bytes) -> None:
     start = time.monotonic()
-    with pytest.raises(ValueError, match="nested 50001 deep|nested 50000 deep"):
+    with pytest.raises(ValueError, match="more than 512"):
         html_to_text(tag * 50_000 + b"deep")
     assert time.monotonic() - start < 20
 

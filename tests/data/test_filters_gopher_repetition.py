@@ -38,8 +38,16 @@ def naive_duplicates(words: list[str], n: int) -> int:
     return characters
 
 
+@st.composite
+def texts(draw: st.DrawFn) -> list[str]:
+    """Words with runs that repeat."""
+    word = st.sampled_from(["a", "bb", "ccc", "dddd", "é"])
+    runs = draw(st.lists(st.tuples(st.lists(word, min_size=1, max_size=12), st.integers(1, 4)), min_size=1, max_size=6))
+    return [word for run, times in runs for word in run * times]
+
+
 @given(
-    st.lists(st.sampled_from(["a", "bb", "ccc", "dddd", "é"]), min_size=1, max_size=60),
+    texts(),
     st.integers(2, 10),
     st.floats(0, 1),
 )

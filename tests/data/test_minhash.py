@@ -61,6 +61,11 @@ def test_a_document_shorter_than_a_shingle_has_no_signature(text: str) -> None:
     assert band_keys(text, CONFIG) == []
 
 
+def test_no_words_make_no_shingle_of_any_length() -> None:
+    assert band_keys("...", MinHashConfig(shingle_words=1)) == []
+    assert len(shingles("one", MinHashConfig(shingle_words=1))) == 1
+
+
 def test_five_words_are_one_shingle() -> None:
     assert len(shingles("one two three four five", CONFIG)) == 1
     assert len(band_keys("one two three four five", CONFIG)) == 14

@@ -88,7 +88,7 @@ def test_the_script_gives_the_shipped_bytes(addresses: list[dict]) -> None:
 def test_the_planted_table_says_where_each_record_is() -> None:
     expected = json.loads((SAMPLES / "planted.json").read_text())
     content = (SAMPLES / "planted.jsonl").read_bytes()
-    starts = [0] + [match.end() for match in re.finditer(rb"\n", content)][:-1]
+    starts = [0, *(match.end() for match in re.finditer(rb"\n", content[:-1]))]
     assert [entry["offset"] for entry in expected.values()] == starts
     assert all(f'"id": "{name}"'.encode() in content[entry["offset"] :][:60] for name, entry in expected.items())
 

@@ -71,6 +71,7 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
         ("idx", lambda b: b[:18] + struct.pack("<QQ", 2**60, 2**60 + 1) + b[34:], "do not match its header"),
         ("idx", lambda b: b[:34] + struct.pack("<2i", 1, 3) + b[42:], "contradict"),
         ("idx", lambda b: b[:34] + struct.pack("<2i", 5, -1) + b[42:], "contradict"),
+        ("idx", lambda b: b[:42] + struct.pack("<2q", 2, 4) + b[58:], "contradict"),
     ],
 )
 def test_damage_is_found_on_opening(tmp_path: Path, suffix: str, change, message: str) -> None:

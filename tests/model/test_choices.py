@@ -78,6 +78,8 @@ def test_summary_counts_both_ways_and_chance() -> None:
         ItemScores((-1.0, -2.0, -3.0, -4.0), (1, 1, 1, 1), 0),  # right both ways
         ItemScores((-1.0, -1.0), (1, 1), 1),  # a tie is the first's
     ]
+    assert [score.right for score in scores] == [True, False, True, False]
+    assert [score.right_per_byte for score in scores] == [False, True, True, False]
     assert summary(scores) == {"items": 4, "accuracy": 0.5, "accuracy_per_byte": 0.5, "chance": (0.5 * 3 + 0.25) / 4}
 
 
