@@ -96,7 +96,7 @@ def compare_greedy(folder: Path, network: Network, theirs: Any, prompt: list[int
             do_sample=False,
             max_new_tokens=max_new_tokens,
             min_new_tokens=None,
-            eos_token_id=-1,  # never: both go on past <|endoftext|>
+            eos_token_id=network.config.vocab_size,  # an id that never comes: both go on past <|endoftext|>
         )
     other = continued[0, len(prompt) :].tolist()
     if ours != other:

@@ -21,11 +21,14 @@ def checksum(path: Path) -> str:
 def write_text(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old content or the new, never a part."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -73,11 +76,10 @@ def files_below(folder: Path) -> list[Path]:
     """Every file below a folder, as paths relative to it, sorted; symbolic links are an error."""
     found = []
     for root, folders, names in os.walk(folder):
-        folders.sort()
-        for name in names:
+        for name in (*folders, *names):
             path = Path(root) / name
             assert not path.is_symlink(), f"{path} is a symbolic link inside an artifact"
-            found.append(path.relative_to(folder))
+        found += [(Path(root) / name).relative_to(folder) for name in names]
     return sorted(found, key=lambda path: path.as_posix())
 
 

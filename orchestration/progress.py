@@ -38,7 +38,10 @@ class Work:
     @property
     def rate(self) -> float:
         """Units a second over the last while; what was done before we came does not enter it."""
-        (begin, before), (end, after) = self.marks[0], self.marks[-1]
+        marks = list(self.marks)  # a copy: the terminal's own thread draws while work advances
+        if len(marks) < 2:
+            return 0.0
+        (begin, before), (end, after) = marks[0], marks[-1]
         return (after - before) / (end - begin) if end > begin else 0.0
 
     def line(self) -> str:
@@ -75,7 +78,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """Print a line that stays."""
-        self.console.print(text, highlight=False, soft_wrap=True)
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def update(self, name: str, done: int, total: int, unit: str, note: str = "") -> None:
         """Say how far `name` is; the first call for a name says what was found done."""

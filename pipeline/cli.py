@@ -146,7 +146,7 @@ def evaluate(
 
     if data is None and task is None:
         raise ValueError("say what to score: --data FILE for perplexity, --task FILE for a multiple-choice task")
-    result = evaluate_release(find_release(checkpoint, workdir), data, task)
+    result = evaluate_release(find_release(checkpoint, workdir), data, task, Console(stderr=True))
     _print_json(result) if as_json else _print_facts(result)
 
 

@@ -1,6 +1,7 @@
 """The report of a run: one HTML file that needs nothing beside it, made from the run's records."""
 
 import io
+import os
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +19,8 @@ INK, ACCENT, QUIET = "#1f2430", "#b4532a", "#8a8f98"
 
 def write_report(view: Path) -> Path:
     """Write `report.html` into the view of a run; gives its path."""
+    # Its font cache would go into the home folder.
+    os.environ.setdefault("MPLCONFIGDIR", str(view.parents[1] / "cache" / "matplotlib"))
     found = manifests(view)
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(

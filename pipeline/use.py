@@ -1,12 +1,14 @@
 """What one does with a checkpoint that is there: score it, fine-tune it, let it write, export it."""
 
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.checkpoints import Release
+from rich.console import Console
 
-LONGEST_TEXT = 1 << 28  # bytes
+from orchestration.progress import Display
+from pipeline.checkpoints import Release
 
 
 def special_ids(tokenizer: Path) -> tuple[int, int | None]:
@@ -29,7 +31,7 @@ def encoder(tokenizer: Path) -> Callable[[Sequence[str]], list[list[int]]]:
     return lambda texts: [ids.tolist() for ids in encode_documents(reader, list(texts))]
 
 
-def evaluate_release(release: Release, data: Path | None, task: Path | None) -> dict[str, Any]:
+def evaluate_release(release: Release, data: Path | None, task: Path | None, console: Console) -> dict[str, Any]:
     """Perplexity and bits per byte of the texts in `data`, accuracy on the items of `task`."""
     import numpy as np
 
@@ -41,9 +43,16 @@ def evaluate_release(release: Release, data: Path | None, task: Path | None) -> 
     end_id, _ = special_ids(release.tokenizer)
     result: dict[str, Any] = {}
     if data is not None:
-        texts = list(read_texts(data))
+        texts = read_texts(data)
         ids = [np.array(each) for each in encode(texts)]
-        scores = score_documents(network, ids, [len(text.encode()) for text in texts], end_id)
+        with Display(console) as display:
+            scores = score_documents(
+                network,
+                ids,
+                [len(text.encode()) for text in texts],
+                end_id,
+                progress=lambda done, total: display.update("text", done, total, "windows"),
+            )
         nats, tokens, size = float(scores.nats.sum()), int(scores.tokens.sum()), int(scores.bytes.sum())
         result |= {
             "documents": len(texts),
@@ -54,19 +63,46 @@ def evaluate_release(release: Release, data: Path | None, task: Path | None) -> 
     if task is not None:
         if not task.is_file():
             raise ValueError(f"{task}: there is no such file")
-        result["task"] = summary(score_items(network, read_items(task), lambda text: encode([text])[0], end_id))
+        with Display(console) as display:
+            answers = score_items(
+                network,
+                read_items(task),
+                lambda text: encode([text])[0],
+                end_id,
+                progress=lambda done, total: display.update("task", done, total, "windows"),
+            )
+        result["task"] = summary(answers)
     return result
 
 
-def read_texts(path: Path) -> Iterator[str]:
-    """Texts of a JSON Lines file (plain, gzip or zstd), or the whole of a text file; raises ValueError naming file and line."""
-    from data.sources.single import texts_of
+def read_texts(path: Path) -> list[str]:
+    """The texts of a file of any format that a recipe can name, normalised as `collect` does.
 
-    yield from texts_of(path)
+    Raises ValueError when the file is absent or holds something that cannot be read.
+    """
+    from data.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
+    from data.documents import read_table
+
+    config = CollectConfig(sources=[SourceConfig(name="text", path=str(path.resolve()))])
+    texts: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="gristmill-texts-") as folder:
+        for shard in plan_shards(config, path.resolve().parent):
+            out = Path(folder) / shard.key
+            out.mkdir()
+            collect_shard(out, shard, config)
+            unreadable = out / "quarantine.parquet"
+            if unreadable.is_file():
+                first = read_table(unreadable).to_pylist()[0]
+                raise ValueError(f"{path}: {first['locator'].rsplit('#', 1)[-1]}: {first['error']}")
+            for part in sorted(out.glob("documents-*.parquet")):
+                texts += read_table(part)["text"].to_pylist()
+    if not texts:
+        raise ValueError(f"{path}: there is no text in it")
+    return texts
 
 
 def finetune_release(
-    release: Release, data: Path, settings: Sequence[str], folder: Path, console: Any
+    release: Release, data: Path, settings: Sequence[str], folder: Path, console: Console
 ) -> dict[str, Any]:
     """Fine-tune over the seeds; the classifier of the first goes to `folder`."""
     import yaml
@@ -94,7 +130,15 @@ def finetune_release(
         f"{len(examples.train):,} texts to learn from, {len(examples.test):,} held out, {2 * len(config.seeds)} fine-tunings"
     )
     end_id, _ = special_ids(release.tokenizer)
-    classifier, scores = compare(load_network(release.network), examples, encoder(release.tokenizer), config, end_id)
+    with Display(console) as display:
+        classifier, scores = compare(
+            load_network(release.network),
+            examples,
+            encoder(release.tokenizer),
+            config,
+            end_id,
+            progress=lambda done, total: display.update("finetune", done, total, "steps"),
+        )
     save_classifier(folder, classifier, config, end_id, release.tokenizer)
     return {**scores, "classifier": str(folder)}
 

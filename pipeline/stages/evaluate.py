@@ -66,7 +66,7 @@ def score_shard(out: Path, checkpoint: Path, prefix: Path, config: EvaluateConfi
 
 
 def score_baselines(out: Path, tokens: Path, tokenizer: Path) -> dict[str, Any]:
-    """Train the n-gram models on the training split and score every test shard; writes documents.json, nats by model and shard."""
+    """Train the n-gram models, score every test shard with them; writes documents.json: nats by model, shard and document."""
     from data.bpe import load_tokenizer
     from data.token_shards import TokenShard
     from model.ngrams import Bigram, Unigram, fit_bigram, fit_unigram

@@ -1,0 +1,211 @@
+"""What each stage makes of a small fixture, as a digest: it may change only together with the stage's version.
+
+Tables are compared by content rather than by bytes of the file, so that a new release of a file format's library is not taken for a
+change of ours. What comes out of float arithmetic is compared as numbers: its last bits differ between processors.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from safetensors.numpy import load_file
+
+from data.bpe import VocabConfig, encode_documents, load_tokenizer, train_tokenizer
+from data.clean import CleanConfig, clean_shard
+from data.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
+from data.dedup import DedupConfig, dedup_shard, match_partition, resolve_duplicates, sign_shard
+from data.tokenize import TokenizeConfig, list_token_shards, tokenize_shard
+from orchestration.files import files_below, write_json
+from orchestration.identity import digest
+from pipeline.plan import STAGES
+
+SAMPLES = Path(__file__).parents[2] / "data" / "samples"
+
+# (stage, its version) -> digest, or numbers. When they change, the version in pipeline/stages/ has to go up with them.
+GOLDEN: dict[tuple[str, int], Any] = {
+    ("collect", 1): "41045f8b035d3ac6c783b3eee048f467",
+    ("clean", 1): "8546f310d9b6ae92185839d1f9c74672",
+    ("dedup", 1): "89613796464f0ff4e97f9dc4b0cbbeff",
+    ("vocab", 1): "0e18f6bffbee28b22b29a86a460811ef",
+    ("tokenize", 1): "f0e84984686fec71d258838a1e7c7175",
+    ("pretrain", 1): [6.005475, 5.969492, 5.907007, 5.834555],
+    ("evaluate", 1): [
+        6704.334,
+        6819.404,
+        6889.604,
+        -270.7528,
+        -220.8708,
+        -244.8253,
+        -249.1836,
+        -281.2349,
+        -208.1754,
+        -184.8042,
+        -261.4184,
+        -345.9311,
+        -270.1342,
+        -255.7576,
+        -258.6934,
+        -258.452,
+        -239.8515,
+        -330.0781,
+        -222.7976,
+    ],
+    ("finetune", 1): [
+        0.005122942,
+        0.01017361,
+        -0.01798038,
+        0.009567045,
+        0.01045848,
+        0.01406411,
+        0.001839985,
+        -0.0006989227,
+    ],
+    ("export", 1): [
+        248.1471,
+        216.7408,
+        31.73888,
+        63.31179,
+        81.92787,
+        81.46016,
+        32.07341,
+        9.969326,
+        14.79478,
+        20.62602,
+        9.380282,
+        32.09446,
+        63.99609,
+        84.43944,
+        83.6503,
+        32.06492,
+        10.02748,
+        15.55145,
+        19.90399,
+        10.64131,
+        31.93911,
+    ],
+}
+
+MODEL = {"d_model": 32, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "max_sequence_length": 32}
+TRAINING = {"steps": 4, "sequence_length": 32, "global_batch": 4, "warmup_steps": 1, "learning_rate": 1e-2}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What each stage makes, one from the other."""
+    root = tmp_path_factory.mktemp("golden")
+
+    def folder(name: str) -> Path:
+        path = root / name
+        path.mkdir(parents=True)
+        return path
+
+    collect = CollectConfig(
+        sources=[
+            SourceConfig(name="pages", path="pages/*.html", license="CC0-1.0"),
+            SourceConfig(name="planted", path="planted.jsonl", id_field="id", license="CC0-1.0"),
+        ]
+    )
+    for shard in plan_shards(collect, SAMPLES):
+        collect_shard(folder(f"collect/{shard.key}"), shard, collect)
+    collected = sorted(root.glob("collect/*/documents-*.parquet"))
+    for number, documents in enumerate(collected):
+        clean_shard(folder(f"clean/{number}"), documents, CleanConfig())
+    cleaned = sorted(root.glob("clean/*/documents-*.parquet"))
+    _dedup(folder, cleaned, root)
+    deduplicated = sorted(root.glob("dedup/*/documents-*.parquet"))
+    train_tokenizer(folder("vocab"), deduplicated, VocabConfig(size=400), seed=0)
+    for number, documents in enumerate(deduplicated):
+        config = TokenizeConfig(validation=0.2, test=0.2)
+        tokenize_shard(folder(f"tokenize/{number}"), documents, root / "vocab" / "tokenizer.json", config)
+    return {stage: _content(root / stage) for stage in ("collect", "clean", "dedup", "vocab", "tokenize")} | _trained(
+        root
+    )
+
+
+def _dedup(folder: Any, cleaned: list[Path], root: Path) -> None:
+    config = DedupConfig()
+    for number, documents in enumerate(cleaned):
+        sign_shard(folder(f"signatures/{number}"), documents, config)
+    signatures = sorted(root.glob("signatures/*/signatures.parquet"))
+    for partition in range(2):
+        match_partition(folder(f"matches/{partition}"), signatures, partition, 2, config)
+    resolve_duplicates(folder("duplicates"), signatures, sorted(root.glob("matches/*/edges.parquet")), config)
+    for number, documents in enumerate(cleaned):
+        duplicates = root / "duplicates" / "duplicates.parquet"
+        dedup_shard(folder(f"dedup/{number}"), documents, duplicates, config, [SAMPLES / "cloze.jsonl"])
+
+
+def _trained(root: Path) -> dict[str, Any]:
+    """Pretraining on one rank in a process of its own, and what is done with its network."""
+    from model.choices import read_items, score_items
+    from model.classify import finetune
+    from model.classify_config import ClassifyConfig
+    from model.convert_hf import export_hf
+    from model.evaluate import score_documents
+    from model.examples import read_examples
+    from model.load import find_checkpoint, load_network
+    from pipeline.stages.evaluate import test_documents as documents_of
+
+    tokenizer = root / "vocab" / "tokenizer.json"
+    reader = load_tokenizer(tokenizer)
+    arguments = {
+        "model": MODEL | {"vocab_size": reader.get_vocab_size()},
+        "training": TRAINING,
+        "sampling": {},
+        "tokens": str(root / "tokenize"),
+        "folder": str(root / "pretrain"),
+    }
+    (root / "pretrain").mkdir()
+    write_json(root / "arguments.json", arguments)
+    script = "import json, sys; from pipeline.pretrain import run_rank; run_rank(json.load(open(sys.argv[1])))"
+    subprocess.run([sys.executable, "-c", script, str(root / "arguments.json")], check=True, timeout=300)
+    records = [json.loads(line) for line in (root / "pretrain" / "metrics.jsonl").read_text().splitlines()]
+    network = load_network(find_checkpoint(root / "pretrain" / "checkpoints"))
+
+    test = next(entry for entry in list_token_shards(root / "tokenize") if entry.split == "train")
+    documents, sizes = documents_of(test.prefix)
+    scores = score_documents(network, documents, sizes, end_id=0)
+    items = score_items(
+        network, read_items(SAMPLES / "cloze.jsonl")[:4], lambda text: encode_documents(reader, [text])[0].tolist(), 0
+    )
+    config = ClassifyConfig(max_length=16, epochs=0.1)
+    classifier, _ = finetune(
+        network,
+        read_examples(SAMPLES / "spam.jsonl.gz", config),
+        lambda texts: [ids.tolist() for ids in encode_documents(reader, texts)],
+        config,
+        start_id=0,
+        seed=0,
+    )
+    export_hf(network.state_dict(), network.config, root / "export", tokenizer, end_id=0, pad_id=1)
+    exported = load_file(root / "export" / "model.safetensors")
+    return {
+        "pretrain": [record["loss"] for record in records if "loss" in record],
+        "evaluate": [*scores.nats.tolist(), *(value for item in items for value in item.log_likelihoods)],
+        "finetune": classifier.head.weight.detach().numpy().ravel()[:8].tolist(),
+        "export": [float(np.abs(tensor).sum()) for _, tensor in sorted(exported.items())],
+    }
+
+
+def _content(folder: Path) -> dict[str, Any]:
+    return {path.as_posix(): _file_content(folder / path) for path in files_below(folder)}
+
+
+def _file_content(path: Path) -> Any:
+    if path.suffix == ".parquet":
+        return json.dumps(pq.read_table(path).to_pylist(), sort_keys=True)
+    return path.read_bytes().hex() if path.suffix in (".bin", ".idx") else path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_output_changes_only_with_the_version(stage: Any, made: dict[str, Any]) -> None:
+    golden = GOLDEN[stage.name, stage.version]
+    if isinstance(golden, str):
+        assert digest(made[stage.name]) == golden
+    else:
+        assert made[stage.name] == pytest.approx(golden, rel=1e-4, abs=1e-4)
