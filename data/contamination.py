@@ -2,7 +2,8 @@
 
 A document is contaminated when one of its n-grams stands in a benchmark file; 13 words is the length that GPT-3 used
 (Brown et al. 2020, arXiv:2005.14165, appendix C). A string of a benchmark that is shorter than an n-gram contaminates
-nothing: short answers are common phrases.
+nothing: short answers are common phrases. Nor does an n-gram of which more than half are numbers: normalised, they are all
+alike, and any two tables would share it.
 """
 
 import json
@@ -34,7 +35,7 @@ def benchmark_ngrams(files: list[Path], n: int) -> "np.ndarray":
     """
     import numpy as np
 
-    found = [text_ngrams(text, n) for file in files for text in _strings_of_file(file)]
+    found = [_telling_ngrams(text, n) for file in files for text in _strings_of_file(file)]
     return np.unique(np.concatenate([np.empty(0, np.uint64), *found]))
 
 
@@ -43,6 +44,15 @@ def text_ngrams(text: str, n: int) -> "np.ndarray":
     from data.ngrams import ngram_hashes
 
     return ngram_hashes(normalize(text).split(), n)
+
+
+def _telling_ngrams(text: str, n: int) -> "np.ndarray":
+    """Those of `text_ngrams` of which at least half are words other than numbers (which `normalize` makes 0)."""
+    import numpy as np
+
+    hashes = text_ngrams(text, n)
+    words = np.cumsum([0, *(word != "0" for word in normalize(text).split())])
+    return hashes[2 * (words[n:] - words[:-n]) >= n] if len(hashes) else hashes
 
 
 def shared_ngram(text: str, benchmark: "np.ndarray", n: int) -> str | None:

@@ -10,6 +10,8 @@ from orchestration.files import folder_bytes, read_json
 from orchestration.store import Store
 from pipeline.view import runs_folder
 
+DOOMED = ".deleted"
+
 
 def prune_store(workdir: Path, yes: bool, console: Console) -> None:
     """Delete artifacts, and folders of broken-off attempts, that are in no run's plan; what is being built is left alone.
@@ -20,6 +22,7 @@ def prune_store(workdir: Path, yes: bool, console: Console) -> None:
     wanted = _referred_to(runs_folder(workdir))
     unused = [artifact.path for artifact in store.artifacts() if _key(artifact.path) not in wanted]
     unused += [path for path in store.abandoned() if _key(path) not in wanted]
+    unused += sorted(store.root.glob(f"*/.*{DOOMED}"))  # an earlier prune was stopped
     if not unused:
         console.print("Nothing to free: every artifact belongs to a run.")
         return
@@ -30,7 +33,7 @@ def prune_store(workdir: Path, yes: bool, console: Console) -> None:
         raise typer.Exit(1)
     for path in unused:
         # Renamed first: a folder with an artifact's name is whole, also while it is being deleted.
-        doomed = path.with_name(f".{path.name}.deleted")
+        doomed = path if path.name.endswith(DOOMED) else path.with_name(f".{path.name}{DOOMED}")
         path.rename(doomed)
         shutil.rmtree(doomed)
     console.print(f"Freed {sum(sizes.values()) / 1e6:,.1f} MB.")

@@ -81,7 +81,7 @@ def _evaluation_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
     for name, title in (("bigram", "  Kneser-Ney bigram"), ("unigram", "  unigram")):
         rival = test[name]
         rows.append(
-            (title, f"{rival['bits_per_byte']:.4f}, worse than the network by {_interval(rival['difference'], 4)}")
+            (title, f"{rival['bits_per_byte']:.4f}, the network is better by {_interval(rival['difference'], 4)}")
         )
     for task, result in scores["tasks"].items():
         rows.append((f"task {task}", f"accuracy {_interval(result['accuracy'], 3)}, chance {result['chance']:.3f}"))

@@ -68,3 +68,13 @@ def test_ngram_hashes_are_equal_exactly_where_ngrams_are(words: list[str], n: in
     assert hashes.dtype == np.uint64
     assert len(hashes) == len(grams)
     assert len(set(zip(grams, hashes.tolist(), strict=True))) == len(set(grams)) == len(set(hashes.tolist()))
+
+
+def test_a_table_of_numbers_contaminates_nothing(tmp_path: Path) -> None:
+    table = "Receipts and outlays by year: " + " ".join(str(number) for number in range(1900, 1940))
+    benchmark = benchmark_ngrams([write(tmp_path / "tasks.jsonl", {"question": table})], 13)
+    assert shared_ngram(" ".join(str(number) for number in range(60)), benchmark, 13) is None
+    assert shared_ngram(table, benchmark, 8) is None
+    words = "in 1862 the receipts from all sources were 51 million and the outlays 46 million dollars"
+    benchmark = benchmark_ngrams([write(tmp_path / "tasks.jsonl", {"question": words})], 13)
+    assert shared_ngram(words, benchmark, 13)

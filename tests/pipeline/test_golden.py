@@ -1,7 +1,7 @@
 """What each stage makes of a small fixture, as a digest: it may change only together with the stage's version.
 
-Tables are compared by content rather than by bytes of the file, so that a new release of a file format's library is not taken for a
-change of ours. What comes out of float arithmetic is compared as numbers: its last bits differ between processors.
+Tables are compared by content rather than by bytes of the file, so that a new release of a file format's library is not
+taken for a change of ours. What comes out of float arithmetic is compared as numbers: its last bits differ between processors.
 """
 
 import json
