@@ -144,12 +144,15 @@ class DocumentEncoder:
         """The ids of each text, (n,) int32, without special tokens."""
         import numpy as np
 
-        return [np.array(self._encode(text), dtype=np.int32) for text in texts]
+        return [np.asarray(self._encode(text), dtype=np.int32) for text in texts]
 
-    def _encode(self, text: str) -> list[int]:
+    def _encode(self, text: str) -> "list[int] | np.ndarray":
         if len(text) > LONG_RUN and any(len(run) > LONG_RUN for run in WHITE_SPACE.findall(text)):
             return self._tokenizer.encode(text, add_special_tokens=False).ids
-        return self._fast.encode_ordinary(text)
+        try:
+            return self._fast.encode_to_numpy(text, disallowed_special=())  # makes no Python integers on the way
+        except UnicodeEncodeError:  # lone surrogates
+            return self._fast.encode_ordinary(text)
 
 
 def _train(texts: Iterator[str], config: VocabConfig) -> "Tokenizer":
@@ -231,12 +234,14 @@ def _draw(key: str) -> float:
 def _pattern_and_ranks(tokenizer: "Tokenizer") -> tuple[str, dict[bytes, int]]:
     """The regular expression that cuts pieces, and the id of each token by its bytes, special tokens left out."""
     content = json.loads(tokenizer.to_str())
-    steps = content["pre_tokenizer"].get("pretokenizers", [])
+    steps = (content["pre_tokenizer"] or {}).get("pretokenizers", [])
     vocab, special = content["model"]["vocab"], {token["content"] for token in content["added_tokens"]}
     learned = [vocab["".join(pair)] for pair in content["model"]["merges"]]
     in_order = learned == list(range(len(special) + 256, len(vocab)))
     if [step["type"] for step in steps] != ["Split", "ByteLevel"] or not in_order:
         raise ValueError("tokenizer: not a regular expression followed by byte-level BPE, as trained by this program")
+    if steps[0]["pattern"]["Regex"] not in PATTERNS.values():  # a stranger's could take forever
+        raise ValueError(f"tokenizer: its regular expression is none of {', '.join(PATTERNS)}")
     byte_of = {character: byte for byte, character in _byte_alphabet().items()}
     ranks = {bytes(byte_of[c] for c in token): number for token, number in vocab.items() if token not in special}
     return steps[0]["pattern"]["Regex"], ranks

@@ -8,9 +8,8 @@ Normalisation = Literal["ftfy", "nfc"]
 
 NEWLINES = re.compile("\r\n|[\r\x85\u2028\u2029]")
 SURROGATES = re.compile("[\ud800-\udfff]")
-ASCII_FOR_FTFY = re.compile(
-    "[&\x00-\x08\x0b\x0e-\x1f\x7f]"
-)  # all that ftfy ever touches in ASCII without carriage returns
+# All that ftfy ever touches in ASCII without carriage returns.
+ASCII_FOR_FTFY = re.compile("[&\x00-\x08\x0b\x0e-\x1f\x7f]")
 
 
 def normalise(text: str, method: Normalisation = "ftfy") -> str:
@@ -19,8 +18,10 @@ def normalise(text: str, method: Normalisation = "ftfy") -> str:
     "ftfy" also repairs text that was decoded with a wrong encoding, unescapes HTML entities and removes control
     characters (https://ftfy.readthedocs.io); curly quotes stay as they are.
     """
+    if text.isascii() and "\r" not in text and (method == "nfc" or ASCII_FOR_FTFY.search(text) is None):
+        return text.strip()  # most English text: nothing below would change it
     text = NEWLINES.sub("\n", SURROGATES.sub("\ufffd", text))
-    if method == "ftfy" and not (text.isascii() and ASCII_FOR_FTFY.search(text) is None):
+    if method == "ftfy":
         text = _fix(text)
     return unicodedata.normalize("NFC", text).strip()
 

@@ -62,7 +62,7 @@ class Samples:
         self._streams = [TokenStream(shards[source]) for source in sorted(shards)]
         self.windows = dict(zip(sorted(shards), (s.windows(sequence_length) for s in self._streams), strict=True))
         for source, stream in zip(self.windows, self._streams, strict=True):
-            if self.windows[source] == 0:
+            if self.windows[source] == 0 and (config.weights is None or config.weights.get(source)):
                 wanted = f"sequence_length + 1 = {sequence_length + 1:,}"
                 raise ValueError(f"source {source!r} has {stream.size:,} training tokens, fewer than {wanted}")
         self.lost_tokens = {

@@ -41,7 +41,14 @@ def save_classifier(
     description = Description(
         model=classifier.network.config, classify=config, labels=classifier.labels, start_id=start_id
     )
-    contents = json.dumps(description.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+    contents = (
+        json.dumps(
+            description.model_dump(mode="json", exclude={"classify": {"evaluation_batch_size"}}),
+            indent=2,
+            ensure_ascii=False,
+        )
+        + "\n"
+    )
     (folder / "classifier.json").write_text(contents, encoding="utf-8")
     weights = {name: value.float().cpu().contiguous() for name, value in classifier.state_dict().items()}
     save_file(weights, folder / "weights.safetensors")

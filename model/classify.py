@@ -88,9 +88,12 @@ def compare(
         pretrained, on_step = kind == "pretrained", lambda: progress(next(done), total)
         return finetune(network, examples, encode, config, start_id, seed, pretrained, on_step)
 
-    runs = {kind: [run(kind, seed) for seed in config.seeds] for kind in kinds}
-    table = {kind: mean_scores([result for _, result in results]) for kind, results in runs.items()}
-    return runs["pretrained"][0][0], table | {"majority_class": majority_scores(examples)}
+    first, score = run("pretrained", config.seeds[0])
+    found = {"pretrained": [score], "random_weights": []}
+    for kind in kinds:  # no other network is kept
+        found[kind] += [run(kind, seed)[1] for seed in config.seeds[len(found[kind]) :]]
+    table = {kind: mean_scores(results) for kind, results in found.items()}
+    return first, table | {"majority_class": majority_scores(examples)}
 
 
 def clone(network: Network, seed: int, pretrained: bool) -> Network:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class ClassifyConfig(BaseModel):
@@ -38,7 +38,14 @@ class ClassifyConfig(BaseModel):
     """Largest norm of the gradient."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """Dropout before the head."""
-    seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(default=(0, 1, 2), min_length=1)
     """One fine-tuning each, for the head's first values and the order of the texts; scores are means over them."""
     evaluation_batch_size: Annotated[int, "speed"] = Field(default=64, gt=0)
     """Texts at a time when predicting."""
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_differ(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("two seeds are the same; a second run of a seed tells nothing")
+        return seeds

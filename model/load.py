@@ -46,7 +46,7 @@ def load_network(folder: Path, dtype: torch.dtype = torch.float32, device: str =
 def read_ours(folder: Path) -> tuple[ModelConfig, dict[str, torch.Tensor]]:
     """Config and weights of a checkpoint, checked against its checksums. Raises ValueError naming what is wrong."""
     info = read_checkpoint(folder)
-    verify(info)
+    verify(info, ("weights",))
     try:
         config = ModelConfig.model_validate(info.model)
     except ValidationError as error:

@@ -121,7 +121,9 @@ def train(
         interval_seconds += time.perf_counter() - step_begin
         interval_tokens += config.global_batch * config.sequence_length
         if not np.isfinite(now.loss):
-            raise RuntimeError(f"the loss of step {now.step} is {now.loss}; lower learning_rate or raise warmup_steps")
+            raise FloatingPointError(
+                f"the loss of step {now.step} is {now.loss}; lower learning_rate or raise warmup_steps"
+            )
 
         last = now.step == config.steps
         if now.step % config.log_every == 0 or last or stopped:
@@ -176,9 +178,7 @@ def agree(loss: torch.Tensor, stop: bool) -> tuple[float, bool]:
 
 def validate(engine: Engine, config: TrainConfig, validation: dict[str, np.ndarray]) -> tuple[dict[str, float], float]:
     """Mean loss in nats per token by source, and over all tokens of all sources."""
-    sums = {
-        source: sum_losses(engine, config, rows[: config.validation_samples]) for source, rows in validation.items()
-    }
+    sums = {source: sum_losses(engine, config, rows) for source, rows in validation.items()}
     by_source = {source: nats / tokens for source, (nats, tokens) in sums.items()}
     return by_source, sum(nats for nats, _ in sums.values()) / sum(tokens for _, tokens in sums.values())
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 OBJECT_STORE_BYTES = 256 * 2**20  # tables and tokens travel as files; Ray carries only arguments and counts
 
@@ -63,6 +64,11 @@ def resources() -> dict[str, float]:
     return {name: amount for name, amount in ray.cluster_resources().items() if name in ("CPU", "GPU")}
 
 
+def largest_node() -> int:
+    """CPUs of the node that has the most: a task cannot take more, however many the cluster has."""
+    return int(max((node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]), default=0))
+
+
 def check_shared_folder(folder: Path) -> None:
     """Make sure that every node of the cluster sees the same `folder`; raises ClusterUnusable that names those that do not."""
     nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
@@ -71,15 +77,17 @@ def check_shared_folder(folder: Path) -> None:
     probe = folder / f".probe-{uuid.uuid4().hex}"
     probe.write_text(probe.name, encoding="utf-8")
     try:
-        strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-        sees = ray.remote(_sees).options(num_cpus=0)
-        answers = {
-            node["NodeManagerAddress"]: sees.options(scheduling_strategy=strategy(node["NodeID"], soft=False)).remote(
-                probe
+        sees = ray.remote(_sees)
+        answers = [
+            (
+                node["NodeManagerAddress"],
+                sees.options(
+                    num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+                ).remote(probe),
             )
             for node in nodes
-        }
-        blind = sorted(host for host, answer in answers.items() if not ray.get(answer))
+        ]
+        blind = sorted({host for host, answer in answers if not ray.get(answer)})
     finally:
         probe.unlink()
     if blind:

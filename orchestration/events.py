@@ -20,15 +20,22 @@ class EventLog:
         """Append one event with the present time (Unix seconds)."""
         line = json.dumps({"time": round(time.time(), 3), "event": event, **facts}, ensure_ascii=False) + "\n"
         with self._lock:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            if ends_torn(self.path):
+                line = "\n" + line
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             try:
-                # A killed writer can leave half a line: start on a fresh one, so that it spoils nothing but itself.
-                size = os.fstat(descriptor).st_size
-                if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                    line = "\n" + line
                 os.write(descriptor, line.encode())
             finally:
                 os.close(descriptor)
+
+
+def ends_torn(path: Path) -> bool:
+    """Whether a killed writer left half a line at the end of a log: what is appended must start on a fresh one."""
+    if not path.exists() or path.stat().st_size == 0:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() != b"\n"
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -72,6 +72,15 @@ def commit_folder(temporary: Path, final: Path) -> None:
     sync(final.parent)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove the hidden temporary files and folders that killed writers left in a folder that nobody writes into now."""
+    for path in folder.glob(".*"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 def files_below(folder: Path) -> list[Path]:
     """Every file below a folder, as paths relative to it, sorted; symbolic links are an error."""
     found = []

@@ -1,6 +1,7 @@
 """Identity by value: what an artifact is made of decides its name."""
 
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
@@ -40,8 +41,8 @@ def digest(value: Any) -> str:
 
 
 def library_versions(names: Iterable[str]) -> dict[str, str]:
-    """Installed versions by distribution name."""
-    return {name: version(name) for name in names}
+    """Installed versions by distribution name; `unicode` is the version of Python's own tables of characters."""
+    return {name: unicodedata.unidata_version if name == "unicode" else version(name) for name in names}
 
 
 def fingerprint(

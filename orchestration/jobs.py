@@ -4,7 +4,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ray.job_submission import JobStatus, JobSubmissionClient
+from ray.exceptions import AuthenticationError
+from ray.job_submission import JobSubmissionClient
 
 from orchestration.cluster import ClusterUnusable
 
@@ -12,7 +13,7 @@ from orchestration.cluster import ClusterUnusable
 def _client(address: str) -> JobSubmissionClient:
     try:
         return JobSubmissionClient(address)
-    except (ConnectionError, RuntimeError) as error:
+    except (ConnectionError, RuntimeError, AuthenticationError) as error:
         line = str(error).strip().splitlines()[0]
         raise ClusterUnusable(
             f"{address}: {line}; start a cluster with `ray start --head`, and give this user the cluster's token "
@@ -26,9 +27,12 @@ def submit(address: str, entrypoint: str, working_dir: Path, name: str) -> str:
     `working_dir` is copied to the cluster and is the current folder there. No environment variables are sent: Ray Jobs lets
     anybody with the token read them back, so secrets come from the nodes' own environment.
     """
-    return _client(address).submit_job(
-        entrypoint=entrypoint, runtime_env={"working_dir": str(working_dir)}, metadata={"gristmill_run": name}
-    )
+    try:
+        return _client(address).submit_job(
+            entrypoint=entrypoint, runtime_env={"working_dir": str(working_dir)}, metadata={"gristmill_run": name}
+        )
+    except RuntimeError as error:
+        raise ClusterUnusable(f"{address}: the job was not taken: {str(error).strip().splitlines()[0]}") from error
 
 
 def follow(address: str, job: str, poll_seconds: float = 1.0) -> Iterator[str]:
@@ -48,12 +52,3 @@ def follow(address: str, job: str, poll_seconds: float = 1.0) -> Iterator[str]:
 def status(address: str, job: str) -> str:
     """PENDING, RUNNING, SUCCEEDED, FAILED or STOPPED."""
     return str(_client(address).get_job_status(job).value)
-
-
-def stop(address: str, job: str, wait_seconds: float = 30.0) -> None:
-    """Ask a job to end and wait for it."""
-    client = _client(address)
-    client.stop_job(job)
-    deadline = time.monotonic() + wait_seconds
-    while client.get_job_status(job) in (JobStatus.PENDING, JobStatus.RUNNING) and time.monotonic() < deadline:
-        time.sleep(0.5)

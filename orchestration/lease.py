@@ -106,9 +106,12 @@ def _check(path: Path, token: str) -> None:
 
 def _beat(path: Path, token: str, stop: threading.Event) -> None:
     while not stop.wait(HEARTBEAT_SECONDS):
-        if _read(path).get("token") != token:
-            return
-        os.utime(path)
+        try:
+            if _read(path).get("token") != token:
+                return
+            os.utime(path)
+        except OSError:  # a hiccup of a network filesystem
+            continue
 
 
 def _wait_until_unoccupied(folder: Path, should_stop: Callable[[], bool]) -> None:
@@ -160,6 +163,8 @@ def _known_dead(content: dict[str, Any]) -> bool:
     if content.get("host") != socket.gethostname():
         return False
     try:
-        return abs(psutil.Process(content["pid"]).create_time() - content["started"]) > 1.0
+        process = psutil.Process(content["pid"])
+        # A zombie is dead: where nobody collects it (a container's first process may not) it stays in the table.
+        return process.status() == psutil.STATUS_ZOMBIE or abs(process.create_time() - content["started"]) > 1.0
     except (psutil.NoSuchProcess, KeyError):
         return True

@@ -62,6 +62,7 @@ class Display:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._lock = threading.Lock()
+        self._over = threading.Event()
         self._bars = Progress(
             TextColumn("[bold]{task.description}"), BarColumn(24), _Line(), console=console, transient=True
         )
@@ -70,9 +71,12 @@ class Display:
     def __enter__(self) -> "Display":
         if self.console.is_terminal:
             self._bars.start()
+        else:
+            threading.Thread(target=self._remind, daemon=True, name="progress lines").start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._over.set()
         if self.console.is_terminal:
             self._bars.stop()
 
@@ -89,10 +93,15 @@ class Display:
             work, task = self._tasks[name]
             work.advance(done, total, note)
             self._bars.update(task, completed=done, total=total)
-            due = time.monotonic() - work.printed >= PLAIN_EVERY_SECONDS
-            if not self.console.is_terminal and due:
-                work.printed = time.monotonic()
-                self.say(work.line())
+
+    def _remind(self) -> None:
+        """Outside a terminal: a line for all work that goes on, now and then, also when nothing moves."""
+        while not self._over.wait(1.0):
+            with self._lock:
+                for work, _ in self._tasks.values():
+                    if time.monotonic() - work.printed >= PLAIN_EVERY_SECONDS:
+                        work.printed = time.monotonic()
+                        self.say(work.line())
 
     def finish(self, name: str) -> None:
         """Take `name` off the display."""

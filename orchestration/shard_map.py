@@ -1,6 +1,5 @@
 """Runs a function over fixed shards as Ray tasks; each shard's output is a folder that is whole or absent."""
 
-import shutil
 import traceback
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +9,7 @@ from typing import Any
 
 import ray
 
-from orchestration.files import commit_folder, read_json, write_json
+from orchestration.files import commit_folder, read_json, remove_leftovers, write_json
 from orchestration.lease import Stopped, occupy
 
 RESULT = "shard.json"
@@ -63,7 +62,7 @@ def map_shards(
     assert len({shard.key for shard in shards}) == len(shards), "two shards of one name"
     folder = building / step
     folder.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(folder)
+    remove_leftovers(folder)
     results = {shard.key: _result(folder / shard.key) for shard in shards}
     queue = [(shard, 1) for shard in shards if results[shard.key] is None]
     total, limit = len(shards), _slots(resources)
@@ -91,6 +90,7 @@ def map_shards(
     finally:
         for reference in flying:
             ray.cancel(reference, force=True)
+    remove_leftovers(folder)  # of attempts that were lost
     return {key: result for key, result in results.items() if result is not None}
 
 
@@ -131,11 +131,6 @@ def _run_shard(function: Callable[..., dict[str, Any]], shard: Shard, building: 
 
 def _result(folder: Path) -> dict[str, Any] | None:
     return read_json(folder / RESULT) if folder.is_dir() else None
-
-
-def _remove_leftovers(folder: Path) -> None:
-    for path in folder.glob(".*"):
-        shutil.rmtree(path)
 
 
 def _next_attempt(shard: Shard, attempt: int, error: Exception, on_event: Callable[..., None]) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.files import checksum, commit_folder, describe_files, read_json, write_json
+from orchestration.files import checksum, commit_folder, describe_files, read_json, remove_leftovers, write_json
 from orchestration.lease import hold, holder
 
 FORMAT = 1
@@ -106,14 +106,18 @@ class Store:
         return self.root / stage / f"{fingerprint}.building"
 
     def find(self, stage: str, fingerprint: str) -> Artifact | None:
-        """The artifact of that name, if it is there."""
+        """The artifact of that name, if it is there; raises ValueError when only a part of it is."""
         path = self.folder(stage, fingerprint)
-        return Artifact(path) if (path / "manifest.json").is_file() else None
+        if path.is_dir() and not (path / "manifest.json").is_file():
+            raise ValueError(
+                f"{path}: something removed a part of it (manifest.json); remove this folder and run again"
+            )
+        return Artifact(path) if path.is_dir() else None
 
     def artifacts(self) -> Iterator[Artifact]:
         """All finished artifacts, by stage and fingerprint."""
         for manifest in sorted(self.root.glob("*/*/manifest.json")):
-            if not manifest.parent.name.endswith(".building"):
+            if not manifest.parent.name.startswith(".") and not manifest.parent.name.endswith(".building"):
                 yield Artifact(manifest.parent)
 
     def abandoned(self) -> Iterator[Path]:
@@ -154,6 +158,7 @@ class Building:
         """
         if "documents_in" in counts:
             check_counts(self.identity.stage, counts)
+        remove_leftovers(self.folder)
         write_json(self.folder / "manifest.json", self._manifest(counts))
         write_json(
             self.folder / "build.json",

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from orchestration.events import ends_torn
+
 
 class Tracker(Protocol):
     """Takes metrics by stage; `step` is the stage's own counter."""
@@ -22,7 +24,10 @@ class MetricsFile:
     """Appends metrics to a JSON Lines file."""
 
     def __init__(self, path: Path) -> None:
+        torn = ends_torn(path)
         self._file = path.open("a", encoding="utf-8", buffering=1)
+        if torn:
+            self._file.write("\n")
         self._lock = threading.Lock()
 
     def log(self, stage: str, step: int | None, metrics: Mapping[str, Any]) -> None:

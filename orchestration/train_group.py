@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
-from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train import ControllerError, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
 
 @dataclass(frozen=True)
 class Group:
-    """How many ranks, what each takes, and how often the group is started again after one of them is lost."""
+    """How many ranks, whether each has a GPU beside its CPU, how often it is started again after one of them is lost."""
 
     ranks: int
-    cpus_per_rank: int = 1
     gpus: bool = False
     max_failures: int = 3
 
@@ -38,37 +37,43 @@ def run_group(function: Callable[[dict[str, Any]], None], arguments: dict[str, A
     """
     _check_room(group)
     logging.getLogger("ray.train").setLevel(logging.ERROR)
-    threads = str(group.cpus_per_rank)
-    with tempfile.TemporaryDirectory(prefix="gristmill-ray-train-") as folder:
-        trainer = TorchTrainer(
-            function,
-            train_loop_config=arguments,
-            torch_config=TorchConfig(backend="nccl" if group.gpus else "gloo"),
-            scaling_config=ScalingConfig(
-                num_workers=group.ranks,
-                use_gpu=group.gpus,
-                resources_per_worker={"CPU": group.cpus_per_rank, **({"GPU": 1} if group.gpus else {})},
-            ),
-            run_config=RunConfig(
-                name="train",
-                storage_path=folder,
-                failure_config=FailureConfig(max_failures=group.max_failures),
-                worker_runtime_env={
-                    "env_vars": {
-                        "OMP_NUM_THREADS": threads,
-                    }
-                },  # type: ignore[call-arg]
-            ),
-        )
+    for attempt in range(group.max_failures + 1):
         try:
-            trainer.fit()
+            _fit(function, arguments, group)
+            return
+        except ControllerError as error:  # a rank was lost while the group was starting, which Ray Train gives up on
+            if attempt == group.max_failures:
+                raise GroupFailed(_first_cause(error), str(error)) from error
         except Exception as error:
             raise GroupFailed(_first_cause(error), str(error)) from error
 
 
+def _fit(function: Callable[[dict[str, Any]], None], arguments: dict[str, Any], group: Group) -> None:
+    with tempfile.TemporaryDirectory(prefix="gristmill-ray-train-") as folder:
+        run_config = RunConfig(
+            name="train",
+            storage_path=folder,
+            failure_config=FailureConfig(max_failures=group.max_failures),
+            worker_runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}},  # type: ignore[call-arg]
+        )
+        scaling_config = ScalingConfig(
+            num_workers=group.ranks,
+            use_gpu=group.gpus,
+            resources_per_worker={"CPU": 1, **({"GPU": 1} if group.gpus else {})},
+        )
+        torch_config = TorchConfig(backend="nccl" if group.gpus else "gloo")
+        TorchTrainer(
+            function,
+            train_loop_config=arguments,
+            torch_config=torch_config,
+            scaling_config=scaling_config,
+            run_config=run_config,
+        ).fit()
+
+
 def _check_room(group: Group) -> None:
     has = ray.cluster_resources()
-    needs = {"CPU": group.ranks * group.cpus_per_rank, "GPU": group.ranks if group.gpus else 0}
+    needs = {"CPU": group.ranks, "GPU": group.ranks if group.gpus else 0}
     for name, amount in needs.items():
         if amount > has.get(name, 0):
             raise ValueError(

@@ -88,7 +88,7 @@ def plan(
     read = load_recipe(recipe, overrides or [])
     store = Store(workdir.resolve() / "store")
     steps = make_plan(read, recipe.parent.resolve(), store, runs_folder(workdir.resolve()) / read.name, verify)
-    costs = estimate(read, recipe.parent.resolve(), steps)
+    costs = estimate(read, recipe.parent.resolve(), steps, store)
     if as_json:
         _print_json({"run": read.name, "stages": plan_facts(steps), "cost": costs})
     else:

@@ -1,10 +1,11 @@
-"""What a run will cost: a count of tokens, FLOPs, memory and disk from the recipe, and time from what was measured before."""
+"""What a run will cost: tokens, FLOPs, memory and disk from the recipe, time as measured when a stage was built before."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from model.config import flops_per_token, parameters
+from orchestration.store import Store
 from pipeline.plan import Step
 from pipeline.recipe import PretrainConfig, Recipe
 
@@ -12,8 +13,8 @@ BYTES_PER_TOKEN = 4.0  # of English text under a vocabulary of some ten thousand
 ADAM_BYTES = 12  # a parameter's float32 weight and two moments
 
 
-def estimate(recipe: Recipe, base: Path, steps: Sequence[Step]) -> dict[str, Any]:
-    """Costs of the stages that are to be built. Sizes in bytes, time in seconds where an earlier build tells it."""
+def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) -> dict[str, Any]:
+    """Costs of the stages that are to be built. Sizes in bytes; time in seconds, of the newest earlier build of each stage."""
     building = {step.stage.name: step for step in steps if step.artifact is None}
     cost: dict[str, Any] = {"stages_to_build": list(building)}
     source_bytes = sum(
@@ -26,7 +27,9 @@ def estimate(recipe: Recipe, base: Path, steps: Sequence[Step]) -> dict[str, Any
     tokenized = next((step.artifact for step in steps if step.stage.name == "tokenize"), None)
     if tokenized:
         cost["corpus_tokens"] = tokenized.manifest["counts"]["tokens"]
-    if recipe.pretrain:
+    seconds = {stage: _last_seconds(store, stage) for stage in building}
+    cost["seconds_when_last_built"] = {stage: value for stage, value in seconds.items() if value is not None}
+    if recipe.pretrain and "pretrain" in building:
         cost["pretrain"] = pretraining(recipe.pretrain, recipe.vocab.size)
         if "corpus_tokens" in cost:
             train = tokenized.manifest["counts"]["tokens_by_split"].get("train", 0) if tokenized else 0
@@ -35,6 +38,11 @@ def estimate(recipe: Recipe, base: Path, steps: Sequence[Step]) -> dict[str, Any
             cost["pretrain"]["checkpoint_bytes"] * (recipe.pretrain.training.keep_checkpoints + 1) + 3 * source_bytes
         )
     return cost
+
+
+def _last_seconds(store: Store, stage: str) -> float | None:
+    builds = [artifact.build for artifact in store.artifacts() if artifact.path.parent.name == stage]
+    return max(builds, key=lambda build: build["started"])["seconds"] if builds else None
 
 
 def pretraining(config: PretrainConfig, vocabulary: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import functools
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -18,9 +19,10 @@ class StageFailed(RuntimeError):
 
     def __init__(self, stage: str, cause: BaseException) -> None:
         line = (str(cause).strip() or type(cause).__name__).splitlines()[0]
-        super().__init__(f"{stage}: {line}")
+        says_enough = isinstance(cause, ValueError) or hasattr(cause, "details")
+        super().__init__(f"{stage}: {line if says_enough else f'{type(cause).__name__}: {line}'}")
         self.stage = stage
-        self.details = getattr(cause, "details", "")
+        self.details = getattr(cause, "details", "") or "".join(traceback.format_exception(cause))
 
 
 class RunStopped(Exception):
@@ -41,7 +43,7 @@ def report_failures(command: Callable[..., None]) -> Callable[..., None]:
         except typer.Exit:
             raise
         except KeyboardInterrupt:
-            _end("stopped; the same command goes on from here", 128 + signal.SIGINT)
+            _end("stopped", 128 + signal.SIGINT)
         except BrokenPipeError:  # the reader of our output has gone
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
@@ -64,6 +66,8 @@ def _explain(error: Exception) -> None:
         )
     if isinstance(error, ValueError) and not isinstance(error, UnicodeError):
         _end(str(error), 2)
+    if isinstance(error, OSError):  # a full disk, a folder that cannot be written
+        _end(str(error), 1)
     raise error
 
 

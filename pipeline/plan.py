@@ -78,6 +78,14 @@ def _identify(
     return Identity(stage.name, name, stage.version, everything, fields, libraries)
 
 
+def changed_sources(step: Step, base: Path, store: Store) -> list[str]:
+    """The stage's source files that are not those any more that its fingerprint was made of."""
+    hashes = SourceHashes(store.root / "sources.json", verify=False)
+    now = {f"file {label}": hashes.of(path) for label, path in step.stage.sources(step.config, base).items()}
+    then = {name: value for name, value in step.identity.inputs.items() if name.startswith("file ")}
+    return [name.removeprefix("file ") for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
+
+
 def _refuse_damage(artifact: Artifact, checksums: bool) -> None:
     faults = artifact.damage(checksums)
     if faults:

@@ -20,10 +20,12 @@ from typing import Any
 from data.sampling import SamplingConfig
 from model.config import ModelConfig
 from model.train_config import TrainConfig
-from orchestration.files import commit_folder
+from orchestration.events import ends_torn
+from orchestration.files import commit_folder, read_json, write_json, write_text
 from orchestration.lease import occupy
 
 METRICS = "metrics.jsonl"
+REFUSED = "refused"  # a file of this name says why no further attempt would end otherwise
 STOP = "stop"  # a file of this name asks the ranks to save a checkpoint and end
 CHECKPOINTS = "checkpoints"
 
@@ -52,6 +54,7 @@ def run_rank(arguments: dict[str, Any]) -> None:
         for source, prefixes in shards["validation"].items()
     }
     with occupy(folder):
+        _check_same_samples(folder, training, sampling, samples.windows)
         train(
             model,
             training,
@@ -61,6 +64,34 @@ def run_rank(arguments: dict[str, Any]) -> None:
             _appender(folder / METRICS),
             (folder / STOP).exists,
             commit_folder,
+        )
+
+
+def run_rank_once(arguments: dict[str, Any]) -> None:
+    """`run_rank` for a group that is started again when it fails: what is no bad luck is not tried twice."""
+    refused = Path(arguments["folder"]) / REFUSED
+    if refused.exists():
+        return
+    try:
+        run_rank(arguments)
+    except (ValueError, ArithmeticError) as error:
+        write_text(refused, str(error))
+        raise
+
+
+def _check_same_samples(folder: Path, training: TrainConfig, sampling: SamplingConfig, windows: dict[str, int]) -> None:
+    """A cursor means other samples under another order: raise ValueError rather than go on from it."""
+    order = {
+        "sequence_length": training.sequence_length,
+        "sampling": sampling.model_dump(mode="json"),
+        "windows": dict(windows),
+    }
+    path = folder / "samples.json"
+    if not path.exists():
+        write_json(path, order)  # atomic, and the same on every rank
+    elif read_json(path) != order:
+        raise ValueError(
+            f"{folder}: was begun on other samples (tokens, sequence_length or sampling differ); choose another folder"
         )
 
 
@@ -76,8 +107,9 @@ def _appender(path: Path) -> Callable[[dict[str, Any]], None]:
     """A log callback that appends to a JSON Lines file; the trainer calls it on the first rank only."""
 
     def log(record: dict[str, Any]) -> None:
+        begin = "\n" if ends_torn(path) else ""
         with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+            file.write(begin + json.dumps(record) + "\n")
 
     return log
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from data.bpe import VocabConfig
 from data.clean import CleanConfig
@@ -70,9 +70,16 @@ class EvaluateConfig(Section):
     top_k: int | None = Field(default=50, gt=0)
     resamples: int = Field(default=2000, ge=100)
     """Bootstrap resamples behind each 95 % interval (Efron 1979)."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     batch_size: Annotated[int, "speed"] = Field(default=8, gt=0)
     """Windows that are scored at once."""
+
+    @field_validator("tasks")
+    @classmethod
+    def _names_differ(cls, tasks: list[TaskConfig]) -> list[TaskConfig]:
+        if len({task.name for task in tasks}) < len(tasks):
+            raise ValueError("two tasks have the same name")
+        return tasks
 
 
 class FinetuneConfig(ClassifyConfig):
@@ -110,6 +117,11 @@ class TrackingConfig(Section):
     """auto: online when WANDB_API_KEY is set, else offline."""
     project: Annotated[str, "display"] = "gristmill"
 
+    @field_validator("wandb", mode="before")
+    @classmethod
+    def _bare_off(cls, value: Any) -> Any:
+        return "off" if value is False else value  # what YAML makes of a bare `off`
+
 
 class Recipe(Section):
     """A whole run."""
@@ -134,11 +146,13 @@ class Recipe(Section):
         for section in ("evaluate", "finetune", "export"):
             if getattr(self, section) is not None and self.pretrain is None:
                 raise ValueError(f"{section}: there is no `pretrain` section whose network it could take")
-        if self.tokenize.dtype == "uint16" and self.vocab.size > 65_536:
+        if self.tokenize.dtype == "uint16" and self.vocab.size >= 65_536:
             raise ValueError(
-                f"tokenize.dtype: uint16 holds 65,536 ids and vocab.size is {self.vocab.size:,}; "
+                f"tokenize.dtype: uint16 holds fewer than 65,536 ids and vocab.size is {self.vocab.size:,}; "
                 "use int32 or a smaller vocabulary"
             )
+        if self.evaluate and self.tokenize.test == 0:
+            raise ValueError("tokenize.test: 0 leaves nothing for `evaluate`; raise it, or leave that section out")
         if self.pretrain:
             self._check_pretrain(self.pretrain)
         if self.pretrain and self.export:
@@ -154,6 +168,11 @@ class Recipe(Section):
         if strange:
             raise ValueError(
                 f"pretrain.sampling.weights: no source is called {strange[0]!r}{_did_you_mean(strange[0], names)}"
+            )
+        left_out = sorted(names - set(pretrain.sampling.weights or names))
+        if left_out:
+            raise ValueError(
+                f"pretrain.sampling.weights: {left_out[0]!r} has none; give every source one, 0 leaves it out"
             )
         if 0 < pretrain.model.vocab_size < self.vocab.size:
             raise ValueError(
@@ -176,7 +195,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_RECIPE_BYTES:
             raise RecipeError(f"{path}: larger than {MAX_RECIPE_BYTES:,} bytes, which no recipe is")
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            # A few lines of aliases can stand for gigabytes.
+            raise RecipeError(f"{path}: YAML aliases (*name) are not read; write the value out")
+        value = yaml.safe_load(text)
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({os.strerror(error.errno or 0)})") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -213,6 +236,8 @@ def _set(tree: Any, keys: list[str], value: Any, override: str) -> None:
             raise RecipeError(f"{override!r}: {key} is a value, not a section")
     if isinstance(tree, list):
         tree[_index(tree, keys[-1], override)] = value
+    elif not isinstance(tree, dict):
+        raise RecipeError(f"{override!r}: {keys[-2]} is a value, not a section")
     else:
         tree[keys[-1]] = value
 

@@ -18,10 +18,10 @@ from orchestration.events import EventLog
 from orchestration.graph import Node, run_graph
 from orchestration.lease import Stopped
 from orchestration.progress import Display, duration
-from orchestration.store import Artifact, Store
+from orchestration.store import Artifact, CountsDoNotAddUp, Store
 from orchestration.tracking import MetricsFile, Tracker, Trackers, WeightsAndBiases, wandb_mode
 from pipeline.failures import RunStopped, StageFailed
-from pipeline.plan import Step, make_plan
+from pipeline.plan import Step, changed_sources, make_plan
 from pipeline.recipe import Recipe
 from pipeline.stage import Context
 from pipeline.view import link, open_view, runs_folder
@@ -76,8 +76,9 @@ def run_recipe(
     store, view = Store(workdir / "store"), runs_folder(workdir) / recipe.name
     _check_room(workdir)
     store.open()
-    steps = _up_to(make_plan(recipe, base, store, view, verify), until)
-    open_view(view, recipe, steps)
+    plan = make_plan(recipe, base, store, view, verify)
+    steps = _up_to(plan, until)
+    open_view(view, recipe, plan)  # the whole of it: what --until leaves out is this run's all the same
     events = EventLog(view / "events.jsonl")
     events.write("run_started", pid=os.getpid(), host=socket.gethostname())
     with Display(console) as display, stop_on_signals(display.say) as should_stop:
@@ -113,11 +114,11 @@ def _build(steps: Sequence[Step], recipe: Recipe, store: Store, view: Path, arou
     missing = [step for step in steps if step.artifact is None]
     if not missing:
         return
-    from orchestration.cluster import check_shared_folder, cluster, resources
+    from orchestration.cluster import check_shared_folder, cluster, largest_node, resources
 
     with cluster(around.address, recipe.resources.cpus):
         check_shared_folder(store.root)
-        found = resources()
+        found = {**resources(), "node_CPU": largest_node()}
         names = {step.stage.name for step in missing}
         nodes = [
             Node(
@@ -146,7 +147,8 @@ def _build_stage(
         around.trackers,
         around.should_stop,
     )
-    inputs = {name: (view / name).resolve() for name in step.inputs}
+    # By fingerprint, not through the view: another run of the same name may move its links while this one works.
+    inputs = {name: store.folder(name, step.identity.inputs[name]) for name in step.inputs}
 
     def waiting(holder: str) -> None:
         around.display.say(f"{stage.name:9} waits: {holder} is building the same artifact")
@@ -159,6 +161,8 @@ def _build_stage(
             else:
                 around.events.write("stage_started", stage=stage.name, fingerprint=step.identity.fingerprint)
                 counts = stage.run(context, inputs, step.config, building.folder)
+                _check_sources(step, around.base, store, building.folder)
+                _check_passed_on(step, counts, inputs)
                 artifact = building.finish(counts, stage.layout(step.config), started)
     except Stopped:
         around.events.write("stage_stopped", stage=stage.name)
@@ -167,6 +171,24 @@ def _build_stage(
         around.events.write("stage_failed", stage=stage.name, error=str(error))
         raise StageFailed(stage.name, error) from error
     _announce(artifact, view, store, around, time.time() - started)
+
+
+def _check_sources(step: Step, base: Path, store: Store, folder: Path) -> None:
+    """Refuse what was made of sources that are no longer those of the fingerprint: its shards may be of both states."""
+    changed = changed_sources(step, base, store)
+    if changed:
+        shutil.rmtree(folder)
+        raise ValueError(f"{changed[0]} changed while it was being read; run again")
+
+
+def _check_passed_on(step: Step, counts: dict[str, Any], inputs: dict[str, Path]) -> None:
+    """The documents that came in are those that the stage before passed on."""
+    if "documents_in" in counts and step.inputs:
+        given = Artifact(inputs[step.inputs[0]]).manifest["counts"]["documents_out"]
+        if counts["documents_in"] != given:
+            raise CountsDoNotAddUp(
+                f"{step.stage.name}: {step.inputs[0]} passed {given} documents on, {counts['documents_in']} came in"
+            )
 
 
 def _announce(artifact: Artifact, view: Path, store: Store, around: _Surroundings, seconds: float) -> None:

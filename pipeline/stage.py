@@ -19,7 +19,7 @@ class Context:
 
     stage: str
     base: Path  # the folder of the recipe: its relative paths start there
-    cluster: Mapping[str, float]  # CPUs and GPUs
+    cluster: Mapping[str, float]  # CPU, GPU: of the whole cluster; node_CPU: of its largest node
     workers: int | None
     events: EventLog
     display: Display
@@ -36,7 +36,7 @@ class Context:
         gpu: bool = False,
     ) -> list[dict[str, Any]]:
         """Run `function(out, **arguments)` for every shard on the cluster; results in the order of the shards."""
-        name = f"{self.stage} {step}" if step != "shards" else self.stage
+        name = f"{self.stage} {step}" if step not in ("", "shards") else self.stage
         gpus = 1.0 if gpu and self.cluster.get("GPU") else 0.0
         try:
             results = map_shards(

@@ -47,8 +47,12 @@ def submit_recipe(
     if not wait:
         console.print(f"`gristmill status {recipe.name} --workdir {workdir}` says how far it is.", highlight=False)
         return 0
-    for text in follow(address, job):
-        console.print(text, end="", highlight=False, markup=False, soft_wrap=True)
+    try:
+        for text in follow(address, job):
+            console.print(text, end="", highlight=False, markup=False, soft_wrap=True)
+    except KeyboardInterrupt:
+        console.print(f"\nJob {job} goes on; `ray job stop --address {address} {job}` ends it.", highlight=False)
+        return 130
     outcome = status(address, job)
     console.print(f"Job {job}: {outcome}", highlight=False)
     return 0 if outcome == "SUCCEEDED" else 1

@@ -104,7 +104,10 @@ def _interval(interval: Mapping[str, float], digits: int) -> str:
 
 def _near(path: Path) -> Path:
     """A path as the user would type it."""
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # Ray removes the folder of a job once the job has left the cluster
+        return path
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 

@@ -7,28 +7,17 @@ from typing import Any
 
 from rich.console import Console
 
+from data.bpe import END_OF_TEXT_ID, PAD_ID
 from orchestration.progress import Display
 from pipeline.checkpoints import Release
 
 
-def special_ids(tokenizer: Path) -> tuple[int, int | None]:
-    """Ids that end a text and that pad it; raises ValueError when the tokenizer has no end-of-text token that we know."""
-    from data.bpe import load_tokenizer
-
-    reader = load_tokenizer(tokenizer)
-    ends = [reader.token_to_id(token) for token in ("<|endoftext|>", "</s>", "<|end_of_text|>", "<s>")]
-    known = [number for number in ends if number is not None]
-    if not known:
-        raise ValueError(f"{tokenizer}: no <|endoftext|>, </s> or <|end_of_text|> among its tokens")
-    return known[0], reader.token_to_id("<|pad|>")
-
-
 def encoder(tokenizer: Path) -> Callable[[Sequence[str]], list[list[int]]]:
     """A function from texts to token ids, special tokens in the text read as plain text."""
-    from data.bpe import encode_documents, load_tokenizer
+    from data.bpe import DocumentEncoder, load_tokenizer
 
-    reader = load_tokenizer(tokenizer)
-    return lambda texts: [ids.tolist() for ids in encode_documents(reader, list(texts))]
+    reader = DocumentEncoder(load_tokenizer(tokenizer))
+    return lambda texts: [ids.tolist() for ids in reader.encode(list(texts))]
 
 
 def evaluate_release(release: Release, data: Path | None, task: Path | None, console: Console) -> dict[str, Any]:
@@ -38,9 +27,9 @@ def evaluate_release(release: Release, data: Path | None, task: Path | None, con
     from model.choices import read_items, score_items, summary
     from model.evaluate import bits_per_byte, perplexity, score_documents
     from model.load import load_network
+    from pipeline.stages.evaluate import device
 
-    network, encode = load_network(release.network), encoder(release.tokenizer)
-    end_id, _ = special_ids(release.tokenizer)
+    network, encode = load_network(release.network, device=device()), encoder(release.tokenizer)
     result: dict[str, Any] = {}
     if data is not None:
         texts = read_texts(data)
@@ -50,7 +39,7 @@ def evaluate_release(release: Release, data: Path | None, task: Path | None, con
                 network,
                 ids,
                 [len(text.encode()) for text in texts],
-                end_id,
+                END_OF_TEXT_ID,
                 progress=lambda done, total: display.update("text", done, total, "windows"),
             )
         nats, tokens, size = float(scores.nats.sum()), int(scores.tokens.sum()), int(scores.bytes.sum())
@@ -68,7 +57,7 @@ def evaluate_release(release: Release, data: Path | None, task: Path | None, con
                 network,
                 read_items(task),
                 lambda text: encode([text])[0],
-                end_id,
+                END_OF_TEXT_ID,
                 progress=lambda done, total: display.update("task", done, total, "windows"),
             )
         result["task"] = summary(answers)
@@ -113,10 +102,13 @@ def finetune_release(
     from model.classify_config import ClassifyConfig
     from model.examples import read_examples
     from model.load import load_network
+    from pipeline.stages.evaluate import device
 
     try:
         values = {key: yaml.safe_load(value) for key, _, value in (setting.partition("=") for setting in settings)}
         config = ClassifyConfig.model_validate(values)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{' '.join(settings)}: a value is not valid YAML; write KEY=VALUE") from error
     except ValidationError as error:
         first = error.errors()[0]
         known = ", ".join(ClassifyConfig.model_fields)
@@ -126,20 +118,23 @@ def finetune_release(
     if folder.exists():
         raise ValueError(f"--out {folder}: exists already; choose another folder or remove it")
     examples = read_examples(data, config)
+    if examples.other_splits:
+        console.print(
+            f"{examples.other_splits:,} records are marked neither train nor test, and left out", highlight=False
+        )
     console.print(
         f"{len(examples.train):,} texts to learn from, {len(examples.test):,} held out, {2 * len(config.seeds)} fine-tunings"
     )
-    end_id, _ = special_ids(release.tokenizer)
     with Display(console) as display:
         classifier, scores = compare(
-            load_network(release.network),
+            load_network(release.network, device=device()),
             examples,
             encoder(release.tokenizer),
             config,
-            end_id,
+            END_OF_TEXT_ID,
             progress=lambda done, total: display.update("finetune", done, total, "steps"),
         )
-    save_classifier(folder, classifier, config, end_id, release.tokenizer)
+    save_classifier(folder, classifier, config, END_OF_TEXT_ID, release.tokenizer)
     return {**scores, "classifier": str(folder)}
 
 
@@ -148,10 +143,18 @@ def generate_text(release: Release, prompt: str, max_new_tokens: int, temperatur
     from data.bpe import load_tokenizer
     from model.generate import generate
     from model.load import load_network
+    from pipeline.stages.evaluate import device
 
-    end_id, _ = special_ids(release.tokenizer)
-    ids = [end_id, *encoder(release.tokenizer)([prompt])[0]]
-    grown = generate(load_network(release.network), ids, max_new_tokens, temperature, top_k, seed=seed, stop_id=end_id)
+    ids = [END_OF_TEXT_ID, *encoder(release.tokenizer)([prompt])[0]]
+    grown = generate(
+        load_network(release.network, device=device()),
+        ids,
+        max_new_tokens,
+        temperature,
+        top_k,
+        seed=seed,
+        stop_id=END_OF_TEXT_ID,
+    )
     return str(load_tokenizer(release.tokenizer).decode(grown, skip_special_tokens=True))
 
 
@@ -164,16 +167,19 @@ def export_release(release: Release, folder: Path) -> dict[str, Any]:
     from model.load import load_network
     from model.verify_hf import verify_hf
     from orchestration.files import commit_folder, write_json
+    from pipeline.stages.evaluate import device
 
     if folder.exists():
         raise ValueError(f"--to {folder}: exists already; choose another folder or remove it")
-    end_id, pad_id = special_ids(release.tokenizer)
-    network, prompts = load_network(release.network), encoder(release.tokenizer)(["The", "In the beginning", "1, 2, 3"])
+    network, prompts = (
+        load_network(release.network, device=device()),
+        encoder(release.tokenizer)(["The", "In the beginning", "1, 2, 3"]),
+    )
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     try:
-        export_hf(network.state_dict(), network.config, temporary, release.tokenizer, end_id, pad_id)
-        figures = verify_hf(temporary, network, release.tokenizer, _sequences(prompts, end_id), prompts)
+        export_hf(network.state_dict(), network.config, temporary, release.tokenizer, END_OF_TEXT_ID, PAD_ID)
+        figures = verify_hf(temporary, network, release.tokenizer, _sequences(prompts), prompts)
         write_json(temporary / "certificate.json", {"checks": figures})
         commit_folder(temporary, folder)
     finally:
@@ -181,7 +187,7 @@ def export_release(release: Release, folder: Path) -> dict[str, Any]:
     return {**figures, "folder": str(folder)}
 
 
-def _sequences(prompts: Sequence[Sequence[int]], end_id: int) -> list[Any]:
+def _sequences(prompts: Sequence[Sequence[int]]) -> list[Any]:
     import numpy as np
 
-    return [np.array([end_id, *prompt]) for prompt in prompts]
+    return [np.array([END_OF_TEXT_ID, *prompt]) for prompt in prompts]

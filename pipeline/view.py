@@ -72,6 +72,9 @@ def run_status(view: Path) -> dict[str, Any]:
         _apply(event, whole, states)
     if whole["state"] == "running" and not _alive(whole.get("pid"), whole.get("host")):
         whole["state"] = "interrupted"
+        for state in states.values():
+            if state["state"] == "running":
+                state["state"] = "interrupted"
     return {**whole, "stages": {stage: states[stage] for stage in planned}}
 
 
@@ -89,7 +92,7 @@ def _apply(event: Mapping[str, Any], whole: dict[str, Any], states: dict[str, di
             whole["error"] = event["error"]
     elif state is None:
         return
-    elif name in ("stage_started", "stage_finished", "stage_failed", "stage_reused"):
+    elif name in ("stage_started", "stage_finished", "stage_failed", "stage_reused", "stage_stopped"):
         state["state"] = {"stage_started": "running"}.get(name, name.removeprefix("stage_"))
         state["since"] = event["time"]
         if "seconds" in event:

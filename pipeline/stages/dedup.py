@@ -49,7 +49,7 @@ STAGE = Stage(
     name="dedup",
     version=1,
     inputs=("clean",),
-    libraries=("numpy", "pyarrow", "scipy", "xxhash"),
+    libraries=("numpy", "pyarrow", "scipy", "unicode", "xxhash"),
     run=_run,
     sources=_sources,
 )

@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from data.tokenize import list_token_shards
+from data.bpe import END_OF_TEXT_ID
+from data.tokenize import ShardEntry, list_token_shards
 from orchestration.files import read_json, write_json
 from orchestration.shard_map import Shard
 from pipeline.recipe import EvaluateConfig, TaskConfig
 from pipeline.stage import Context, Stage
 
 BASELINES = ("unigram", "bigram")
+BASELINE_TOKENS = 2**28  # training tokens that the n-gram models see at most: more would not make them better
+TASKS = 16  # that the test split is scored in at most; fixed, so that the files do not depend on the workers
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: EvaluateConfig, out: Path) -> dict[str, Any]:
@@ -23,17 +26,17 @@ def _run(context: Context, inputs: Mapping[str, Path], config: EvaluateConfig, o
     if not tests:
         raise ValueError("evaluate: the test split has no documents; raise tokenize.test or give the run more text")
     scores = [
-        Shard(f"{n:05d}-{entry.source}", {"checkpoint": checkpoint, "prefix": entry.prefix, "config": config})
-        for n, entry in enumerate(tests)
+        Shard(f"{number:05d}", {"checkpoint": checkpoint, "prefixes": prefixes, "config": config})
+        for number, prefixes in enumerate(_tasks(tests))
     ]
-    context.map(score_shard, scores, out, "network", gpu=True)
+    context.map(score_shards, scores, out, "network", gpu=True)
     context.map(score_baselines, [Shard("all", {"tokens": tokens, "tokenizer": tokenizer})], out, "ngrams")
     shared = {"checkpoint": checkpoint, "tokenizer": tokenizer, "config": config}
     tasks = [Shard(task.name, {"path": context.base / task.path, "task": task, **shared}) for task in config.tasks]
     answers = context.map(score_task, tasks, out, "tasks", gpu=True)
     results = {task.name: answer for task, answer in zip(config.tasks, answers, strict=True)}
     context.map(write_samples, [Shard("all", shared)], out, "samples", gpu=True)
-    network = [read_json(out / "network" / shard.key / "documents.json") for shard in scores]
+    network = [part for shard in scores for part in read_json(out / "network" / shard.key / "documents.json")]
     ngrams = read_json(out / "ngrams" / "all" / "documents.json")
     report = {"test": summarise(network, ngrams, [entry.source for entry in tests], config), "tasks": results}
     write_json(out / "scores.json", report)
@@ -46,23 +49,37 @@ def _run(context: Context, inputs: Mapping[str, Path], config: EvaluateConfig, o
     }
 
 
+def _tasks(tests: Sequence[ShardEntry]) -> list[list[Path]]:
+    """The test shards in order, as at most TASKS pieces of about equal size."""
+    total, before = sum(entry.tokens for entry in tests), 0
+    tasks: dict[int, list[Path]] = {}
+    for entry in tests:
+        tasks.setdefault(before * TASKS // total, []).append(entry.prefix)
+        before += entry.tokens
+    return list(tasks.values())
+
+
 def newest_checkpoint(pretrain: Path) -> Path:
     """The checkpoint of a pretrain artifact."""
-    return sorted((pretrain / "checkpoints").glob("step-*"))[-1]
+    from model.checkpoint import checkpoint_folders
+
+    return checkpoint_folders(pretrain / "checkpoints")[-1]
 
 
-def score_shard(out: Path, checkpoint: Path, prefix: Path, config: EvaluateConfig) -> dict[str, Any]:
-    """Score one test shard with the network; writes documents.json: nats, tokens and bytes of each document."""
+def score_shards(out: Path, checkpoint: Path, prefixes: Sequence[Path], config: EvaluateConfig) -> dict[str, Any]:
+    """Score test shards with the network; writes documents.json: by shard, nats, tokens and bytes of each document."""
     from model.evaluate import score_documents
     from model.load import load_network
 
-    documents, sizes = test_documents(prefix)
-    scores = score_documents(
-        load_network(checkpoint, device=device()), documents, sizes, end_id=0, batch_size=config.batch_size
-    )
-    facts = {"nats": scores.nats.tolist(), "tokens": scores.tokens.tolist(), "bytes": scores.bytes.tolist()}
+    network = load_network(checkpoint, device=device())
+    facts, tokens = [], 0
+    for prefix in prefixes:
+        documents, sizes = test_documents(prefix)
+        scores = score_documents(network, documents, sizes, end_id=END_OF_TEXT_ID, batch_size=config.batch_size)
+        facts.append({"nats": scores.nats.tolist(), "tokens": scores.tokens.tolist(), "bytes": scores.bytes.tolist()})
+        tokens += int(scores.tokens.sum())
     write_json(out / "documents.json", facts)
-    return {"documents": len(documents), "tokens": int(scores.tokens.sum())}
+    return {"documents": sum(len(part["nats"]) for part in facts), "tokens": tokens}
 
 
 def score_baselines(out: Path, tokens: Path, tokenizer: Path) -> dict[str, Any]:
@@ -72,11 +89,13 @@ def score_baselines(out: Path, tokens: Path, tokenizer: Path) -> dict[str, Any]:
     from model.ngrams import Bigram, Unigram, fit_bigram, fit_unigram
 
     entries = list_token_shards(tokens)
-    training = [TokenShard.open(entry.prefix).tokens for entry in entries if entry.split == "train"]
+    training = _at_most(
+        [TokenShard.open(entry.prefix).tokens for entry in entries if entry.split == "train"], BASELINE_TOKENS
+    )
     size = load_tokenizer(tokenizer).get_vocab_size(with_added_tokens=True)
     models: dict[str, Unigram | Bigram] = {
         "unigram": fit_unigram(training, size),
-        "bigram": fit_bigram(training, size, separator=0),
+        "bigram": fit_bigram(training, size, separator=END_OF_TEXT_ID),
     }
     tests = [test_documents(entry.prefix)[0] for entry in entries if entry.split == "test"]
     scores = {
@@ -87,21 +106,29 @@ def score_baselines(out: Path, tokens: Path, tokenizer: Path) -> dict[str, Any]:
     return {"training_tokens": int(sum(len(part) for part in training))}
 
 
+def _at_most(streams: Sequence[np.ndarray], tokens: int) -> list[np.ndarray]:
+    """The beginning of the streams, `tokens` in all."""
+    kept: list[np.ndarray] = []
+    for stream in streams:
+        kept.append(stream[: tokens - sum(map(len, kept))])
+    return [part for part in kept if len(part)]
+
+
 def score_task(
     out: Path, path: Path, task: TaskConfig, checkpoint: Path, tokenizer: Path, config: EvaluateConfig
 ) -> dict[str, Any]:
     """Score a multiple-choice task; accuracy by log-likelihood, raw and by byte, with a 95 % interval over items."""
-    from data.bpe import encode_documents, load_tokenizer
+    from data.bpe import DocumentEncoder, load_tokenizer
     from model.choices import read_items, score_items
     from model.load import load_network
     from model.statistics import bootstrap_ratio
 
-    reader = load_tokenizer(tokenizer)
+    encoder = DocumentEncoder(load_tokenizer(tokenizer))
     scores = score_items(
         load_network(checkpoint, device=device()),
         read_items(path),
-        encode=lambda text: encode_documents(reader, [text])[0].tolist(),
-        end_id=0,
+        encode=lambda text: encoder.encode([text])[0].tolist(),
+        end_id=END_OF_TEXT_ID,
         batch_size=config.batch_size,
     )
     ones = np.ones(len(scores))
@@ -122,7 +149,7 @@ def write_samples(out: Path, checkpoint: Path, tokenizer: Path, config: Evaluate
     network, reader = load_network(checkpoint, device=device()), load_tokenizer(tokenizer)
     samples = []
     for number, prompt in enumerate(config.prompts):
-        ids = [0, *encode_documents(reader, [prompt])[0].tolist()]
+        ids = [END_OF_TEXT_ID, *encode_documents(reader, [prompt])[0].tolist()]
         grown = generate(
             network,
             ids,
@@ -130,7 +157,7 @@ def write_samples(out: Path, checkpoint: Path, tokenizer: Path, config: Evaluate
             temperature=config.temperature,
             top_k=config.top_k or 0,
             seed=config.seed + number,
-            stop_id=0,
+            stop_id=END_OF_TEXT_ID,
         )
         samples.append({"prompt": prompt, "text": reader.decode(grown, skip_special_tokens=True)})
     write_json(out / "samples.json", samples)

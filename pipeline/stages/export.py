@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from data.bpe import END_OF_TEXT_ID, PAD_ID
 from orchestration.files import checksum, files_below, read_json, write_json
 from orchestration.shard_map import Shard
 from pipeline.model_card import model_card
@@ -12,6 +13,7 @@ from pipeline.stage import Context, Stage
 from pipeline.stages.evaluate import newest_checkpoint
 
 CHECKED_DOCUMENTS = 4  # real sequences whose logits are compared
+GREEDY_TOKENS = 32  # of text that both write, less where the context is shorter
 PROMPT_TOKENS = 8  # of the beginning of each, from which both go on greedily
 
 
@@ -45,11 +47,11 @@ def export_shard(
     from model.verify_hf import verify_hf
 
     network = load_network(checkpoint)
-    export_hf(network.state_dict(), network.config, out, tokenizer, end_id=0, pad_id=1)
-    sequences = _real_sequences(tokens, network.config.max_sequence_length)
-    figures = verify_hf(
-        out, network, tokenizer, sequences, [sequence[:PROMPT_TOKENS].tolist() for sequence in sequences]
-    )
+    export_hf(network.state_dict(), network.config, out, tokenizer, end_id=END_OF_TEXT_ID, pad_id=PAD_ID)
+    length = network.config.max_sequence_length
+    sequences = _real_sequences(tokens, length)
+    prompts = [sequence[: min(PROMPT_TOKENS, length // 2)].tolist() for sequence in sequences]
+    figures = verify_hf(out, network, tokenizer, sequences, prompts, min(GREEDY_TOKENS, length // 2))
     certificate = {
         "model": config.model_name,
         "checks": figures,
@@ -85,6 +87,6 @@ STAGE = Stage(
     name="export",
     version=1,
     inputs=("collect", "clean", "dedup", "vocab", "tokenize", "pretrain", "evaluate", "finetune"),
-    libraries=("safetensors", "torch", "transformers"),
+    libraries=("jinja2", "safetensors", "torch", "transformers"),
     run=_run,
 )

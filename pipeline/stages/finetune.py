@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from data.bpe import END_OF_TEXT_ID
 from orchestration.files import write_json
 from orchestration.shard_map import Shard
 from pipeline.recipe import FinetuneConfig
@@ -35,6 +36,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, o
     return {
         "training_examples": results[0]["training_examples"],
         "test_examples": results[0]["test_examples"],
+        "left_out": results[0]["left_out"],
         **{f"{start}_{name}": scores[start][name]["mean"] for start in STARTS for name in ("accuracy", "macro_f1")},
         **{f"majority_class_{name}": value for name, value in scores["majority_class"].items()},
     }
@@ -64,14 +66,15 @@ def finetune_shard(
         examples,
         lambda texts: [ids.tolist() for ids in encode_documents(reader, texts)],
         config,
-        start_id=0,
+        start_id=END_OF_TEXT_ID,
         seed=seed,
         pretrained=pretrained,
     )
     if save and pretrained:
-        save_classifier(out / "classifier", classifier, config, 0, tokenizer)
+        save_classifier(out / "classifier", classifier, config, END_OF_TEXT_ID, tokenizer)
     majority = {f"majority_{name}": value for name, value in majority_scores(examples).items()}
-    return {**scores, **majority, "training_examples": len(examples.train), "test_examples": len(examples.test)}
+    sizes = {"training_examples": len(examples.train), "test_examples": len(examples.test)}
+    return {**scores, **majority, **sizes, "left_out": examples.other_splits}
 
 
 def _mean_and_spread(results: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

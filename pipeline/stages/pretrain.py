@@ -9,8 +9,7 @@ from typing import Any
 
 from model.config import ModelConfig, parameters
 from orchestration.lease import Stopped
-from orchestration.train_group import Group, run_group
-from pipeline.pretrain import CHECKPOINTS, METRICS, STOP, run_rank, with_vocabulary
+from pipeline.pretrain import CHECKPOINTS, METRICS, REFUSED, STOP, run_rank_once, with_vocabulary
 from pipeline.recipe import PretrainConfig
 from pipeline.stage import Context, Stage, plain
 
@@ -18,12 +17,14 @@ POLL_SECONDS = 0.5
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, out: Path) -> dict[str, Any]:
+    from orchestration.train_group import Group, run_group  # imports torch, which a plan has no use for
+
     tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
     model = with_vocabulary(config.model, tokenizer)
-    (out / STOP).unlink(missing_ok=True)
+    for name in (STOP, REFUSED):
+        (out / name).unlink(missing_ok=True)
     gpus = bool(context.cluster.get("GPU"))
-    cpus = max(1, int(context.cluster["CPU"]) // config.training.ranks) if gpus else 1
-    group = Group(config.training.ranks, cpus, gpus, config.training.max_failures)
+    group = Group(config.training.ranks, gpus, config.training.max_failures)
     arguments = {
         "model": plain(model),
         "training": plain(config.training),
@@ -31,12 +32,11 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
         "tokens": str(inputs["tokenize"]),
         "folder": str(out),
     }
-    _watch(context, config, out, lambda: run_group(run_rank, arguments, group))
+    _watch(context, config, out, lambda: run_group(run_rank_once, arguments, group))
     (out / STOP).unlink(missing_ok=True)
-    counts = _settle(out, tokenizer)
-    if counts["steps"] < config.training.steps:
-        raise Stopped
-    return counts
+    if (out / REFUSED).exists():
+        raise ValueError((out / REFUSED).read_text(encoding="utf-8"))
+    return _settle(out, tokenizer, config.training.steps)
 
 
 def _watch(context: Context, config: PretrainConfig, out: Path, run: Any) -> None:
@@ -109,23 +109,29 @@ def _parse(line: bytes) -> dict[str, Any]:
         return {}
 
 
-def _settle(out: Path, tokenizer: Path) -> dict[str, Any]:
-    """Keep the last checkpoint only, beside the tokenizer that it belongs to; gives the counts."""
-    from model.checkpoint import read_checkpoint
+def _settle(out: Path, tokenizer: Path, steps: int) -> dict[str, Any]:
+    """Keep the last checkpoint only, beside the tokenizer that it belongs to; gives the counts.
 
-    checkpoints = sorted((out / CHECKPOINTS).glob("step-*"))
-    for path in checkpoints[:-1]:
-        shutil.rmtree(path)
+    Raises Stopped, and keeps everything, when the last step was not reached.
+    """
+    from model.checkpoint import checkpoint_folders, read_checkpoint
+
+    whole = checkpoint_folders(out / CHECKPOINTS)
+    found = read_checkpoint(whole[-1]) if whole else None
+    if found is None or found.step < steps:
+        raise Stopped
+    for path in (out / CHECKPOINTS).iterdir():
+        if path != whole[-1]:
+            shutil.rmtree(path)
     shutil.copyfile(tokenizer, out / "tokenizer.json")
-    found = read_checkpoint(checkpoints[-1])
-    validation = found.validation
+    validations = [record["validation_loss"] for record in read_metrics(out / METRICS) if "validation_loss" in record]
     return {
         "steps": found.step,
         "samples": found.cursor,
         "tokens": found.tokens,
         "parameters": parameters(ModelConfig.model_validate(found.model)),
         "loss": found.loss,
-        "validation_loss": sum(validation.values()) / len(validation) if validation else None,
+        "validation_loss": validations[-1] if validations else None,
     }
 
 

@@ -11,8 +11,7 @@ from pipeline.stage import Context, Stage, document_shards
 
 def _run(context: Context, inputs: Mapping[str, Path], config: VocabConfig, out: Path) -> dict[str, Any]:
     work = Shard("tokenizer", {"documents": document_shards(inputs["dedup"]), "config": config, "seed": 0})
-    cpus = int(context.cluster["CPU"])
-    return context.map(train_tokenizer, [work], out, "", cpus=cpus)[0]
+    return context.map(train_tokenizer, [work], out, "", cpus=int(context.cluster["node_CPU"]))[0]
 
 
 STAGE = Stage(name="vocab", version=1, inputs=("dedup",), libraries=("tokenizers",), run=_run)
