@@ -3,7 +3,9 @@
 import contextlib
 import logging
 import os
+import re
 import signal
+import socket
 import tempfile
 import threading
 import uuid
@@ -41,6 +43,8 @@ def cluster(address: str | None, cpus: int | None) -> Iterator[None]:
 
 
 def _connect(address: str | None, cpus: int | None) -> None:
+    if address and re.fullmatch(r"[^/]+:\d+", address):
+        _check_answers(address)  # Ray ends the whole process when nobody does
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     local: dict[str, Any] = {"num_cpus": cpus or os.cpu_count(), "object_store_memory": OBJECT_STORE_BYTES}
     try:
@@ -57,6 +61,16 @@ def _connect(address: str | None, cpus: int | None) -> None:
     if threading.current_thread() is threading.main_thread():
         for number, handler in handlers.items():  # Ray puts its own in place; stopping a run is ours
             signal.signal(number, handler)
+
+
+def _check_answers(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterUnusable(
+            f"no Ray cluster answers at {address}: {error}; start one with `ray start --head`"
+        ) from error
 
 
 def resources() -> dict[str, float]:

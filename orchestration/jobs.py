@@ -1,5 +1,6 @@
 """Submitting a run to a cluster through Ray Jobs, and asking how it goes."""
 
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from orchestration.cluster import ClusterUnusable
 
 
 def _client(address: str) -> JobSubmissionClient:
+    logging.getLogger("ray").setLevel(logging.WARNING)  # it tells of every upload
     try:
         return JobSubmissionClient(address)
     except (ConnectionError, RuntimeError, AuthenticationError) as error:

@@ -2,8 +2,7 @@
 
 import traceback
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,10 @@ import ray
 
 from orchestration.files import commit_folder, read_json, remove_leftovers, write_json
 from orchestration.lease import Stopped, occupy
+from orchestration.shards import Resources, Shard
 
 RESULT = "shard.json"
 ATTEMPTS = 3  # a shard that fails this often fails the stage
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One piece of work: a name that sorts in the order of the output, and the arguments for the function."""
-
-    key: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ShardFailed(RuntimeError):
@@ -30,15 +22,6 @@ class ShardFailed(RuntimeError):
     def __init__(self, message: str, details: str) -> None:
         super().__init__(message)
         self.details = details
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What one task of a kind takes. `workers` bounds how many run at a time (None: as many as the cluster has room for)."""
-
-    cpus: int = 1
-    gpus: float = 0
-    workers: int | None = None
 
 
 def map_shards(

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray import PlacementGroupID
 from ray.train import ControllerError, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
+from ray.util.placement_group import PlacementGroup, placement_group_table, remove_placement_group
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ def run_group(function: Callable[[dict[str, Any]], None], arguments: dict[str, A
         except ControllerError as error:  # a rank was lost while the group was starting, which Ray Train gives up on
             if attempt == group.max_failures:
                 raise GroupFailed(_first_cause(error), str(error)) from error
+            _free_reservations()
         except Exception as error:
             raise GroupFailed(_first_cause(error), str(error)) from error
 
@@ -69,6 +72,14 @@ def _fit(function: Callable[[dict[str, Any]], None], arguments: dict[str, Any], 
             scaling_config=scaling_config,
             run_config=run_config,
         ).fit()
+
+
+def _free_reservations() -> None:
+    """Give back what Ray Train still holds for this driver after it gave up: the next group would wait for it for ever."""
+    job = ray.get_runtime_context().get_job_id()
+    for number, facts in placement_group_table().items():
+        if number.endswith(job) and facts["state"] != "REMOVED":  # the id of a placement group ends with its driver's
+            remove_placement_group(PlacementGroup(PlacementGroupID.from_hex(number)))
 
 
 def _check_room(group: Group) -> None:

@@ -102,12 +102,17 @@ def submit(
     overrides: Overrides = None,
     address: Annotated[str, typer.Option(help="The cluster's Ray Jobs address.")] = "http://127.0.0.1:8265",
     workdir: Annotated[Path | None, typer.Option("--workdir", "-w", help="A folder that all nodes share.")] = None,
+    python: Annotated[
+        str, typer.Option(help="The nodes' interpreter that has Gristmill, as their PATH finds it.")
+    ] = "python",
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end.")] = True,
 ) -> None:
     """Run a recipe on a Ray cluster, through Ray Jobs."""
     from pipeline.submit import submit_recipe
 
-    raise typer.Exit(submit_recipe(recipe, overrides or [], address, (workdir or WORK).resolve(), wait, Console()))
+    raise typer.Exit(
+        submit_recipe(recipe, overrides or [], address, (workdir or WORK).resolve(), python, wait, Console())
+    )
 
 
 @app.command()

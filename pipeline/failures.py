@@ -18,9 +18,10 @@ class StageFailed(RuntimeError):
     """A stage failed; the message says which and why, `details` has the traceback for those who want it."""
 
     def __init__(self, stage: str, cause: BaseException) -> None:
-        line = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+        line = next(iter(str(cause).strip().splitlines()), "")
         says_enough = isinstance(cause, ValueError) or hasattr(cause, "details")
-        super().__init__(f"{stage}: {line if says_enough else f'{type(cause).__name__}: {line}'}")
+        kind = type(cause).__name__
+        super().__init__(f"{stage}: {line if says_enough and line else f'{kind}: {line}' if line else kind}")
         self.stage = stage
         self.details = getattr(cause, "details", "") or "".join(traceback.format_exception(cause))
 

@@ -19,6 +19,8 @@ def prune_store(workdir: Path, yes: bool, console: Console) -> None:
     The way to give up a run is to delete its folder below runs/, and then to prune.
     """
     store = Store(workdir / "store")
+    if store.root.exists():
+        store.open()
     wanted = _referred_to(runs_folder(workdir))
     unused = [artifact.path for artifact in store.artifacts() if _key(artifact.path) not in wanted]
     unused += [path for path in store.abandoned() if _key(path) not in wanted]

@@ -196,17 +196,34 @@ def read_yaml(path: Path) -> dict[str, Any]:
         if path.stat().st_size > MAX_RECIPE_BYTES:
             raise RecipeError(f"{path}: larger than {MAX_RECIPE_BYTES:,} bytes, which no recipe is")
         text = path.read_text(encoding="utf-8")
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            # A few lines of aliases can stand for gigabytes.
-            raise RecipeError(f"{path}: YAML aliases (*name) are not read; write the value out")
+        _refuse_traps(yaml.compose(text, Loader=yaml.SafeLoader), str(path))
         value = yaml.safe_load(text)
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({os.strerror(error.errno or 0)})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    except RecipeError:
+        raise
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: of a date or a number that is none
+        raise RecipeError(f"{path}: not valid YAML: {' '.join(str(error).split())}"[:500]) from error
     if not isinstance(value, dict):
         raise RecipeError(f"{path}: a recipe is a mapping of sections, this is {type(value).__name__}")
     return value
+
+
+def _refuse_traps(node: yaml.Node | None, where: str, seen: set[int] | None = None) -> None:
+    """Raise RecipeError for aliases (a few lines of them can stand for gigabytes) and for keys that stand twice."""
+    seen = set() if seen is None else seen
+    if id(node) in seen:
+        raise RecipeError(f"{where}: YAML aliases (*name) are not read; write the value out")
+    seen.add(id(node))
+    children = list(node.value) if isinstance(node, yaml.SequenceNode) else []
+    if isinstance(node, yaml.MappingNode):
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key, value in node.value:
+            if keys.count(key.value) > 1:
+                raise RecipeError(f"{where}: {key.value} stands twice in the same section; keep one")
+            children.append(value)
+    for child in children:
+        _refuse_traps(child, where, seen)
 
 
 def with_overrides(recipe: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
@@ -218,17 +235,19 @@ def with_overrides(recipe: Mapping[str, Any], overrides: Iterable[str]) -> dict[
             raise RecipeError(f"{override!r} is not an override: write key.path=value")
         try:
             value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise RecipeError(f"{override!r}: the value is not valid YAML") from error
         _set(changed, key.split("."), value, override)
     return changed
 
 
 def _set(tree: Any, keys: list[str], value: Any, override: str) -> None:
-    for key in keys[:-1]:
+    for before, key in zip(["the recipe", *keys], keys[:-1], strict=False):
         if isinstance(tree, list):
             tree = tree[_index(tree, key, override)]
             continue
+        if not isinstance(tree, dict):
+            raise RecipeError(f"{override!r}: {before} is a value, not a section")
         if tree.get(key) is None:
             tree[key] = {}
         tree = tree[key]
@@ -243,7 +262,7 @@ def _set(tree: Any, keys: list[str], value: Any, override: str) -> None:
 
 
 def _index(items: list[Any], key: str, override: str) -> int:
-    if not key.isdigit() or int(key) >= len(items):
+    if not (key.isascii() and key.isdigit()) or int(key) >= len(items):
         raise RecipeError(f"{override!r}: {key} is not the number of an item, there are {len(items)}")
     return int(key)
 
@@ -251,7 +270,9 @@ def _index(items: list[Any], key: str, override: str) -> int:
 def check_recipe(values: Mapping[str, Any], where: str) -> Recipe:
     """Check a recipe that was read; raises RecipeError with one line a mistake."""
     try:
-        return Recipe.model_validate(values)
+        recipe = Recipe.model_validate(values)
+        # Once more from its own dump: a default of 3 for a number with decimals has to be the 3.0 that a written one is.
+        return Recipe.model_validate(recipe.model_dump(mode="json"))
     except ValidationError as error:
         raise RecipeError("\n".join(f"{where}: {_line(item)}" for item in error.errors())) from error
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from orchestration.events import EventLog
 from orchestration.progress import Display
-from orchestration.shard_map import Resources, Shard, map_shards
+from orchestration.shards import Resources, Shard
 from orchestration.tracking import Trackers
 
 
@@ -36,6 +36,8 @@ class Context:
         gpu: bool = False,
     ) -> list[dict[str, Any]]:
         """Run `function(out, **arguments)` for every shard on the cluster; results in the order of the shards."""
+        from orchestration.shard_map import map_shards
+
         name = f"{self.stage} {step}" if step not in ("", "shards") else self.stage
         gpus = 1.0 if gpu and self.cluster.get("GPU") else 0.0
         try:

@@ -14,11 +14,11 @@ RECIPE = "recipe.yaml"
 
 
 def submit_recipe(
-    path: Path, overrides: Sequence[str], address: str, workdir: Path, wait: bool, console: Console
+    path: Path, overrides: Sequence[str], address: str, workdir: Path, python: str, wait: bool, console: Console
 ) -> int:
     """Check the recipe here, send it to the cluster and follow its run; gives the exit code of the command.
 
-    The job is the ordinary `gristmill run`, started by the interpreter of the cluster's nodes from a copy of the recipe. Paths
+    The job is the ordinary `gristmill run`, started by the nodes' own interpreter `python` from a copy of the recipe. Paths
     in the recipe are those that the nodes see, relative ones from this recipe's folder.
     """
     from orchestration.jobs import follow, status, submit
@@ -26,7 +26,7 @@ def submit_recipe(
     values = with_overrides(read_yaml(path), overrides)
     recipe = check_recipe(values, str(path))
     command = [
-        "python",
+        python,
         "-m",
         "pipeline.cli",
         "run",

@@ -130,7 +130,7 @@ def print_status(runs: Sequence[Mapping[str, Any]], console: Console) -> None:
         console.print("No runs yet.")
     for run in runs:
         error = f": {run['error']}" if "error" in run else ""
-        console.print(f"[bold]{run['run']}[/bold]  {run['state']}{error}", highlight=False)
+        console.print(Text(run["run"], "bold") + Text(f"  {run['state']}{error}"), highlight=False)
         table = Table(box=None, pad_edge=False, show_header=False)
         for stage, facts in run["stages"].items():
             progress = f"{facts['shards_done']} shards" if facts.get("shards_done") else ""

@@ -79,10 +79,11 @@ def run_status(view: Path) -> dict[str, Any]:
 
 
 def _apply(event: Mapping[str, Any], whole: dict[str, Any], states: dict[str, dict[str, Any]]) -> None:
-    name, state = event["event"], states.get(event.get("stage", ""))
+    name, state = event.get("event"), states.get(event.get("stage", ""))
     if name == "run_started":
         whole |= {"state": "running", "since": event["time"], "pid": event.get("pid"), "host": event.get("host")}
-        whole.pop("error", None)
+        for fact in ("error", "until"):
+            whole.pop(fact, None)
         for each in states.values():
             each.clear()
             each["state"] = "waiting"
@@ -108,4 +109,9 @@ def _alive(pid: Any, host: Any) -> bool:
 
     import psutil
 
-    return host != socket.gethostname() or (isinstance(pid, int) and psutil.pid_exists(pid))
+    if host != socket.gethostname():
+        return True
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except (psutil.NoSuchProcess, TypeError, ValueError):
+        return False

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from data.collect import CollectConfig, collect_shard, list_files, plan_shards
-from orchestration.shard_map import Shard
+from orchestration.shards import Shard
 from pipeline.stage import Context, Stage, add_up
 
 

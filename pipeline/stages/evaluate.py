@@ -9,7 +9,7 @@ import numpy as np
 from data.bpe import END_OF_TEXT_ID
 from data.tokenize import ShardEntry, list_token_shards
 from orchestration.files import read_json, write_json
-from orchestration.shard_map import Shard
+from orchestration.shards import Shard
 from pipeline.recipe import EvaluateConfig, TaskConfig
 from pipeline.stage import Context, Stage
 

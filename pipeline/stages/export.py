@@ -6,7 +6,7 @@ from typing import Any
 
 from data.bpe import END_OF_TEXT_ID, PAD_ID
 from orchestration.files import checksum, files_below, read_json, write_json
-from orchestration.shard_map import Shard
+from orchestration.shards import Shard
 from pipeline.model_card import model_card
 from pipeline.recipe import ExportConfig
 from pipeline.stage import Context, Stage
@@ -28,7 +28,9 @@ def _run(context: Context, inputs: Mapping[str, Path], config: ExportConfig, out
         "manifests": facts,
         "scores": scores,
     }
-    result = context.map(export_shard, [Shard("hf", work)], out, "")[0]
+    result = context.map(export_shard, [Shard("checked", work)], out, "")[0]
+    if (out / "checked" / "hf").is_dir():
+        (out / "checked" / "hf").rename(out / "hf")  # what is released, without the records of how it was made
     return {"format": "huggingface", **result}
 
 
@@ -41,7 +43,8 @@ def export_shard(
     manifests: Mapping[str, Any],
     scores: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Write the folder, check it, then add certificate and model card; raises RuntimeError when the check fails."""
+    """Write `hf/`, check it, then add certificate and model card; raises RuntimeError when the check fails."""
+    out = out / "hf"
     from model.convert_hf import export_hf
     from model.load import load_network
     from model.verify_hf import verify_hf

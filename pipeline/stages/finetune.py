@@ -8,7 +8,7 @@ import numpy as np
 
 from data.bpe import END_OF_TEXT_ID
 from orchestration.files import write_json
-from orchestration.shard_map import Shard
+from orchestration.shards import Shard
 from pipeline.recipe import FinetuneConfig
 from pipeline.stage import Context, Stage
 from pipeline.stages.evaluate import device, newest_checkpoint

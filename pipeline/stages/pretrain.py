@@ -54,6 +54,8 @@ def _watch(context: Context, config: PretrainConfig, out: Path, run: Any) -> Non
     context.display.update(context.stage, 0, config.training.steps, "steps", "starting the ranks")
     thread.start()
     while thread.is_alive():
+        if not (out / METRICS).exists():  # the start of the ranks is not part of the rate
+            context.display.update(context.stage, 0, config.training.steps, "steps", "starting the ranks")
         if context.should_stop():
             (out / STOP).touch()
         _pass_on(context, config.training.steps, lines)

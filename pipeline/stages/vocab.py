@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from data.bpe import VocabConfig, train_tokenizer
-from orchestration.shard_map import Shard
+from orchestration.shards import Shard
 from pipeline.stage import Context, Stage, document_shards
 
 

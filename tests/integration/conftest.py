@@ -1,0 +1,239 @@
+"""The real thing, small: a recipe on real text, the command line as a user starts it, and one finished run to look at."""
+
+import contextlib
+import gzip
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SAMPLES = REPOSITORY / "data" / "samples"
+PROGRAM = Path(sys.executable).with_name("gristmill")
+SOURCES, ADDRESSES, CHARACTERS = 8, 3, 8000  # State of the Union addresses in each source, and how much of each
+DATA_STAGES = ("collect", "clean", "dedup", "vocab", "tokenize")
+STAGES = (*DATA_STAGES, "pretrain", "evaluate", "finetune", "export")
+
+RECIPE = {
+    "format": 1,
+    "name": "small",
+    "collect": {
+        "sources": [  # each is a shard at least: enough of them to be interrupted between two
+            *(
+                {"name": f"sotu-{n}", "path": f"sotu-{n}.jsonl", "id_field": "id", "license": "CC0-1.0"}
+                for n in range(SOURCES)
+            ),
+            {"name": "pages", "path": "pages/*.html", "license": "CC-BY-4.0"},
+        ],
+    },
+    "clean": {"language": {"allowed": ["en"]}, "gopher_repetition": {}, "gopher_quality": {}, "c4": {}, "pii": {}},
+    "dedup": {"contamination": {"files": ["cloze.jsonl"]}},
+    "vocab": {"size": 512},
+    "tokenize": {"validation": 0.1, "test": 0.15},
+    "pretrain": {
+        "model": {"d_model": 32, "n_layers": 2, "n_heads": 2, "max_sequence_length": 64, "tied_embeddings": True},
+        "training": {
+            "steps": 48,
+            "sequence_length": 64,
+            "global_batch": 64,
+            "micro_batch": 4,  # many small ones: steps slow enough to interrupt between two of them
+            "learning_rate": 4.0e-3,
+            "warmup_steps": 4,
+            "ranks": 2,
+            "zero_stage": 2,
+            "threads": 1,
+            "checkpoint_every": 6,
+            "validate_every": 24,
+            "validation_samples": 8,
+        },
+    },
+    "evaluate": {
+        "tasks": [{"name": "cloze", "path": "cloze.jsonl"}],
+        "prompts": ["The state of the Union is"],
+        "max_new_tokens": 8,
+        "resamples": 100,
+    },
+    "finetune": {"data": "spam.jsonl", "max_length": 32, "epochs": 2, "seeds": [0, 1]},
+    "export": {"model_name": "gristmill-small", "license": "cc0-1.0"},
+    "tracking": {"wandb": "off"},
+}
+
+
+def write_sources(folder: Path) -> None:
+    """Real text, little of it, beside the recipe."""
+    with gzip.open(SAMPLES / "sotu.jsonl.gz", "rt", encoding="utf-8") as file:
+        addresses = [json.loads(line) for line in file][: SOURCES * ADDRESSES]
+    for address in addresses:
+        end = address["text"].rindex(". ", 0, CHARACTERS) + 1
+        address["text"] = address["text"][:end]
+    for number in range(SOURCES):
+        _write_lines(folder / f"sotu-{number}.jsonl", addresses[number::SOURCES])
+    with (folder / f"sotu-{SOURCES - 1}.jsonl").open("a", encoding="utf-8") as file:  # one loss of every kind
+        for record in (
+            {"id": "empty", "text": " "},
+            {"id": "short", "text": "Fellow citizens, this address is much too short to be kept."},
+            addresses[0],
+        ):
+            file.write(json.dumps(record) + "\n")
+        file.write('{"id": "broken", "text": "This record ends in the middle of a str\n')
+    with gzip.open(SAMPLES / "spam.jsonl.gz", "rt", encoding="utf-8") as file:
+        messages = [json.loads(line) for line in file]
+    _write_lines(
+        folder / "spam.jsonl",
+        [
+            message
+            for split, count in (("train", 40), ("test", 20))
+            for message in [each for each in messages if each["split"] == split][:count]
+        ],
+    )
+    shutil.copytree(SAMPLES / "pages", folder / "pages")
+    items = (SAMPLES / "cloze.jsonl").read_text(encoding="utf-8").splitlines()
+    (folder / "cloze.jsonl").write_text("\n".join(items[:6]) + "\n", encoding="utf-8")
+
+
+def _write_lines(path: Path, records: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """`gristmill` as a user starts it: in a folder of its own, with a home of its own."""
+
+    folder: Path
+    home: Path
+
+    def environment(self, changes: Mapping[str, str] | None = None) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB_", "RAY_"))}
+        kept |= {"HOME": str(self.home), "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}", "COLUMNS": "160"}
+        return kept | dict(changes or {})
+
+    def run(
+        self, *arguments: object, env: Mapping[str, str] | None = None, timeout: float = 420
+    ) -> subprocess.CompletedProcess[str]:
+        """Run to its end, whatever that is."""
+        process = self.start(*arguments, env=env)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=60)
+            pytest.fail(f"gristmill {arguments} took more than {timeout} s:\n{out}\n{err}")
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def succeed(self, *arguments: object, env: Mapping[str, str] | None = None) -> str:
+        """Run to a good end; gives what it printed."""
+        ended = self.run(*arguments, env=env)
+        assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
+        return ended.stdout
+
+    def refuse(self, *arguments: object, env: Mapping[str, str] | None = None) -> str:
+        """Run to a mistake of the user's; gives the one line about it."""
+        ended = self.run(*arguments, env=env)
+        assert ended.returncode == 2, f"{ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+        assert "Traceback" not in ended.stdout + ended.stderr
+        lines = ended.stderr.strip().splitlines()
+        assert len(lines) == 1, ended.stderr
+        assert lines[0].startswith("gristmill: ")
+        return lines[0]
+
+    def start(self, *arguments: object, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start it in a session of its own."""
+        return subprocess.Popen(
+            [str(PROGRAM), *map(str, arguments)],
+            cwd=self.folder,
+            env=self.environment(env),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+
+def read_events(workdir: Path, run: str = "small") -> list[dict[str, Any]]:
+    """The event log of a run so far, without a line that is only half there."""
+    path = workdir / "runs" / run / "events.jsonl"
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line[-1] == "\n"]
+
+
+def read_manifests(workdir: Path, run: str = "small") -> dict[str, dict[str, Any]]:
+    """Manifests of a run by stage."""
+    view = workdir / "runs" / run
+    return {
+        stage: json.loads((view / stage / "manifest.json").read_text(encoding="utf-8"))
+        for stage in STAGES
+        if (view / stage).exists()
+    }
+
+
+def wait_until(condition: Callable[[], Any], process: subprocess.Popen[str], timeout: float = 240) -> Any:
+    """Wait, with short naps, for what `condition` gives to be true; gives that."""
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        if process.poll() is not None:
+            out, err = process.communicate()
+            pytest.fail(f"ended too early with {process.returncode}:\n{out}\n{err}")
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
+    return value
+
+
+def descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """All processes below one: Ray's own and its workers."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(process.pid).children(recursive=True)
+    return []
+
+
+def wait_until_gone(processes: list[psutil.Process], timeout: float = 60) -> None:
+    """Wait for processes to end by themselves."""
+    _, alive = psutil.wait_procs(processes, timeout=timeout)
+    assert not alive, f"left running: {[process.name() for process in alive]}"
+
+
+@pytest.fixture(scope="session")
+def tools() -> Any:
+    """The helpers of this file, for the test modules beside it (they are no package that could import it)."""
+    return sys.modules[__name__]
+
+
+@pytest.fixture(scope="session")
+def line(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    """The command line in a folder with the small recipe, `recipe.yaml`, and its sources."""
+    folder, home = tmp_path_factory.mktemp("line"), tmp_path_factory.mktemp("home")
+    write_sources(folder)
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE, sort_keys=False), encoding="utf-8")
+    return CommandLine(folder, home)
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that went through all nine stages undisturbed."""
+
+    workdir: Path
+    printed: str
+
+    @property
+    def view(self) -> Path:
+        return self.workdir / "runs" / "small"
+
+
+@pytest.fixture(scope="session")
+def finished(line: CommandLine) -> Iterator[FinishedRun]:
+    """All nine stages, one shard at a time, metrics to Weights & Biases as well; nobody is to write into it."""
+    workdir = line.folder / "finished"
+    overrides = ("resources.workers=1", "tracking.wandb=auto")
+    printed = line.succeed("run", "recipe.yaml", *overrides, "--workdir", workdir)
+    yield FinishedRun(workdir, printed)

@@ -1,0 +1,111 @@
+"""Prune: frees what no run refers to, and nothing else."""
+
+import io
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+import typer
+from rich.console import Console
+
+from orchestration.store import FORMAT, Identity, Store
+from pipeline.prune import prune_store
+
+
+@pytest.fixture
+def workdir(tmp_path: Path) -> Path:
+    """Three artifacts, of which the run `r` refers to one; two broken-off attempts, of which it refers to one."""
+    store = Store(tmp_path / "store")
+    store.open()
+    for name in ("used", "unused", "also-unused"):
+        with store.claim(Identity("clean", name, 1, {}, {}, {}), lambda _: None, lambda: False) as building:
+            assert building
+            (building.folder / "data").write_text("x" * 1000)
+            building.finish({}, {}, time.time())
+    for name in ("wanted", "given-up"):
+        store.building("dedup", name).mkdir(parents=True)
+        (store.building("dedup", name) / "half").write_text("x")
+    (tmp_path / "runs" / "r").mkdir(parents=True)
+    plan = [{"stage": "clean", "fingerprint": "used"}, {"stage": "dedup", "fingerprint": "wanted"}]
+    (tmp_path / "runs" / "r" / "plan.json").write_text(json.dumps(plan))
+    return tmp_path
+
+
+def prune(workdir: Path, yes: bool = True) -> str:
+    output = io.StringIO()
+    prune_store(workdir, yes, Console(file=output, width=200))
+    return output.getvalue()
+
+
+def folders(workdir: Path) -> list[str]:
+    return sorted(
+        path.relative_to(workdir / "store").as_posix()
+        for path in (workdir / "store").glob("*/*")
+        if path.name != ".locks"
+    )
+
+
+def test_what_no_run_refers_to_goes_and_the_rest_stays(workdir: Path) -> None:
+    said = prune(workdir)
+    assert folders(workdir) == ["clean/used", "dedup/wanted.building"]
+    assert "clean/unused" in said
+    assert "dedup/given-up" in said
+    assert "Nothing to free" in prune(workdir)
+
+
+def test_without_a_yes_nothing_goes(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    before = folders(workdir)
+    with pytest.raises(typer.Exit):
+        prune(workdir, yes=False)
+    assert folders(workdir) == before
+
+
+def test_what_is_being_built_is_left_alone(workdir: Path) -> None:
+    store = Store(workdir / "store")
+    with store.claim(Identity("dedup", "given-up", 1, {}, {}, {}), lambda _: None, lambda: False):
+        prune(workdir)
+        assert "dedup/given-up.building" in folders(workdir)
+
+
+def test_a_run_that_was_deleted_refers_to_nothing(workdir: Path) -> None:
+    shutil.rmtree(workdir / "runs" / "r")
+    prune(workdir)
+    assert folders(workdir) == []
+
+
+def test_a_prune_that_was_killed_is_finished_by_the_next(workdir: Path) -> None:
+    folder = workdir / "store" / "clean" / "unused"
+    folder.rename(folder.with_name(".unused.deleted"))
+    (folder.with_name(".unused.deleted") / "manifest.json").unlink()
+    prune(workdir)
+    assert folders(workdir) == ["clean/used", "dedup/wanted.building"]
+
+
+def test_half_deleted_folders_are_no_artifacts(workdir: Path) -> None:
+    folder = workdir / "store" / "clean" / "used"
+    folder.rename(folder.with_name(".used.deleted"))
+    assert [artifact.path.name for artifact in Store(workdir / "store").artifacts()] == ["also-unused", "unused"]
+
+
+def test_a_store_of_a_newer_version_is_not_touched(workdir: Path) -> None:
+    (workdir / "store" / "format.json").write_text(json.dumps({"format": FORMAT + 1}))
+    before = folders(workdir)
+    with pytest.raises(ValueError, match="store format"):
+        prune(workdir)
+    assert folders(workdir) == before
+
+
+def test_an_empty_workdir(tmp_path: Path) -> None:
+    assert "Nothing to free" in prune(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_plan_that_cannot_be_read_stops_before_anything_goes(workdir: Path) -> None:
+    (workdir / "runs" / "r" / "plan.json").write_text("[")
+    before = folders(workdir)
+    with pytest.raises(ValueError, match=r"plan\.json: not readable"):
+        prune(workdir)
+    assert folders(workdir) == before

@@ -1,0 +1,447 @@
+"""The recipe: what each field rebuilds, from an explicit table; and every mistake one clear line that names the field."""
+
+import copy
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from orchestration.store import Store
+from pipeline.plan import STAGES, make_plan
+from pipeline.recipe import (
+    Recipe,
+    RecipeError,
+    check_recipe,
+    load_recipe,
+    models_in,
+    read_yaml,
+    to_yaml,
+    with_overrides,
+)
+
+ALL = tuple(stage.name for stage in STAGES)
+TINY: dict[str, Any] = {
+    "name": "tiny",
+    "collect": {"sources": [{"name": "s", "path": "a.jsonl"}]},
+    "clean": {"language": {}, "gopher_repetition": {}, "gopher_quality": {}, "c4": {}, "fineweb": {}, "pii": {}},
+    "dedup": {"minhash": {}, "contamination": {"files": ["a.jsonl"]}},
+    "vocab": {"size": 512},
+    "pretrain": {
+        "model": {"d_model": 8, "n_heads": 2, "n_layers": 1, "max_sequence_length": 16},
+        "training": {"sequence_length": 8, "global_batch": 8, "steps": 10, "warmup_steps": 1},
+        "sampling": {},
+    },
+    "evaluate": {"tasks": [{"name": "t", "path": "a.jsonl"}]},
+    "finetune": {"data": "a.jsonl"},
+    "export": {},
+}
+
+# What a change of each field rebuilds: the stage that it belongs to, and all that takes from it.
+NOTHING: tuple[str, ...] = ()
+COLLECT = ALL
+CLEAN = ALL[1:]
+DEDUP = ALL[2:]
+VOCAB = ALL[3:]
+TOKENIZE = ALL[4:]
+PRETRAIN = ("pretrain", "evaluate", "finetune", "export")
+EVALUATE = ("evaluate", "export")
+FINETUNE = ("finetune", "export")
+EXPORT = ("export",)
+
+# Field: (another value, the stages that are built anew). A list of models is spoken of by its first item.
+TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "format": (None, NOTHING),  # only one is known
+    "name": ("other", NOTHING),
+    "description": ("words", NOTHING),
+    "collect.sources.name": ("other", COLLECT),
+    "collect.sources.path": ("b.jsonl", COLLECT),
+    "collect.sources.format": ("jsonl", COLLECT),
+    "collect.sources.text_field": ("body", COLLECT),
+    "collect.sources.id_field": ("id", COLLECT),
+    "collect.sources.uri_field": ("uri", COLLECT),
+    "collect.sources.license_field": ("license", COLLECT),
+    "collect.sources.license": ("CC0-1.0", COLLECT),
+    "collect.sources.meta_fields": (["year"], COLLECT),
+    "collect.sources.config": ("en", COLLECT),
+    "collect.sources.split": ("test", COLLECT),
+    "collect.sources.revision": ("main", COLLECT),
+    "collect.normalise": ("nfc", COLLECT),
+    "collect.shard_mb": (8, COLLECT),
+    "collect.max_record_mb": (8, COLLECT),
+    "clean.words": ("punctuation", CLEAN),
+    "clean.language": (None, CLEAN),
+    "clean.language.allowed": (["de"], CLEAN),
+    "clean.language.threshold": (0.5, CLEAN),
+    "clean.language.characters": (500, CLEAN),
+    "clean.gopher_repetition": (None, CLEAN),
+    "clean.gopher_repetition.duplicate_paragraphs": (0.01, CLEAN),
+    "clean.gopher_repetition.duplicate_paragraph_characters": (0.01, CLEAN),
+    "clean.gopher_repetition.duplicate_lines": (0.01, CLEAN),
+    "clean.gopher_repetition.duplicate_line_characters": (0.01, CLEAN),
+    "clean.gopher_repetition.top_2_gram": (0.01, CLEAN),
+    "clean.gopher_repetition.top_3_gram": (0.01, CLEAN),
+    "clean.gopher_repetition.top_4_gram": (0.01, CLEAN),
+    "clean.gopher_repetition.duplicate_5_gram": (0.01, CLEAN),
+    "clean.gopher_repetition.duplicate_6_gram": (0.01, CLEAN),
+    "clean.gopher_repetition.duplicate_7_gram": (0.01, CLEAN),
+    "clean.gopher_repetition.duplicate_8_gram": (0.01, CLEAN),
+    "clean.gopher_repetition.duplicate_9_gram": (0.01, CLEAN),
+    "clean.gopher_repetition.duplicate_10_gram": (0.01, CLEAN),
+    "clean.gopher_quality": (None, CLEAN),
+    "clean.gopher_quality.min_words": (7, CLEAN),
+    "clean.gopher_quality.max_words": (70_000, CLEAN),
+    "clean.gopher_quality.min_mean_word_length": (2, CLEAN),
+    "clean.gopher_quality.max_mean_word_length": (12, CLEAN),
+    "clean.gopher_quality.max_hashes_per_word": (0.2, CLEAN),
+    "clean.gopher_quality.max_ellipses_per_word": (0.2, CLEAN),
+    "clean.gopher_quality.max_bullet_lines": (0.2, CLEAN),
+    "clean.gopher_quality.max_ellipsis_lines": (0.2, CLEAN),
+    "clean.gopher_quality.min_alphabetic_words": (0.2, CLEAN),
+    "clean.gopher_quality.min_stop_words": (1, CLEAN),
+    "clean.gopher_quality.stop_words": (["der", "die"], CLEAN),
+    "clean.c4": (None, CLEAN),
+    "clean.c4.max_word_length": (99, CLEAN),
+    "clean.c4.remove_citations": (False, CLEAN),
+    "clean.c4.require_end_mark": (True, CLEAN),
+    "clean.c4.min_words_per_line": (1, CLEAN),
+    "clean.c4.drop_javascript_lines": (False, CLEAN),
+    "clean.c4.drop_policy_lines": (False, CLEAN),
+    "clean.c4.reject_lorem_ipsum": (False, CLEAN),
+    "clean.c4.reject_curly_bracket": (False, CLEAN),
+    "clean.c4.min_sentences": (1, CLEAN),
+    "clean.fineweb": (None, CLEAN),
+    "clean.fineweb.min_end_mark_lines": (0.2, CLEAN),
+    "clean.fineweb.end_marks": (["."], CLEAN),
+    "clean.fineweb.max_short_lines": (0.2, CLEAN),
+    "clean.fineweb.short_line_length": (20, CLEAN),
+    "clean.fineweb.max_duplicate_line_characters": (0.2, CLEAN),
+    "clean.fineweb.max_newlines_per_word": (0.2, CLEAN),
+    "clean.pii": (None, CLEAN),
+    "clean.pii.email": ("<MAIL>", CLEAN),
+    "clean.pii.ipv4": (None, CLEAN),
+    "dedup.exact": (False, DEDUP),
+    "dedup.minhash": (None, DEDUP),
+    "dedup.minhash.shingle_words": (4, DEDUP),
+    "dedup.minhash.bands": (10, DEDUP),
+    "dedup.minhash.rows": (5, DEDUP),
+    "dedup.minhash.seed": (2, DEDUP),
+    "dedup.contamination": (None, DEDUP),
+    "dedup.contamination.files": (["b.jsonl"], DEDUP),
+    "dedup.contamination.ngram": (8, DEDUP),
+    "vocab.size": (600, VOCAB),
+    "vocab.pre_tokenizer": ("gpt2", VOCAB),
+    "vocab.special_tokens": (["<|x|>"], VOCAB),
+    "vocab.min_frequency": (3, VOCAB),
+    "vocab.sample_mb": (1.0, VOCAB),
+    "tokenize.validation": (0.2, TOKENIZE),
+    "tokenize.test": (0.2, TOKENIZE),
+    "tokenize.dtype": ("int32", TOKENIZE),
+    "pretrain.model.vocab_size": (512, PRETRAIN),
+    "pretrain.model.max_sequence_length": (32, PRETRAIN),
+    "pretrain.model.d_model": (16, PRETRAIN),
+    "pretrain.model.n_layers": (2, PRETRAIN),
+    "pretrain.model.n_heads": (4, PRETRAIN),
+    "pretrain.model.n_kv_heads": (1, PRETRAIN),
+    "pretrain.model.d_ff": (32, PRETRAIN),
+    "pretrain.model.positions": ("learned", PRETRAIN),
+    "pretrain.model.rope_theta": (500_000.0, PRETRAIN),
+    "pretrain.model.norm": ("layernorm", PRETRAIN),
+    "pretrain.model.norm_eps": (1.0e-6, PRETRAIN),
+    "pretrain.model.feed_forward": ("gelu", PRETRAIN),
+    "pretrain.model.bias": (True, PRETRAIN),
+    "pretrain.model.tied_embeddings": (True, PRETRAIN),
+    "pretrain.model.dropout": (0.1, PRETRAIN),
+    "pretrain.training.steps": (20, PRETRAIN),
+    "pretrain.training.sequence_length": (16, PRETRAIN),
+    "pretrain.training.global_batch": (16, PRETRAIN),
+    "pretrain.training.micro_batch": (2, NOTHING),
+    "pretrain.training.ranks": (2, NOTHING),
+    "pretrain.training.learning_rate": (1.0e-3, PRETRAIN),
+    "pretrain.training.min_learning_rate": (0.2, PRETRAIN),
+    "pretrain.training.warmup_steps": (2, PRETRAIN),
+    "pretrain.training.schedule": ("linear", PRETRAIN),
+    "pretrain.training.adam_beta1": (0.8, PRETRAIN),
+    "pretrain.training.adam_beta2": (0.99, PRETRAIN),
+    "pretrain.training.adam_eps": (1.0e-6, PRETRAIN),
+    "pretrain.training.weight_decay": (0.2, PRETRAIN),
+    "pretrain.training.clip": (0.5, PRETRAIN),
+    "pretrain.training.dtype": ("bfloat16", PRETRAIN),
+    "pretrain.training.seed": (1, PRETRAIN),
+    "pretrain.training.zero_stage": (2, NOTHING),
+    "pretrain.training.threads": (2, NOTHING),
+    "pretrain.training.validate_every": (5, NOTHING),
+    "pretrain.training.validation_samples": (4, NOTHING),
+    "pretrain.training.checkpoint_every": (5, NOTHING),
+    "pretrain.training.keep_checkpoints": (1, NOTHING),
+    "pretrain.training.log_every": (2, NOTHING),
+    "pretrain.training.max_failures": (0, NOTHING),
+    "pretrain.sampling.weights": ({"s": 1.0}, PRETRAIN),
+    "pretrain.sampling.seed": (1, PRETRAIN),
+    "evaluate.tasks.name": ("other", EVALUATE),
+    "evaluate.tasks.path": ("b.jsonl", EVALUATE),
+    "evaluate.prompts": (["Once"], EVALUATE),
+    "evaluate.max_new_tokens": (8, EVALUATE),
+    "evaluate.temperature": (0.0, EVALUATE),
+    "evaluate.top_k": (5, EVALUATE),
+    "evaluate.resamples": (500, EVALUATE),
+    "evaluate.seed": (1, EVALUATE),
+    "evaluate.batch_size": (2, NOTHING),
+    "finetune.text_field": ("body", FINETUNE),
+    "finetune.label_field": ("class", FINETUNE),
+    "finetune.split_field": ("part", FINETUNE),
+    "finetune.test_fraction": (0.5, FINETUNE),
+    "finetune.split_seed": (1, FINETUNE),
+    "finetune.max_length": (16, FINETUNE),
+    "finetune.pooling": ("last", FINETUNE),
+    "finetune.epochs": (1.0, FINETUNE),
+    "finetune.batch_size": (4, FINETUNE),
+    "finetune.learning_rate": (1.0e-3, FINETUNE),
+    "finetune.warmup": (0.2, FINETUNE),
+    "finetune.weight_decay": (0.2, FINETUNE),
+    "finetune.gradient_clip": (0.5, FINETUNE),
+    "finetune.dropout": (0.2, FINETUNE),
+    "finetune.seeds": ([7], FINETUNE),
+    "finetune.evaluation_batch_size": (2, NOTHING),
+    "finetune.data": ("b.jsonl", FINETUNE),
+    "finetune.license": ("CC0-1.0", FINETUNE),
+    "export.model_name": ("other", EXPORT),
+    "export.license": ("mit", EXPORT),
+    "export.description": ("words", EXPORT),
+    "resources.workers": (1, NOTHING),
+    "resources.cpus": (1, NOTHING),
+    "tracking.wandb": ("off", NOTHING),
+    "tracking.project": ("other", NOTHING),
+}  # fmt: skip
+# Where the change alone makes no recipe that is allowed: what has to change beside it.
+BESIDE = {
+    "pretrain.model.positions": {"export": None},
+    "pretrain.model.norm": {"export": None},
+    "pretrain.model.feed_forward": {"export": None},
+}
+
+
+def fields_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Dotted names of all fields: values, and sections that can be left out or set to null."""
+    for name, field in model.model_fields.items():
+        inner = models_in(field.annotation)
+        if not inner or (prefix and type(None) in getattr(field.annotation, "__args__", ())):
+            yield prefix + name
+        for each in inner:
+            yield from fields_of(each, f"{prefix}{name}.")
+
+
+def changed(recipe: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
+    recipe = copy.deepcopy(recipe)
+    *sections, last = name.split(".")
+    place = recipe
+    for section in sections:
+        place = place.setdefault(section, {})
+        place = place[0] if isinstance(place, list) else place
+    place[last] = value
+    return recipe
+
+
+def fingerprints(recipe: dict[str, Any], folder: Path) -> dict[str, str]:
+    steps = make_plan(check_recipe(recipe, "test"), folder, Store(folder / "store"), folder / "runs" / "tiny")
+    return {step.stage.name: step.identity.fingerprint for step in steps}
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sources")
+    (folder / "a.jsonl").write_text('{"text": "a"}\n')
+    (folder / "b.jsonl").write_text('{"text": "b"}\n')
+    return folder
+
+
+def test_the_table_has_every_field_and_no_other() -> None:
+    assert sorted(fields_of(Recipe)) == sorted(TABLE)
+
+
+@pytest.mark.parametrize("name", [name for name in TABLE if name != "format"])
+def test_a_change_of_the_field_rebuilds_exactly_what_the_table_says(name: str, sources: Path) -> None:
+    value, expected = TABLE[name]
+    base = {**TINY, **BESIDE.get(name, {})}
+    before, after = fingerprints(base, sources), fingerprints(changed(base, name, value), sources)
+    assert tuple(after) == tuple(before)
+    assert tuple(stage for stage in after if after[stage] != before[stage]) == tuple(
+        stage for stage in expected if stage in before
+    )
+
+
+def test_writing_a_default_out_rebuilds_nothing(sources: Path) -> None:
+    written = yaml.safe_load(to_yaml(check_recipe(TINY, "test")))
+    assert fingerprints(written, sources) == fingerprints(TINY, sources)
+    assert check_recipe(written, "test") == check_recipe(TINY, "test")
+
+
+def test_leaving_a_stage_out_leaves_what_does_not_take_from_it(sources: Path) -> None:
+    whole = fingerprints(TINY, sources)
+    without = fingerprints({**TINY, "finetune": None}, sources)
+    assert set(whole) - set(without) == {"finetune"}
+    assert {stage for stage in without if without[stage] != whole[stage]} == {"export"}
+
+
+def problems(tmp_path: Path, text: str, *overrides: str) -> list[str]:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    with pytest.raises(RecipeError) as error:
+        load_recipe(path, overrides)
+    lines = str(error.value).splitlines()
+    assert all(len(line) < 1500 for line in lines)
+    return lines
+
+
+MISTAKES = [
+    ("dedup.minhash.band", 3, "dedup.minhash.band: there is no such field; did you mean bands?"),
+    ("pretrian", {}, "pretrian: there is no such field; did you mean pretrain?"),
+    ("collect.sources.pth", "x", "collect.sources.0.pth: there is no such field; did you mean path?"),
+    ("evaluate.tasks.nmae", "x", "evaluate.tasks.0.nmae: there is no such field; did you mean name?"),
+    ("export.zzzz", 1, "export.zzzz: there is no such field; known are description, license, model_name"),
+    ("vocab.size", "many", "vocab.size: .*integer.*, not 'many'"),
+    ("vocab.size", 0, "vocab.size: .*greater than 0, not 0"),
+    ("vocab.size", 1.5, "vocab.size: .*integer.*, not 1.5"),
+    ("clean.language.threshold", 1.5, "clean.language.threshold: .*less than or equal to 1, not 1.5"),
+    ("clean.c4", [], "clean.c4: .*not \\[\\]"),
+    ("collect.sources", {}, "collect.sources: .*list.*, not {}"),
+    ("pretrain.model.positions", "alibi", "pretrain.model.positions: .*'rope' or 'learned'.*, not 'alibi'"),
+    ("name", "../up", "name: .*not '../up'"),
+    ("format", 2, "format: .*1, not 2"),
+    ("pretrain.model.n_heads", 3, r"pretrain.model: d_model \(8\) must be a multiple of n_heads \(3\)"),
+    ("pretrain.model.n_kv_heads", 3, r"pretrain.model: n_heads \(2\) must be a multiple of n_kv_heads \(3\)"),
+    ("pretrain.training.ranks", 3, r"pretrain.training: global_batch \(8\) must be a multiple of ranks \(3\)"),
+    (
+        "pretrain.training.micro_batch",
+        3,
+        r"pretrain.training: global_batch \(8\) must be a multiple of ranks \* micro_batch",
+    ),
+    (
+        "pretrain.training.sequence_length",
+        99,
+        r"pretrain: training.sequence_length \(99\) is longer than model.max_seq",
+    ),
+    ("pretrain.model.vocab_size", 100, r"pretrain.model.vocab_size \(100\) is smaller than vocab.size \(512\)"),
+    ("pretrain.sampling.weights", {"x": 1.0}, "pretrain.sampling.weights: no source is called 'x'; known are s"),
+    ("pretrain.model.norm", "layernorm", "export: norm: layernorm has no Hugging Face form with positions: rope"),
+    ("pretrain", None, "evaluate: there is no `pretrain` section"),
+    ("pretrain.training.zero_stage", 4, "pretrain.training.zero_stage: .*less than or equal to 3, not 4"),
+    ("evaluate.tasks.name", "a/b", "evaluate.tasks.0.name: .*not 'a/b'"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "line"), MISTAKES, ids=[f"{name}={value}" for name, value, _ in MISTAKES])
+def test_a_mistake_is_one_line_that_names_the_field(tmp_path: Path, name: str, value: Any, line: str) -> None:
+    (found,) = problems(tmp_path, yaml.safe_dump(changed(TINY, name, value)))
+    assert re.match(re.escape(f"{tmp_path}/recipe.yaml: ") + line, found), found
+
+
+def test_a_vocabulary_too_large_for_uint16(tmp_path: Path) -> None:
+    recipe = changed(changed(TINY, "vocab.size", 65_536), "tokenize.dtype", "uint16")
+    (line,) = problems(tmp_path, yaml.safe_dump(recipe))
+    assert "tokenize.dtype: uint16 holds fewer than 65,536 ids and vocab.size is 65,536" in line
+    check_recipe(changed(recipe, "vocab.size", 65_535), "test")
+    check_recipe(changed(recipe, "tokenize.dtype", "int32"), "test")
+
+
+def test_missing_fields_are_named_all_at_once(tmp_path: Path) -> None:
+    lines = problems(tmp_path, "collect: {sources: [{path: x}]}\nfinetune: {}\n")
+    assert [line.split(": ", 1)[1] for line in lines] == [
+        "name: this field is required", "collect.sources.0.name: this field is required",
+        "finetune.data: this field is required",
+    ]  # fmt: skip
+
+
+def test_a_value_of_none_of_several_types_names_the_field_for_each(tmp_path: Path) -> None:
+    lines = problems(tmp_path, yaml.safe_dump(changed(TINY, "collect.sources.path", 5)))
+    assert all(line.startswith(f"{tmp_path}/recipe.yaml: collect.sources.0.path") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "!!python/object/apply:os.system ['touch pwned']", "name: !!python/name:os.system", "a: [", "\t", "{a: b: c}",
+        "- a\n- b", "just text", "", "a: \x07", "? [a]\n: b", "name: 2024-13-45", "a: " + "9" * 5000,
+        "[" * 20_000, "a: &a 1\n--- \nb: 1", "x: !unknown 1",
+    ],
+    ids=lambda text: text[:20],
+)  # fmt: skip
+def test_what_is_no_recipe_is_one_line_that_names_the_file(tmp_path: Path, text: str) -> None:
+    (line,) = problems(tmp_path, text)
+    assert line.startswith(f"{tmp_path}/recipe.yaml: ")
+
+
+@pytest.mark.parametrize("place", ["description", "clean", "name", "collect"])
+def test_a_bomb_of_aliases_does_not_go_off(tmp_path: Path, place: str) -> None:
+    levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    lines = problems(tmp_path, "\n".join([*levels, f"{place}: *a9"]))
+    assert lines
+
+
+def test_a_bomb_of_merges_does_not_go_off(tmp_path: Path) -> None:
+    levels = ["a0: &a0 {x: 1, y: 2}"] + [f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 40)]
+    assert problems(tmp_path, "\n".join(levels))
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, yaml.safe_dump(TINY) + "\nvocab:\n  size: 700\n")
+    assert "vocab" in line
+
+
+@pytest.mark.parametrize("kind", ["absent", "folder", "large"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    if kind == "folder":
+        path.mkdir()
+    if kind == "large":
+        path.write_text("#" * (1 << 20) + "\n")
+    with pytest.raises(RecipeError, match=r"recipe\.yaml: (cannot be read|larger than)") as error:
+        read_yaml(path)
+    assert "\n" not in str(error.value)
+
+
+def test_overrides_set_values_as_yaml_reads_them() -> None:
+    recipe = with_overrides(
+        TINY,
+        ["vocab.size=700", "clean.pii=null", "collect.sources.0.path=[x, y]", "evaluate.tasks.0.name=u",
+         "pretrain.sampling.weights.s=2", "description=a=b", "export.license=", "resources.workers=3"],
+    )  # fmt: skip
+    assert recipe["vocab"]["size"] == 700
+    assert recipe["clean"]["pii"] is None
+    assert recipe["collect"]["sources"][0]["path"] == ["x", "y"]
+    assert recipe["evaluate"]["tasks"][0]["name"] == "u"
+    assert recipe["pretrain"]["sampling"]["weights"] == {"s": 2}
+    assert recipe["description"] == "a=b"
+    assert recipe["export"]["license"] is None
+    assert recipe["resources"] == {"workers": 3}
+    assert TINY["vocab"]["size"] == 512, "the recipe that was given is left alone"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("vocab", "write key.path=value"),
+        ("=3", "write key.path=value"),
+        ("vocab.size=[", "the value is not valid YAML"),
+        ("vocab.size=!!python/object/apply:os.getcwd []", "the value is not valid YAML"),
+        ("name=2024-13-45", "the value is not valid YAML"),
+        ("collect.sources.1.path=x", "1 is not the number of an item, there are 1"),
+        ("collect.sources.first.path=x", "first is not the number of an item"),
+        ("collect.sources.-1.path=x", "-1 is not the number of an item"),
+        ("collect.sources.².path=x", "² is not the number of an item"),
+        ("vocab.size.x=1", "size is a value, not a section"),
+        ("vocab.size.x.y=1", "size is a value, not a section"),
+        ("finetune.data.0=1", "data is a value, not a section"),
+        ("dedup.contamination.files.0.x=1", "0 is a value, not a section"),
+        ("dedup.contamination.files.0.x.y=1", "0 is a value, not a section"),
+        ("vocab.sise=3", "vocab.sise: there is no such field; did you mean size"),
+    ],
+)
+def test_a_wrong_override_is_one_line_that_repeats_it(tmp_path: Path, override: str, message: str) -> None:
+    (line,) = problems(tmp_path, yaml.safe_dump(TINY), override)
+    assert message in line
+    assert override in line or "no such field" in line
