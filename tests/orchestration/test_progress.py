@@ -76,11 +76,17 @@ def test_plain_lines_come_now_and_then_also_when_nothing_moves(monkeypatch: pyte
 def test_finishing_takes_a_name_off_and_lets_it_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "PLAIN_EVERY_SECONDS", 0.0)
     display, output = plain_display()
-    display.update("a", 5, 10, "steps")
+    display.update("a", 3, 10, "shards")
     display.finish("a")
     display.finish("never seen")
-    display.update("a", 7, 10, "steps")
-    assert "steps/s" not in output.getvalue().splitlines()[-1], "what was found done counts as found again"
+    with display:
+        time.sleep(1.2)
+        assert output.getvalue() == ""
+        display.update("a", 0, 5, "shards")
+        deadline = time.monotonic() + 20
+        while not output.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert output.getvalue().splitlines()[0] == "a: 0 / 5 shards"
 
 
 def test_a_terminal_and_many_threads() -> None:

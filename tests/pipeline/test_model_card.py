@@ -19,7 +19,12 @@ COUNTS = {
 MANIFESTS: dict[str, Any] = {
     "collect": {
         "counts": {**COUNTS, "dropped": {}, "documents_by_source": {"sotu": 233}, "licenses": {"CC0-1.0": 233}},
-        "config": {"sources": [{"name": "sotu", "license": "CC0-1.0", "license_field": None}, {"name": "empty", "license": "MIT", "license_field": None}]},
+        "config": {
+            "sources": [
+                {"name": "sotu", "license": "CC0-1.0", "license_field": None},
+                {"name": "empty", "license": "MIT", "license_field": None},
+            ]
+        },
     },
     "clean": {"counts": COUNTS},
     "dedup": {"counts": {**COUNTS, "documents_by_source": {"sotu": 233}}},
