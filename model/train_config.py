@@ -53,7 +53,7 @@ class TrainConfig(BaseModel):
 
     validate_every: Annotated[int, "display"] = Field(default=100, ge=0)
     """Steps between two validation losses; 0: only at the end."""
-    validation_samples: Annotated[int, "display"] = Field(default=128, gt=0)
+    validation_samples: int = Field(default=128, gt=0)
     """Samples of each source's validation split that a validation loss is taken over, at most."""
     checkpoint_every: Annotated[int, "speed"] = Field(default=500, ge=0)
     """Steps between two checkpoints; 0: only at the end or when stopped."""

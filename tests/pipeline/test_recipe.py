@@ -174,7 +174,7 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "pretrain.training.zero_stage": (2, NOTHING),
     "pretrain.training.threads": (2, NOTHING),
     "pretrain.training.validate_every": (5, NOTHING),
-    "pretrain.training.validation_samples": (4, NOTHING),
+    "pretrain.training.validation_samples": (4, PRETRAIN),
     "pretrain.training.checkpoint_every": (5, NOTHING),
     "pretrain.training.keep_checkpoints": (1, NOTHING),
     "pretrain.training.log_every": (2, NOTHING),
