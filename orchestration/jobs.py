@@ -12,7 +12,8 @@ from orchestration.cluster import ClusterUnusable
 
 
 def _client(address: str) -> JobSubmissionClient:
-    logging.getLogger("ray").setLevel(logging.WARNING)  # it tells of every upload
+    for name in ("ray", "ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # they tell of every upload
     try:
         return JobSubmissionClient(address)
     except (ConnectionError, RuntimeError, AuthenticationError) as error:

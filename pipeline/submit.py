@@ -25,24 +25,16 @@ def submit_recipe(
 
     values = with_overrides(read_yaml(path), overrides)
     recipe = check_recipe(values, str(path))
-    command = [
-        python,
-        "-m",
-        "pipeline.cli",
-        "run",
-        RECIPE,
-        "--workdir",
-        str(workdir),
-        "--address",
-        "auto",
-        "--base",
-        str(path.parent.resolve()),
-    ]
+    run = [python, "-P", "-m", "pipeline.cli", "run"]  # -P: nothing in the current folder is imported
+    options = ["--workdir", str(workdir), "--address", "auto", "--base", str(path.parent.resolve())]
+    # Ray takes the job's folder away while the run still works: it stands in the workdir instead.
+    there = f'recipe="$PWD/{RECIPE}" && mkdir -p {shlex.quote(str(workdir))} && cd {shlex.quote(str(workdir))}'
+    command = f'{there} && exec {shlex.join(run)} "$recipe" {shlex.join(options)}'
     with tempfile.TemporaryDirectory(prefix="gristmill-submit-") as folder:
         (Path(folder) / RECIPE).write_text(
             yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8"
         )
-        job = submit(address, shlex.join(command), Path(folder), recipe.name)
+        job = submit(address, command, Path(folder), recipe.name)
     console.print(f"Submitted run {recipe.name} as job {job}.", highlight=False)
     if not wait:
         console.print(f"`gristmill status {recipe.name} --workdir {workdir}` says how far it is.", highlight=False)
