@@ -96,7 +96,7 @@ def test_certificate_and_model_card_have_the_facts(finished: Any, tools: Any) ->
     assert made_from == {stage: manifests[stage]["fingerprint"] for stage in tools.STAGES[:-1]}
 
     card = (folder / "README.md").read_text()
-    assert card.startswith("---\nlicense: cc0-1.0\n")
+    assert card.startswith('---\nlicense: "cc0-1.0"\n')
     perplexity = json.loads((finished.view / "evaluate" / "scores.json").read_text())["test"]["all"]["perplexity"]
     for fact in (
         f"{manifests['pretrain']['counts']['parameters']:,} parameters",

@@ -88,7 +88,7 @@ def test_what_a_field_affects_is_marked() -> None:
         "micro_batch", "ranks", "zero_stage", "threads", "checkpoint_every", "keep_checkpoints", "max_failures",
     }  # fmt: skip
     assert {name for name, marked in marks.items() if "display" in marked} == {
-        "validate_every", "validation_samples", "log_every",
+        "validate_every", "log_every",
     }  # fmt: skip
 
 
