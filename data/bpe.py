@@ -144,15 +144,12 @@ class DocumentEncoder:
         """The ids of each text, (n,) int32, without special tokens."""
         import numpy as np
 
-        return [np.asarray(self._encode(text), dtype=np.int32) for text in texts]
+        return [np.array(self._encode(text), dtype=np.int32) for text in texts]
 
-    def _encode(self, text: str) -> "list[int] | np.ndarray":
+    def _encode(self, text: str) -> list[int]:
         if len(text) > LONG_RUN and any(len(run) > LONG_RUN for run in WHITE_SPACE.findall(text)):
             return self._tokenizer.encode(text, add_special_tokens=False).ids
-        try:
-            return self._fast.encode_to_numpy(text, disallowed_special=())  # makes no Python integers on the way
-        except UnicodeEncodeError:  # lone surrogates
-            return self._fast.encode_ordinary(text)
+        return self._fast.encode_ordinary(text)
 
 
 def _train(texts: Iterator[str], config: VocabConfig) -> "Tokenizer":
