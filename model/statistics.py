@@ -4,7 +4,6 @@ Documents, not tokens, are resampled: tokens of one document are not independent
 """
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
@@ -52,14 +51,3 @@ def bootstrap_difference(
     The systems differ at `level` where the interval excludes 0; below 0, a is smaller.
     """
     return bootstrap_ratio(np.asarray(a, np.float64) - np.asarray(b, np.float64), denominators, seed, resamples, level)
-
-
-def accuracy_interval(correct: int, total: int, level: float = 0.95) -> Interval:
-    """Wilson score interval (Wilson 1927) of a share: sound for few items and for shares of 0 and 1."""
-    if not 0 <= correct <= total or total == 0:
-        raise ValueError(f"no accuracy of {correct} correct out of {total}")
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    share = correct / total
-    centre = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z / (1 + z * z / total) * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return Interval(share, max(0.0, float(centre - half)), min(1.0, float(centre + half)))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model import statistics
-from model.statistics import accuracy_interval, bootstrap_difference, bootstrap_ratio
+from model.statistics import bootstrap_difference, bootstrap_ratio
 
 
 def make_documents(seed: int, count: int = 80) -> tuple[np.ndarray, np.ndarray]:
@@ -63,22 +63,3 @@ def test_empty_documents_count_for_nothing() -> None:
     for size in (0, 3):
         with pytest.raises(ValueError, match=f"no interval over {size} documents"):
             bootstrap_ratio(np.zeros(size), np.zeros(size), seed=0)
-
-
-@pytest.mark.parametrize(
-    ("correct", "total", "low", "high"),
-    # Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I, method 3
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
-)
-def test_accuracy_interval_equals_published_values(correct: int, total: int, low: float, high: float) -> None:
-    interval = accuracy_interval(correct, total)
-    assert (interval.low, interval.high) == pytest.approx((low, high), abs=5e-5)
-    assert interval.value == correct / total
-    mirrored = accuracy_interval(total - correct, total)
-    assert (1 - mirrored.high, 1 - mirrored.low) == pytest.approx((low, high), abs=5e-5)
-
-
-def test_no_items_is_an_error() -> None:
-    for correct, total in ((0, 0), (3, 2), (-1, 2)):
-        with pytest.raises(ValueError, match="no accuracy"):
-            accuracy_interval(correct, total)
