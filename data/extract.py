@@ -1,40 +1,178 @@
-"""HTML to text: the main content of a page, without navigation, headers, footers and notices (resiliparse)."""
+"""HTML to text: the main content of a page, without navigation, headers, footers and notices.
 
-# Finding the main content takes time in proportion to elements times depth. With few elements that is under a second
-# whatever the depth; with more, the depth must be one that a page for people has (browsers cut at 512, too).
-FEW_ELEMENTS = 5000
-MAX_DEPTH = 512
+resiliparse does the work; `_prepared` and `_mend` keep it from what it gets wrong, each remedy with its reason.
+"""
 
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-def html_to_text(page: bytes) -> str:
-    """The main content of `page`, paragraphs on lines of their own.
+from data.html_bounds import bounded, check_depth
 
-    Bytes that are not UTF-8 are decoded with the encoding that the page declares or, failing that, the one detected.
-    Raises ValueError for elements that are nested too deeply.
-    """
-    from resiliparse.extract.html2text import extract_plain_text
-    from resiliparse.parse.encoding import bytes_to_str, detect_encoding
+if TYPE_CHECKING:
     from resiliparse.parse.html import HTMLTree
 
-    try:
-        html = page.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        html = bytes_to_str(page, detect_encoding(page, html5_compatible=True, from_html_meta=True) or "utf-8")
-    tree = HTMLTree.parse(html)
-    if html.count("<") > FEW_ELEMENTS and (depth := _depth(tree)) > MAX_DEPTH:
-        raise ValueError(f"elements are nested {depth} deep, more than {MAX_DEPTH}")
-    return extract_plain_text(tree, main_content=True, alt_texts=False, links=False, form_fields=False, noscript=False)
+Extractor = Literal["resiliparse", "trafilatura"]
 
 
-def _depth(tree: object) -> int:
-    from resiliparse.parse.html import traverse_dom
+class Extracted(NamedTuple):
+    """What was found in a page."""
 
-    deepest = 0
+    title: str  # empty where the page has none
+    text: str
 
-    def enter(context: object) -> None:
-        nonlocal deepest
-        deepest = max(deepest, context.depth)  # type: ignore[attr-defined]
 
-    if tree.body is not None:  # type: ignore[attr-defined]
-        traverse_dom(tree.body, enter, lambda context: None, elements_only=True)  # type: ignore[attr-defined]
-    return deepest
+# Elements inside a line that only change how their text looks are taken out of the page, with which the tree is much
+# smaller, and so are the signs that link to their own heading.
+INLINE = re.compile(rb'<(span|code|b|i|em|strong|tt|u|var|kbd|samp)((?: class="[\w -]{1,80}+")?+)>([^<]*+)</\1>')
+PERMALINK = re.compile(rb"<a [^<>]*+>\s*+(?:#|\xc2\xb6|\xc2\xa7|&para;|&#182;|&#xb6;)\s*+</a>", re.IGNORECASE)
+# A paragraph that fills a cell of a table would break the row.
+CELL_START = re.compile(rb"(<t[dh]\b[^<>]*+>)\s*+<p\b[^<>]*+>")
+CELL_END = re.compile(rb"</p>\s*+(?=</t[dh]>)")
+# A character of three bytes alone between tags is dropped as if it were an icon: ideographs, dashes, quotation marks.
+LONE = re.compile(
+    rb"(>\s*+(?:[\xe0-\xed\xef][\x80-\xbf]{2}|&(?!nbsp|lt|gt|amp|quot|shy|#160|#x0*a0)#?[a-z0-9]++;))(?=\s*+<)",
+    re.IGNORECASE,
+)
+COMPANY = "\ufdd0"  # no character; put beside the lone one and taken out again
+IMAGE = re.compile(rb"<(?:img|area)\b(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>", re.IGNORECASE)
+
+# Lists near the root are taken for navigation, even those of an article.
+SHALLOW_LISTS = "body > ul, body > * > ul, body > * > * > ul"
+LINK_SHARE = 0.8  # of its text in a list for navigation
+
+# Never content, whatever its place.
+SKIPPED = (
+    # what alt_texts=False would leave out, which leaves out whole figures, code and caption, as well
+    *("video", "audio", "object", "svg", "annotation"),
+    # DocBook's links to the chapters before and after, tables of contents, "[edit]" beside a wiki's headings
+    *(".navheader", ".navfooter", ".toc", "#toc", ".table-of-contents", ".mw-editsection"),
+    # numbers beside lines of code
+    *(".linenos", ".lineno", ".gutter"),
+)
+# Cookie notices by the names that makers of consent software give them; looked for where the word is.
+COOKIE_NOTICES = (
+    *("#onetrust-consent-sdk", "#CybotCookiebotDialog", "#cookie-law-info-bar", "#moove_gdpr_cookie_info_bar"),
+    *("#usercentrics-root", "#didomi-host", "#qc-cmp2-container", "#sp_message_container", ".cookiebar", ".cc-window"),
+    *(".cky-consent-container", ".cmplz-cookiebanner", ".osano-cm-window", ".fc-consent-root", ".gdpr-banner"),
+)
+
+
+def html_to_text(
+    page: bytes | str,
+    *,
+    extractor: Extractor = "resiliparse",
+    declared_encoding: str | None = None,
+    main_content: bool = True,
+) -> str:
+    """The text of `page`: see `extract`."""
+    return extract(page, extractor=extractor, declared_encoding=declared_encoding, main_content=main_content).text
+
+
+def extract(
+    page: bytes | str,
+    *,
+    extractor: Extractor = "resiliparse",
+    declared_encoding: str | None = None,
+    main_content: bool = True,
+) -> Extracted:
+    """Title and text of `page`: blocks on lines of their own, code as it is, list items with bullets, cells with tabs.
+
+    `declared_encoding` is what came with the page, in an HTTP header. With `main_content` false all text that a browser
+    would show is kept, always by resiliparse. Raises ValueError for a page past the bounds of `data.html_bounds`.
+    """
+    from resiliparse.parse.html import HTMLTree
+
+    html = page.encode(errors="replace") if isinstance(page, str) else to_utf8(page, declared_encoding)
+    html = bounded(_prepared(html))
+    tree = HTMLTree.parse(html.decode())
+    check_depth(tree, html.count(b"<"))
+    title = " ".join((tree.title or "").split())
+    if main_content and extractor == "trafilatura":
+        return Extracted(title, _by_trafilatura(html))
+    return Extracted(title, _by_resiliparse(tree, html, main_content))
+
+
+def to_utf8(page: bytes, declared: str | None) -> bytes:
+    """`page` in UTF-8: as it is if it is that, else decoded as `declared`, as its meta element says or as detected.
+
+    The first of these that fits all the bytes is taken; where none does, the first, with U+FFFD for what does not fit.
+    """
+    from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
+
+    if page.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return page.decode("utf-16", errors="replace").encode(errors="replace")
+    if page.startswith((b"<\0", b"\0<")):
+        return page.decode("utf-16-le" if page[0] else "utf-16-be", errors="replace").encode(errors="replace")
+    if b"\x1b$" not in page:  # nor is it ISO-2022-JP, whose bytes are ASCII
+        try:
+            page.decode()  # hardly ever by accident, while declarations are often wrong
+        except UnicodeDecodeError:
+            pass
+        else:
+            return page.removeprefix(b"\xef\xbb\xbf")
+    names = [map_encoding_to_html5(declared, fallback_utf8=False)] if declared else []
+    names += [detect_encoding(page, from_html_meta=meta) for meta in (True, False)]
+    known = [name for name in names if name] or ["cp1252"]
+    for name in known:
+        try:
+            return page.decode(name).encode(errors="replace")
+        except UnicodeDecodeError:
+            pass
+    return page.decode(known[0], errors="replace").encode(errors="replace")
+
+
+def _prepared(html: bytes) -> bytes:
+    html = INLINE.sub(_without_plain_tags, html)
+    html = PERMALINK.sub(b"", html)
+    html = CELL_END.sub(b"", CELL_START.sub(rb"\1", html))
+    html = IMAGE.sub(b"", html)
+    return LONE.sub(rb"\1" + COMPANY.encode(), html)
+
+
+def _without_plain_tags(element: re.Match[bytes]) -> bytes:
+    return element[3] if _is_plain(element[2]) else element[0]
+
+
+@lru_cache(maxsize=1 << 14)
+def _is_plain(attributes: bytes) -> bool:
+    """Whether the extraction treats an element inside a line with these attributes as text, wherever it is."""
+    from resiliparse.parse.html import HTMLTree
+
+    probe = b"<body>a<span" + attributes + b">b</span>c"
+    return _by_resiliparse(HTMLTree.parse_from_bytes(probe), probe, main_content=True) == "abc"
+
+
+def _by_resiliparse(tree: "HTMLTree", html: bytes, main_content: bool) -> str:
+    from resiliparse.extract.html2text import extract_plain_text
+
+    skipped = SKIPPED + COOKIE_NOTICES if b"ookie" in html else SKIPPED
+    _mend(tree, ", ".join(skipped))
+    return extract_plain_text(tree, main_content=main_content).replace(COMPANY, "")
+
+
+def _mend(tree: "HTMLTree", skipped: str) -> None:
+    """Take out what is never content, and move lists near the root that are content three elements away from it."""
+    if tree.document is None:
+        return
+    for found in tree.document.query_selector_all(f"{skipped}, {SHALLOW_LISTS}").values():
+        if found.tag != "ul" or found.matches(skipped):
+            found.remove()
+            continue
+        links = sum(_letters(link.text) for link in found.query_selector_all("a").values())
+        if links < LINK_SHARE * _letters(found.text):
+            outer, middle, inner = (tree.document.create_element("div") for _ in range(3))
+            found.before(outer)
+            outer.append(middle)
+            middle.append(inner)
+            inner.append(found)
+
+
+def _letters(text: str | None) -> int:
+    return len("".join((text or "").split()))
+
+
+def _by_trafilatura(html: bytes) -> str:
+    import trafilatura
+
+    return trafilatura.extract(html.decode(), include_comments=False) or ""

@@ -8,8 +8,6 @@ Normalisation = Literal["ftfy", "nfc"]
 
 NEWLINES = re.compile("\r\n|[\r\x85\u2028\u2029]")
 SURROGATES = re.compile("[\ud800-\udfff]")
-# All that ftfy ever touches in ASCII without carriage returns.
-ASCII_FOR_FTFY = re.compile("[&\x00-\x08\x0b\x0e-\x1f\x7f]")
 
 
 def normalise(text: str, method: Normalisation = "ftfy") -> str:
@@ -18,16 +16,16 @@ def normalise(text: str, method: Normalisation = "ftfy") -> str:
     "ftfy" also repairs text that was decoded with a wrong encoding, unescapes HTML entities and removes control
     characters (https://ftfy.readthedocs.io); curly quotes stay as they are.
     """
-    if text.isascii() and "\r" not in text and (method == "nfc" or ASCII_FOR_FTFY.search(text) is None):
-        return text.strip()  # most English text: nothing below would change it
-    text = NEWLINES.sub("\n", SURROGATES.sub("\ufffd", text))
-    if method == "ftfy":
-        text = _fix(text)
-    return unicodedata.normalize("NFC", text).strip()
+    if method == "nfc":
+        if text.isascii() and "\r" not in text:
+            return text.strip()
+        return unicodedata.normalize("NFC", _plain(text)).strip()
+    from data.mojibake import is_clean, repair
+
+    if is_clean(text):
+        return text.strip()
+    return unicodedata.normalize("NFC", NEWLINES.sub("\n", repair(_plain(text)))).strip()
 
 
-def _fix(text: str) -> str:
-    import ftfy
-
-    config = ftfy.TextFixerConfig(uncurl_quotes=False, normalization="NFC")
-    return NEWLINES.sub("\n", ftfy.fix_text(text, config))
+def _plain(text: str) -> str:
+    return NEWLINES.sub("\n", SURROGATES.sub("\ufffd", text))

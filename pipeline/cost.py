@@ -8,6 +8,7 @@ from model.config import flops_per_token, parameters
 from orchestration.store import Store
 from pipeline.plan import Step
 from pipeline.recipe import PretrainConfig, Recipe
+from pipeline.source_hashes import source_bytes
 
 BYTES_PER_TOKEN = 4.0  # of English text under a vocabulary of some ten thousand; 3 for one of some thousand
 ADAM_BYTES = 12  # a parameter's float32 weight and two moments
@@ -17,13 +18,8 @@ def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) ->
     """Costs of the stages that are to be built. Sizes in bytes; time in seconds, of the newest earlier build of each stage."""
     building = {step.stage.name: step for step in steps if step.artifact is None}
     cost: dict[str, Any] = {"stages_to_build": list(building)}
-    source_bytes = sum(
-        path.stat().st_size
-        for step in steps
-        for path in step.stage.sources(step.config, base).values()
-        if path.is_file()
-    )
-    cost["source_bytes"] = source_bytes
+    total = sum(source_bytes(source) for step in steps for source in step.stage.sources(step.config, base).values())
+    cost["source_bytes"] = total
     tokenized = next((step.artifact for step in steps if step.stage.name == "tokenize"), None)
     if tokenized:
         cost["corpus_tokens"] = tokenized.manifest["counts"]["tokens"]
@@ -35,7 +31,7 @@ def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) ->
             train = tokenized.manifest["counts"]["tokens_by_split"].get("train", 0) if tokenized else 0
             cost["pretrain"]["epochs"] = cost["pretrain"]["tokens"] / train if train else None
         cost["disk_bytes"] = (
-            cost["pretrain"]["checkpoint_bytes"] * (recipe.pretrain.training.keep_checkpoints + 1) + 3 * source_bytes
+            cost["pretrain"]["checkpoint_bytes"] * (recipe.pretrain.training.keep_checkpoints + 1) + 3 * total
         )
     return cost
 

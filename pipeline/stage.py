@@ -11,6 +11,7 @@ from orchestration.events import EventLog
 from orchestration.progress import Display
 from orchestration.shards import Resources, Shard
 from orchestration.tracking import Trackers
+from pipeline.source_hashes import Source
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Stage:
     """A stage as a value. `run(context, inputs, config, out)` builds the artifact in `out` and returns its counts.
 
     `version` goes up whenever the same input and config give other bytes; `libraries` are those whose versions can do that too.
-    `sources(config, base)` names the files outside the store that it reads: label to path.
+    `sources(config, base)` names what it reads outside the store: label to file, folder, URL or many of them.
     """
 
     name: str
@@ -69,7 +70,7 @@ class Stage:
     inputs: tuple[str, ...]
     libraries: tuple[str, ...]
     run: Callable[[Context, Mapping[str, Path], Any, Path], dict[str, Any]]
-    sources: Callable[[Any, Path], dict[str, Path]] = lambda config, base: {}
+    sources: Callable[[Any, Path], Mapping[str, Source]] = lambda config, base: {}
     layout: Callable[[Any], dict[str, Any]] = lambda config: {}  # facts for the build record, such as the ranks
 
 

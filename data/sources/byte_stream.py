@@ -1,83 +1,130 @@
-"""The bytes of a file, decompressed by its suffix (.gz, .zst) in pieces of bounded size."""
+"""The bytes of a file, decompressed by its suffix (.gz, .bz2, .xz, .zst) in pieces of bounded size."""
 
+import bz2
+import lzma
 import zlib
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Protocol
-
-import zstandard
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, Protocol
 
 CHUNK_BYTES = 1 << 20
-# zstd has no bound on its output a call, but a block of at least 4 bytes gives at most 128 KiB: 1 KiB in is 32 MiB out.
-ZSTD_INPUT_BYTES = 1 << 10
-ZSTD_WINDOW_BYTES = 1 << 27  # what the zstd tool accepts without --long
+STORED_BYTES = 1 << 16  # of a compressed file that are read at a time
+XZ_MEMORY_BYTES = 1 << 28  # xz -9 takes 65 MiB; a header may ask for 4 GiB
+
+COMPRESSIONS = {".gz": "gzip", ".tgz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
 
 
 class DamagedStream(Exception):
-    """The compressed stream is truncated or corrupt: what follows cannot be read."""
+    """The stream is truncated, corrupt or too large: what follows cannot be read."""
 
 
 class Decompressor(Protocol):
-    """What zlib and zstandard have in common."""
+    """What bz2 and lzma have in common, and zlib below."""
 
-    eof: bool
-    unused_data: bytes
+    @property
+    def eof(self) -> bool: ...
 
+    @property
+    def needs_input(self) -> bool: ...
 
-def byte_stream(path: Path) -> Iterator[bytes]:
-    """The decompressed bytes of `path`. Raises DamagedStream after the last bytes that can be read."""
-    if path.suffix == ".gz":
-        return _gunzip(path)
-    if path.suffix == ".zst":
-        return _unzstd(path)
-    return _pieces(path, CHUNK_BYTES)
+    @property
+    def unused_data(self) -> bytes: ...
 
-
-def _pieces(path: Path, size: int) -> Iterator[bytes]:
-    with path.open("rb", buffering=CHUNK_BYTES) as file:
-        while piece := file.read(size):
-            yield piece
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
-def _gunzip(path: Path) -> Iterator[bytes]:
-    """Members one after another, as gzip -d reads them; zero bytes between and after members are padding."""
-    member = zlib.decompressobj(wbits=31)
-    started = False  # inside a member
-    for piece in _pieces(path, 1 << 16):
-        while piece:
-            if not started:
-                piece = piece.lstrip(b"\0")
-                if not piece:
-                    break
-                member, started = zlib.decompressobj(wbits=31), True
-            try:
-                output = member.decompress(piece, CHUNK_BYTES)
-            except zlib.error as error:
-                raise DamagedStream(f"corrupt gzip: {error}") from None
-            if output:
-                yield output
-            started = not member.eof
-            piece = member.unused_data if member.eof else member.unconsumed_tail
-    if started:
-        raise DamagedStream("truncated gzip")
+def compression_of(name: str) -> str | None:
+    """gzip, bzip2, xz or zstd by the suffix of `name`, None for a plain file."""
+    return COMPRESSIONS.get(name[name.rfind(".") :].lower()) if "." in name else None
 
 
-def _unzstd(path: Path) -> Iterator[bytes]:
-    """Frames one after another, as zstd -d reads them."""
-    context = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_BYTES)
-    frame = context.decompressobj()
-    started = False  # inside a frame
-    for piece in _pieces(path, ZSTD_INPUT_BYTES):
-        while piece:
-            if not started:
-                frame, started = context.decompressobj(), True
-            try:
-                output = frame.decompress(piece)
-            except zstandard.ZstdError as error:
-                raise DamagedStream(f"corrupt zstd: {error}") from None
-            if output:
-                yield output
-            started = not frame.eof
-            piece = frame.unused_data if frame.eof else b""
-    if started:
-        raise DamagedStream("truncated zstd")
+def decompressed(file: BinaryIO, name: str, limit: int) -> Iterator[bytes]:
+    """The bytes of `file`, decompressed as its `name` says, from where it stands to its end.
+
+    Raises DamagedStream after the last bytes that can be read, and for a compressed file after `limit` bytes: a few
+    kilobytes can unpack to as many gigabytes. A plain file is as large as it is.
+    """
+    compression = compression_of(name)
+    if compression is None:
+        yield from pieces(file, CHUNK_BYTES)
+        return
+    left = limit
+    for piece in _DECOMPRESS[compression](file):
+        if len(piece) > left:
+            yield piece[:left]
+            raise DamagedStream(f"it unpacks to more than the {limit} bytes that max_file_gb allows")
+        left -= len(piece)
+        yield piece
+
+
+def pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """The bytes of `file` in pieces of at most `size`."""
+    while piece := file.read(size):
+        yield piece
+
+
+class _Gzip:
+    """zlib's decompressor with the interface of bz2's."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(wbits=31)
+
+    @property
+    def eof(self) -> bool:
+        return self._member.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._member.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._member.unused_data
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        return self._member.decompress(self._member.unconsumed_tail + data, max_length)
+
+
+def _members(
+    new: Callable[[], Decompressor], kind: str, error: type[Exception]
+) -> Callable[[BinaryIO], Iterator[bytes]]:
+    """Members one after another, as gzip -d and its kin read them; zero bytes between and after members are padding."""
+
+    def read(file: BinaryIO) -> Iterator[bytes]:
+        member = None
+        for piece in pieces(file, STORED_BYTES):
+            while piece or (member and not member.needs_input):
+                if member is None:
+                    piece = piece.lstrip(b"\0")
+                    if not piece:
+                        break
+                    member = new()
+                try:
+                    output = member.decompress(piece, CHUNK_BYTES)
+                except error as problem:
+                    raise DamagedStream(f"corrupt {kind}: {problem}") from None
+                if output:
+                    yield output
+                piece = b""
+                if member.eof:
+                    piece, member = member.unused_data, None
+        if member is not None:
+            raise DamagedStream(f"truncated {kind}")
+
+    return read
+
+
+def _unzstd(file: BinaryIO) -> Iterator[bytes]:
+    from data.sources.zstd import decompressed_frames
+
+    for frame, piece in decompressed_frames(file):
+        if piece is None:
+            raise DamagedStream(f"corrupt zstd: the frame at byte {frame}")
+        yield piece
+
+
+_DECOMPRESS: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {
+    "gzip": _members(_Gzip, "gzip", zlib.error),
+    "bzip2": _members(bz2.BZ2Decompressor, "bzip2", OSError),
+    "xz": _members(lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, XZ_MEMORY_BYTES), "xz", lzma.LZMAError),
+    "zstd": _unzstd,
+}

@@ -1,20 +1,23 @@
 """HTML pages, plain or compressed: one document a file, its main content."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from data.extract import html_to_text
-from data.sources.record import Record, Unreadable
-from data.sources.text import KEPT_BYTES, read_whole
+from data.extract import extract
+from data.sources.files import SourceConfig
+from data.sources.input import Input, Limits
+from data.sources.record import Record, Unreadable, excerpt
+from data.sources.text import read_whole
 
 
-def read_html(path: Path, text_field: str, limit: int) -> Iterator[Record | Unreadable]:
-    """The main content of the page as one record."""
-    page = read_whole(path, limit)
+def read_html(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+    """The main content of the page and its title as one record."""
+    page = read_whole(input, limits)
     if isinstance(page, Unreadable):
         yield page
         return
     try:
-        yield Record(0, {text_field: html_to_text(page)}, len(page))
+        title, text = extract(page, extractor=source.extractor)
     except ValueError as problem:
-        yield Unreadable(0, str(problem), page[:KEPT_BYTES].decode(errors="replace"), len(page))
+        yield Unreadable("0", str(problem), excerpt(page), len(page))
+        return
+    yield Record("0", {source.text_field: text} | ({"title": title} if title else {}), len(page))

@@ -1,82 +1,61 @@
 """JSON Lines, plain or compressed: one JSON object a line."""
 
 import json
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
-from data.sources.byte_stream import DamagedStream, byte_stream
-from data.sources.record import Record, Unreadable, too_large
+import orjson
+
+from data.sources.files import SourceConfig
+from data.sources.input import Input, Limits
+from data.sources.lines import Line, read_lines
+from data.sources.record import Record, Unreadable, excerpt, too_large
 
 BOM = b"\xef\xbb\xbf"
-KEPT_BYTES = 2000  # of a line that is too long, for the excerpt
+LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line without its newline; of a line over the limit `content` is only the beginning."""
-
-    offset: int
-    content: bytes
-    bytes: int
-
-
-def read_jsonl(path: Path, limit: int) -> Iterator[Record | Unreadable]:
-    """The records of `path`; `place` is the byte offset of the line. Lines of over `limit` bytes are never held whole."""
-    for line in _lines(byte_stream(path), limit):
+def read_jsonl(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+    """The records of the part; `place` is that of the line. Lines of over `record_bytes` are never held whole."""
+    exact = bool(source.meta_fields or source.id_field)
+    for line in read_lines(input, limits):
         if isinstance(line, Unreadable):
             yield line
-        elif line.content.strip():  # blank lines are no records
-            yield _parse(line, limit)
+        elif line.bytes > limits.record_bytes:
+            yield Unreadable(line.place, too_large(line.bytes, limits.record_bytes), excerpt(line.content), line.bytes)
+        elif line.content and not line.content.isspace():  # blank lines are no records
+            yield _parse(line, exact)
 
 
-def _parse(line: Line, limit: int) -> Record | Unreadable:
-    content = line.content.removeprefix(BOM) if line.offset == 0 else line.content
-    if line.bytes > limit:
-        error = too_large(line.bytes, limit)
-    else:
-        try:
-            fields = json.loads(content.decode())
-        except UnicodeDecodeError as problem:
-            error = f"invalid UTF-8: {problem.reason} at byte {problem.start} of the line"
-        except ValueError as problem:
-            error = f"invalid JSON: {problem}"
-        except RecursionError:
-            error = "invalid JSON: nested too deeply"
-        else:
-            if isinstance(fields, dict):
-                return Record(line.offset, fields, line.bytes)
-            error = f"not a JSON object but {type(fields).__name__}"
-    return Unreadable(line.offset, error, _excerpt(content), line.bytes)
-
-
-def _excerpt(content: bytes) -> str:
-    return content[:KEPT_BYTES].decode(errors="replace")
-
-
-def _lines(chunks: Iterator[bytes], limit: int) -> Iterator[Line | Unreadable]:
-    """The lines and, where the stream is damaged, what follows the last whole line as one unreadable record."""
-    offset = 0  # of the line that is being read
-    held, size = (
-        bytearray(),
-        0,
-    )  # its bytes so far (their beginning, once they are more than the limit) and their number
+def _parse(line: Line, exact: bool) -> Record | Unreadable:
     try:
-        for chunk in chunks:
-            start = 0
-            while (end := chunk.find(b"\n", start)) >= 0:
-                size += end - start
-                held += chunk[start : min(end, start + limit)]
-                yield Line(offset, bytes(held[:KEPT_BYTES] if size > limit else held), size)
-                offset += size + 1
-                held.clear()
-                size, start = 0, end + 1
-            size += len(chunk) - start
-            held += chunk[start : start + limit]
-            if size > limit:
-                del held[KEPT_BYTES:]
-    except DamagedStream as problem:
-        yield Unreadable(offset, f"the rest of the file cannot be read: {problem}", _excerpt(bytes(held)), size)
-        return
-    if size:
-        yield Line(offset, bytes(held[:KEPT_BYTES] if size > limit else held), size)
+        fields = orjson.loads(line.content)
+    except orjson.JSONDecodeError:
+        return _parse_as_python(line)
+    if not isinstance(fields, dict):
+        return _unreadable(line, f"not a JSON object but {type(fields).__name__}")
+    # orjson reads an integer of more than 64 bits as a float.
+    if exact and LONG_NUMBER.search(line.content):
+        return _parse_as_python(line)
+    return Record(line.place, fields, line.bytes)
+
+
+def _parse_as_python(line: Line) -> Record | Unreadable:
+    """What json makes of a line that orjson refuses: NaN, lone surrogates, a byte order mark (also of a file in the middle
+    of several that were joined)."""
+    content = line.content.removeprefix(BOM)
+    try:
+        fields = json.loads(content.decode())
+    except UnicodeDecodeError as problem:
+        return _unreadable(line, f"invalid UTF-8: {problem.reason} at byte {problem.start} of the line")
+    except ValueError as problem:
+        return _unreadable(line, f"invalid JSON: {problem}")
+    except RecursionError:
+        return _unreadable(line, "invalid JSON: nested too deeply")
+    if not isinstance(fields, dict):
+        return _unreadable(line, f"not a JSON object but {type(fields).__name__}")
+    return Record(line.place, fields, line.bytes)
+
+
+def _unreadable(line: Line, error: str) -> Unreadable:
+    return Unreadable(line.place, error, excerpt(line.content), line.bytes)

@@ -1,55 +1,48 @@
 """Parquet: one record a row."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from data.sources.record import Record, Unreadable, too_large
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-BATCH_ROWS = 256  # held at once
+from data.sources.columns import BATCH_ROWS, missing_column, raise_if_no_damage, records_of
+from data.sources.files import SourceConfig
+from data.sources.input import Input, Limits
+from data.sources.record import Record, Unreadable, first_line, rest_unreadable
+
+READ_BYTES = 1 << 20  # of a column at a time, instead of all that it has in a row group
 
 
-def read_parquet(path: Path, columns: tuple[str, ...], limit: int) -> Iterator[Record | Unreadable]:
-    """The rows of `path` with those of `columns` that it has; `columns[0]` is the text. `place` is the row number.
+def read_parquet(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+    """The rows of the part's row groups with those of the source's columns that they have. `place` is the row number.
 
-    A row whose text has more than `limit` bytes, and one that cannot be decoded, is unreadable; so is all that
-    follows a damaged page, as one record.
+    A row whose text has more than `record_bytes`, and one that cannot be decoded, is unreadable; so is all that follows a
+    damaged page to the end of its row group, as one record.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    row = 0
     try:
-        with pq.ParquetFile(path) as file:
-            present = [name for name in columns if name in file.schema_arrow.names]
-            if columns[0] not in present:
-                error = f"no column {columns[0]!r}, which text_field names, in any of the {file.metadata.num_rows} rows"
-                yield Unreadable(0, error, f"columns: {', '.join(file.schema_arrow.names)}", 0)
+        with input.open() as stored, pq.ParquetFile(stored, buffer_size=READ_BYTES, pre_buffer=False) as file:
+            names = file.schema_arrow.names
+            if source.text_field not in names:
+                if input.start == 0:
+                    yield missing_column("0", source, names, f"{file.metadata.num_rows} rows")
                 return
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=present):
-                for cells in zip(*batch.columns, strict=True):
-                    yield _record(row, dict(zip(batch.schema.names, cells, strict=True)), columns[0], limit)
-                    row += 1
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as problem:
-        yield Unreadable(row, f"the rest of the file cannot be read: {first_line(problem)}", "", 0)
-    except OSError as problem:
-        if problem.errno is not None:  # the file system's, not a damaged page
-            raise
-        yield Unreadable(row, f"the rest of the file cannot be read: {first_line(problem)}", "", 0)
+            groups = [file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups)]
+            for number in range(input.start, len(groups) if input.stop is None else input.stop):
+                yield from _row_group(file, number, sum(groups[:number]), source, limits)
+    except (pa.ArrowException, OSError) as problem:
+        raise_if_no_damage(problem)
+        if input.start == 0:
+            yield rest_unreadable("0", problem)
 
 
-def _record(row: int, cells: dict, text_field: str, limit: int) -> Record | Unreadable:
-    text = cells[text_field]
-    size = text.as_buffer().size if hasattr(text, "as_buffer") and text.is_valid else 0
-    if size > limit:
-        return Unreadable(
-            row, too_large(size, limit), text.as_buffer()[:2000].to_pybytes().decode(errors="replace"), size
-        )
+def _row_group(
+    file: pq.ParquetFile, number: int, row: int, source: SourceConfig, limits: Limits
+) -> Iterator[Record | Unreadable]:
+    columns = [name for name in source.columns if name in file.schema_arrow.names]
     try:
-        return Record(row, {name: cell.as_py() for name, cell in cells.items()}, size)
-    except (UnicodeDecodeError, ValueError, OverflowError) as problem:  # dates out of range among them
-        return Unreadable(row, f"a value cannot be decoded: {first_line(problem)}", "", size)
-
-
-def first_line(problem: Exception) -> str:
-    """What `problem` says, on one line."""
-    return (str(problem).splitlines() or [type(problem).__name__])[0]
+        for batch in file.iter_batches(BATCH_ROWS, [number], columns, use_threads=False):
+            yield from records_of(batch, source, limits.record_bytes, "", row)
+            row += batch.num_rows
+    except (pa.ArrowException, OSError) as problem:
+        raise_if_no_damage(problem)
+        yield Unreadable(str(row), f"the rest of row group {number} cannot be read: {first_line(problem)}", "", 0)

@@ -1,28 +1,47 @@
 """What a reader of a source yields: records, and in their place what could not be read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One record of a file. `place` is where it begins: a byte offset of the decompressed file, or a row number."""
+class Record(NamedTuple):
+    """One record of a file. `place` tells where it begins and never depends on how the work was cut.
 
-    place: int
+    It is a byte offset of the decompressed file, a row number, an archive's member with a place in that, and so on.
+    """
+
+    place: str
     fields: Mapping[str, object]
     bytes: int  # of the record in the decompressed file, or of its text where the file has columns
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(NamedTuple):
     """A record, or the rest of a file, that could not be read."""
 
-    place: int
+    place: str
     error: str
     excerpt: str
     bytes: int
 
 
+EXCERPT_BYTES = 2000  # of what could not be read: enough for the characters that quarantine keeps
+
+
+def excerpt(content: bytes) -> str:
+    """The beginning of `content`, readable whatever its encoding."""
+    return content[:EXCERPT_BYTES].decode(errors="replace")
+
+
+def rest_unreadable(place: str, problem: object, content: bytes = b"", size: int = 0) -> Unreadable:
+    """What follows `place`, where reading a file had to stop; `content` is the beginning of what was lost."""
+    return Unreadable(place, f"the rest of the file cannot be read: {first_line(problem)}", excerpt(content), size)
+
+
 def too_large(size: int, limit: int) -> str:
     """The error of a record of `size` bytes."""
     return f"the record has {size} bytes, more than the {limit} that max_record_mb allows"
+
+
+def first_line(problem: object) -> str:
+    """What `problem` says, on one line."""
+    return (str(problem).splitlines() or [type(problem).__name__])[0]

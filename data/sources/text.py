@@ -1,40 +1,51 @@
-"""Plain text, plain or compressed: one document a file."""
+"""Plain text and Markdown, plain or compressed: one document a file, or a line."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from data.sources.byte_stream import DamagedStream, byte_stream
-from data.sources.record import Record, Unreadable, too_large
+from data.sources.byte_stream import DamagedStream
+from data.sources.files import SourceConfig
+from data.sources.input import Input, Limits
+from data.sources.lines import read_lines
+from data.sources.record import Record, Unreadable, excerpt, rest_unreadable, too_large
 
-KEPT_BYTES = 2000  # for the excerpt
 
-
-def read_text(path: Path, text_field: str, limit: int) -> Iterator[Record | Unreadable]:
-    """The whole file as one record, UTF-8 with or without a byte order mark."""
-    content = read_whole(path, limit)
-    if isinstance(content, Unreadable):
-        yield content
+def read_text(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+    """The whole file as one record, or each line as one; UTF-8 with or without a byte order mark."""
+    if source.documents == "line":
+        yield from _read_lines(input, source, limits)
         return
+    content = read_whole(input, limits)
+    yield content if isinstance(content, Unreadable) else _decoded("0", content, source)
+
+
+def _read_lines(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+    for line in read_lines(input, limits):
+        if isinstance(line, Unreadable):
+            yield line
+        elif line.bytes > limits.record_bytes:
+            yield Unreadable(line.place, too_large(line.bytes, limits.record_bytes), excerpt(line.content), line.bytes)
+        elif not line.content.isspace() and line.content:  # blank lines are no documents
+            yield _decoded(line.place, line.content, source)
+
+
+def _decoded(place: str, content: bytes, source: SourceConfig) -> Record | Unreadable:
     try:
-        yield Record(0, {text_field: content.decode("utf-8-sig")}, len(content))
+        return Record(place, {source.text_field: content.decode("utf-8-sig")}, len(content))
     except UnicodeDecodeError as problem:
         error = f"invalid UTF-8: {problem.reason} at byte {problem.start}"
-        yield Unreadable(0, error, content[:KEPT_BYTES].decode(errors="replace"), len(content))
+        return Unreadable(place, error, excerpt(content), len(content))
 
 
-def read_whole(path: Path, limit: int) -> bytes | Unreadable:
-    """The decompressed bytes of a file of at most `limit` bytes."""
+def read_whole(input: Input, limits: Limits) -> bytes | Unreadable:
+    """The decompressed bytes of a file that is one record."""
     content = bytearray()
     size = 0
-    error = None
     try:
-        for piece in byte_stream(path):
+        for piece in input.chunks():
             size += len(piece)
-            content += piece[: max(0, limit - len(content))]
+            content += piece[: max(0, limits.record_bytes - len(content))]
     except DamagedStream as problem:
-        error = f"the rest of the file cannot be read: {problem}"
-    if size > limit:
-        error = too_large(size, limit)
-    if error is None:
-        return bytes(content)
-    return Unreadable(0, error, content[:KEPT_BYTES].decode(errors="replace"), size)
+        return rest_unreadable("0", problem, bytes(content[:2000]), size)
+    if size > limits.record_bytes:
+        return Unreadable("0", too_large(size, limits.record_bytes), excerpt(bytes(content[:2000])), size)
+    return bytes(content)

@@ -1,12 +1,17 @@
 """Collect: the sources become document shards, extracted and normalised."""
 
 from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from data.collect import CollectConfig, collect_shard, list_files, plan_shards
+from data.collect import CollectConfig, SourceFile, collect_shard, list_files, plan_shards
+from data.withdrawn import withdrawn_path
 from orchestration.shards import Shard
+from pipeline.source_hashes import Remote, Source
 from pipeline.stage import Context, Stage, add_up
+
+NAMED_FILES = 100  # of a source, that the manifest has one by one; of more it has one hash
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: CollectConfig, out: Path) -> dict[str, Any]:
@@ -14,16 +19,29 @@ def _run(context: Context, inputs: Mapping[str, Path], config: CollectConfig, ou
     return add_up(context.map(collect_shard, shards, out, "shards"))
 
 
-def _sources(config: CollectConfig, base: Path) -> dict[str, Path]:
-    # A dataset of the hub has no local file: its name and revision, which are fields of the recipe, identify it.
-    return {f"{file.source}:{file.path}": Path(file.absolute) for file in list_files(config, base) if file.absolute}
+def _sources(config: CollectConfig, base: Path) -> dict[str, Source]:
+    found: dict[str, Source] = {}
+    for name, files in groupby(list_files(config, base), key=lambda file: file.source):
+        # A dataset of the hub has no file here: its name and revision, which are fields of the recipe, identify it.
+        sources = {file.path: _source(file) for file in files if file.absolute}
+        if len(sources) <= NAMED_FILES:
+            found |= {f"{name}:{path}": source for path, source in sources.items()}
+        else:
+            found[f"list of {name}"] = sources
+    if config.withdrawn is not None:
+        found[f"withdrawn {config.withdrawn}"] = withdrawn_path(config.withdrawn, base)
+    return found
+
+
+def _source(file: SourceFile) -> Source:
+    return Remote(file.identity, file.bytes) if file.identity else file.absolute
 
 
 STAGE = Stage(
     name="collect",
-    version=1,
+    version=2,
     inputs=(),
-    libraries=("datasets", "ftfy", "pyarrow", "resiliparse", "unicode"),
+    libraries=("datasets", "ftfy", "orjson", "pyarrow", "resiliparse", "unicode"),
     run=_run,
     sources=_sources,
 )

@@ -4,10 +4,11 @@ import unicodedata
 
 import ftfy
 import pytest
-from hypothesis import given
+from ftfy.badness import MOJIBAKE_CATEGORIES
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from data.normalise import normalise
+from data.normalise import NEWLINES, normalise
 
 # Pieces that ftfy acts on: mojibake, entities, controls, ligatures, all sorts of newlines, half-width forms.
 AWKWARD = [
@@ -69,3 +70,23 @@ def test_what_comes_out_is_nfc_and_can_be_encoded(text: str) -> None:
 @given(st.text(alphabet=st.characters(max_codepoint=127), max_size=60))
 def test_the_short_cut_for_ascii_gives_what_ftfy_gives(text: str) -> None:
     assert normalise(text) == ftfy.fix_text(text, uncurl_quotes=False).strip()
+
+
+# Every kind of character that ftfy's pattern of bad sequences knows, what stands around them, and what it does not know.
+KINDS = [
+    *(f"[{characters}]" for characters in MOJIBAKE_CATEGORIES.values()),
+    "[ŒœÂÃÎÐØÙàáâãóвЂВГРСβΒΓΞΟā×√≈‚Äаўґ°€]",
+    "[a-zA-Z .,?!\\n]",
+    "[漢字かな한עברيहिＡ\u3000\ufeffﬁǆ\u0301\u212b]",
+]
+SUSPICIOUS = st.lists(st.one_of([st.from_regex(kind, fullmatch=True) for kind in KINDS]), max_size=12).map("".join)
+
+
+@settings(max_examples=1500)
+@given(SUSPICIOUS)
+@example("x\nà y")
+@example("вЂ ГўВЂВ. ")
+@example("a Ã\u0303 ")
+def test_ftfy_is_passed_over_only_where_it_changes_nothing(text: str) -> None:
+    repaired = ftfy.fix_text(NEWLINES.sub("\n", text), uncurl_quotes=False)
+    assert normalise(text) == unicodedata.normalize("NFC", NEWLINES.sub("\n", repaired)).strip()

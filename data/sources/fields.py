@@ -1,0 +1,106 @@
+"""From the fields of a record to a document: which field holds what, and what is wrong with it."""
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from data.normalise import Normalisation, normalise
+from data.sources.files import FIXED_FIELDS, Format, SourceConfig
+from data.sources.record import Record, Unreadable
+
+
+class Document(NamedTuple):
+    """A document as it is collected."""
+
+    id: str
+    text: str
+    uri: str
+    license: str
+    meta: str  # a JSON object
+
+
+class Fields(NamedTuple):
+    """Which of a record's fields holds what."""
+
+    text: str
+    id: str | None
+    uri: str | None
+    license: str | None
+    meta: tuple[tuple[str, str], ...]  # name in meta, field
+
+
+def fields_of(source: SourceConfig, format: Format | None) -> Fields:
+    """The fields that `source` names; those that it does not have their fixed names in formats that have such."""
+    fixed = format in FIXED_FIELDS
+    id = source.id_field or ("id" if fixed else None)
+    date = source.date_field or ("date" if fixed else None)
+    meta = {name: name for name in (*source.meta_fields, *(("title", "language") if fixed else ()))}
+    meta |= {name: field for name, field in (("id", id), ("date", date)) if field}
+    return Fields(
+        source.text_field, id, source.uri_field or ("uri" if fixed else None), source.license_field, tuple(meta.items())
+    )
+
+
+def make_document(
+    id: str, locator: str, record: Record | Unreadable, fields: Fields, source: SourceConfig, method: Normalisation
+) -> Document | Unreadable:
+    """The document that `record` is, without text where it has none; or what is wrong with it."""
+    if isinstance(record, Unreadable):
+        return record
+    try:
+        text = _string(record.fields, fields.text)
+        if text is None:
+            raise TypeError(f"field {fields.text!r}, which text_field names, is missing")
+        if source.html:
+            text = _main_content(text, source)
+        uri = _string(record.fields, fields.uri) or locator
+        license = (fields.license and _string(record.fields, fields.license)) or source.license
+        meta = _meta(record.fields, fields) if fields.meta else "{}"
+    except (TypeError, ValueError) as problem:
+        return Unreadable(record.place, str(problem), _beginning(record.fields), record.bytes)
+    return Document(id, normalise(text, method), normalise(uri, "nfc"), normalise(license, "nfc"), meta)
+
+
+def withdrawn_uri(
+    withdrawn: frozenset[str], id: str, locator: str, record: Record | Unreadable, fields: Fields
+) -> str | None:
+    """The uri of a record that was withdrawn by its document's id, its own id or its uri; None when it was not."""
+    own = record.fields if isinstance(record, Record) else {}
+    uri = str(own.get(fields.uri or "") or locator)
+    names = (id, str(own.get(fields.id or "", "")), uri)
+    return uri if any(normalise(name, "nfc") in withdrawn for name in names) else None
+
+
+def _main_content(page: str, source: SourceConfig) -> str:
+    from data.extract import html_to_text
+
+    return html_to_text(page, extractor=source.extractor)
+
+
+def _string(fields: Mapping[str, object], name: str | None) -> str | None:
+    """The field's value, None when it is absent or null. Raises TypeError for a value that is no string."""
+    value = None if name is None else fields.get(name)
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"field {name!r} is not a string but {type(value).__name__}")
+    return value
+
+
+def _meta(fields: Mapping[str, object], which: Fields) -> str:
+    """The fields that are kept, as a JSON object. Raises ValueError for what JSON cannot hold."""
+    meta = {name: fields[field] for name, field in which.meta if field in fields}
+    if not meta:
+        return "{}"
+    try:
+        return json.dumps(meta, sort_keys=True, default=str, allow_nan=False)
+    except RecursionError:
+        raise ValueError("a field that meta takes is nested too deeply") from None
+    except ValueError:  # NaN and infinity, which JSON does not have, become null
+        plain = json.loads(json.dumps(meta, default=str), parse_constant=lambda name: None)
+        return json.dumps(plain, sort_keys=True)
+
+
+def _beginning(fields: Mapping[str, object]) -> str:
+    try:
+        return json.dumps(dict(fields), default=str)
+    except (RecursionError, ValueError):
+        return ""

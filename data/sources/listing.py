@@ -1,0 +1,126 @@
+"""The files that a recipe's sources name: local paths, globs and folders, and URLs."""
+
+import glob
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from data.sources.files import CollectConfig, Format, SourceConfig, format_of
+from data.sources.storage import is_url, list_url
+
+
+class SourceFile(NamedTuple):
+    """One file of a source, or a whole dataset of the hub (then `absolute` is empty)."""
+
+    source: str
+    path: str  # as the recipe would write it: relative to its folder unless the source's path is absolute
+    absolute: str  # or the URL
+    bytes: int
+    format: Format
+    identity: str = ""  # of a file behind a URL: what changes when it does
+
+
+def list_files(config: CollectConfig, base: Path) -> list[SourceFile]:
+    """The files of all sources, those of a source sorted by path.
+
+    Raises ValueError when a path matches no file, when a file's suffix does not tell its format, and when a server cannot be
+    asked or does not tell enough.
+    """
+    return [file for source in config.sources for file in _files_of(source, str(base))]
+
+
+def _files_of(source: SourceConfig, base: str) -> list[SourceFile]:
+    patterns = [source.path] if isinstance(source.path, str) else source.path
+    if source.format == "datasets":
+        return _dataset_files(source, patterns[0], base)
+    found: dict[str, SourceFile] = {}
+    for pattern in patterns:
+        files = _remote_files(source, pattern) if is_url(pattern) else _local_files(source, pattern, base)
+        matched = {file.path: file for file in files}
+        if not matched:
+            where = "" if is_url(pattern) else f" under {base}"
+            raise ValueError(f"source {source.name}: path {pattern!r} matches no file{where}")
+        found |= matched
+    return [found[path] for path in sorted(found)]
+
+
+def _remote_files(source: SourceConfig, url: str) -> Iterator[SourceFile]:
+    try:
+        stored = list_url(url)
+    except ValueError as problem:
+        raise ValueError(f"source {source.name}: {problem}") from problem
+    for file in stored:
+        yield SourceFile(source.name, file.url, file.url, file.bytes, _format(source, file.url), file.identity)
+
+
+def _local_files(source: SourceConfig, pattern: str, base: str) -> Iterator[SourceFile]:
+    for path, size in _matches(pattern, base):
+        yield SourceFile(source.name, path, os.path.join(base, path), size, _format(source, path))  # noqa: PTH118 (fast)
+
+
+def _matches(pattern: str, base: str) -> Iterator[tuple[str, int]]:
+    """Path (relative to `base`, or absolute as `pattern` is) and size of the files that `pattern` means.
+
+    There may be 100,000: so no Path is made for each.
+    """
+    # Not Path.glob: it refuses absolute patterns and takes hidden files.
+    exists = Path(base, pattern).exists()
+    for path in [pattern] if exists else glob.iglob(pattern, root_dir=base, recursive=True):  # noqa: PTH207
+        shown = os.path.normpath(path)
+        absolute = os.path.join(base, shown)  # noqa: PTH118
+        if os.path.isdir(absolute):  # noqa: PTH112
+            yield from _walk(absolute, "" if shown == "." else f"{shown}/")
+        else:
+            yield shown, os.stat(absolute).st_size  # noqa: PTH116
+
+
+def _walk(folder: str, shown: str) -> Iterator[tuple[str, int]]:
+    """The files in `folder` at any depth; hidden ones are left out, as by a glob, and linked folders are not followed."""
+    folders = [(folder, shown)]
+    while folders:
+        folder, shown = folders.pop()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append((entry.path, f"{shown}{entry.name}/"))
+                elif entry.is_file():
+                    yield f"{shown}{entry.name}", entry.stat().st_size
+
+
+def _format(source: SourceConfig, path: str) -> Format:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"source {source.name}: the file name {path!a} is not UTF-8: rename it") from None
+    if source.format != "auto":
+        return source.format
+    found = format_of(file_name(path))
+    if found is None:
+        raise ValueError(
+            f"source {source.name}: cannot tell the format of {path}: set format, or name its files by a glob"
+        )
+    return found
+
+
+def file_name(path: str) -> str:
+    """The part of a path or URL whose suffixes tell format and compression: a web address may have a query behind it."""
+    return urlsplit(path).path if path.startswith(("http://", "https://")) else path
+
+
+def _dataset_files(source: SourceConfig, path: str, base: str) -> list[SourceFile]:
+    """A dataset is read as a whole, by one task; a local one is listed as its files for the sake of its identity."""
+    if Path(base, path).is_dir():
+        return [
+            SourceFile(source.name, shown, os.path.join(base, shown), size, "datasets")  # noqa: PTH118
+            for shown, size in sorted(_matches(path, base))
+        ]
+    if source.revision is None:
+        raise ValueError(
+            f"source {source.name}: {path!r} is no folder, and to read it from the hub the source needs a revision "
+            "(a commit of the dataset), so that the run can be repeated"
+        )
+    return [SourceFile(source.name, f"{path}@{source.revision}", "", 0, "datasets")]

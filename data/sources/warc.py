@@ -1,0 +1,225 @@
+"""WARC and WET (ISO 28500), plain or compressed: one document a page, HTML as its main content or text as it is."""
+
+import io
+import re
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from data.extract import extract, to_utf8
+from data.sources.byte_stream import compression_of
+from data.sources.files import SourceConfig
+from data.sources.gzip_members import gzip_members
+from data.sources.input import Input, Limits
+from data.sources.pieces import Piece, pieces
+from data.sources.record import EXCERPT_BYTES, Record, Unreadable, excerpt, first_line, too_large
+
+if TYPE_CHECKING:
+    from fastwarc.warc import WarcRecord
+
+BEGINNING = b"WARC/"
+VERSION = re.compile(rb"WARC/1\.[01]\r?\n")  # what a record begins with
+MARK_BYTES = 16  # that it has at most, with a byte before it
+BLANK_LINE = b"\r\n\r\n"  # behind each record
+BLANK = re.compile(rb"[\r\n]+")
+CONTENT_LENGTH = re.compile(rb"^Content-Length:[ \t]*([0-9]{1,18})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
+HEADER_BYTES = 1 << 15  # of a record, and of the HTTP response in it: what fastwarc accepts, too
+PAYLOAD_BYTES = 1 << 16  # read at a time: fastwarc sets so much memory aside
+NO_DOCUMENTS = {"warcinfo", "request", "metadata", "revisit"}  # types of records that are about others
+HTML = {"text/html", "application/xhtml+xml"}
+
+
+class Block(NamedTuple):
+    """A record with its headers."""
+
+    place: str
+    content: bytes
+
+
+def read_warc(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+    """The pages of a WARC file and the texts of a WET file.
+
+    `place` is the byte of the stored file at which the record begins; with "+" and the byte in it, where that is the
+    member, block or frame of a compression. Responses that are no pages (another status than 200, other types than HTML
+    and plain text) are unreadable, for their reason; records about others (requests, metadata) are passed over.
+    """
+    count = 0
+    for block in _blocks(_Window(_pieces(input, limits)), limits.record_bytes):
+        found = block if isinstance(block, Unreadable) else _document(block, source, limits.record_bytes)
+        count += 1
+        if found is not None:
+            yield found
+    if not count:
+        yield Unreadable("0", "the file is empty", "", 0)
+
+
+def _pieces(input: Input, limits: Limits) -> Iterator[Piece]:
+    if compression_of(input.name) != "gzip":
+        yield from pieces(input, limits.file_bytes)
+        return
+    with input.open() as file:
+        yield from gzip_members(file, BEGINNING, limits.file_bytes)
+
+
+class _Window:
+    """The bytes that have been read and not been let go of, and where they stand in the file."""
+
+    def __init__(self, found: Iterator[Piece]) -> None:
+        self.pieces = found
+        self.data = bytearray()
+        self.passed = 0  # bytes before `data`
+        self.origins: deque[tuple[int, Piece]] = deque()  # of the bytes, with how many stand before the piece
+        self.damage: Piece | None = None  # behind the bytes of `data`; read on only when it has been dealt with
+
+    def extend(self) -> bool:
+        """Read on; False at the end and before damage."""
+        piece = None if self.damage else next(self.pieces, None)
+        if piece is None:
+            return False
+        if piece.data:
+            if not self.data:
+                self.origins.clear()
+            self.origins.append((self.passed + len(self.data), piece))
+            self.data += piece.data
+        if piece.damage:
+            self.damage = piece
+        return bool(piece.data)
+
+    def drop(self, count: int) -> None:
+        """Let go of the first bytes."""
+        del self.data[:count]
+        self.passed += count
+        while len(self.origins) > 1 and self.origins[1][0] <= self.passed:
+            self.origins.popleft()
+
+    def place(self) -> str:
+        """Of the first byte."""
+        begin, piece = self.origins[0]
+        return piece.place(self.passed - begin).removesuffix("+0")
+
+
+def _blocks(window: _Window, limit: int) -> Iterator[Block | Unreadable]:
+    """The records. Behind one that is damaged, or whose length is false, the next begins where its mark is found."""
+    while True:
+        if blank := BLANK.match(window.data):
+            window.drop(blank.end())
+        if not window.data and window.extend():
+            continue
+        if window.data:
+            problem, end = _measure(window, limit)
+            if problem:
+                yield _pass_over(window, problem)
+            else:
+                yield Block(window.place(), bytes(window.data[:end]))
+                window.drop(end)
+        elif window.damage:
+            damage, window.damage = window.damage, None
+            yield Unreadable(damage.place(0).removesuffix("+0"), damage.damage, "", 0)
+        else:
+            return
+
+
+def _measure(window: _Window, limit: int) -> tuple[str, int]:
+    """What is wrong with the record at which the window begins, or where it ends."""
+    data = window.data
+    while (
+        not (headers := END_OF_HEADERS.search(data, 0, HEADER_BYTES)) and len(data) < HEADER_BYTES and window.extend()
+    ):
+        pass
+    if not data.startswith(BEGINNING):
+        return "no WARC record begins here", 0
+    length = CONTENT_LENGTH.search(data, 0, headers.end()) if headers else None
+    if not headers or not length:
+        return "a WARC record without a Content-Length", 0
+    end = headers.end() + int(length[1])
+    if end > limit:
+        return too_large(end, limit), 0
+    while len(data) < end + MARK_BYTES and window.extend():
+        pass
+    following = bytes(data[end : end + MARK_BYTES])
+    another = following.lstrip(b"\r\n")[: len(BEGINNING)]
+    if len(data) < end:
+        return f"its Content-Length is false: the file ends {end - len(data)} bytes before the record", 0
+    if not following.startswith(BLANK_LINE) and another != BEGINNING[: len(another)]:
+        return "its Content-Length is false: no record begins behind it", 0
+    return "", end
+
+
+def _pass_over(window: _Window, problem: str) -> Unreadable:
+    """Let go of what stands before the next mark, as one unreadable record; damage behind it explains it."""
+    place, beginning, size = window.place(), bytes(window.data[:EXCERPT_BYTES]), 0
+    while (mark := _find_mark(window.data)) < 0:
+        passed = max(0, len(window.data) - MARK_BYTES)
+        window.drop(passed)
+        size += passed
+        if not window.extend():
+            break
+    last = mark if mark > 0 else len(window.data)
+    window.drop(last)
+    if mark < 0 and window.damage:
+        problem, window.damage = window.damage.damage, None
+    return Unreadable(place, problem, excerpt(beginning), size + last)
+
+
+def _find_mark(data: bytearray) -> int:
+    """Where in `data` a record begins, behind the first byte and at the beginning of a line or behind padding; or -1."""
+    found = data.find(BEGINNING, 1)
+    while found > 0 and not (data[found - 1] in b"\n\0" and VERSION.match(data, found)):
+        found = data.find(BEGINNING, found + 1)
+    return found
+
+
+def _document(block: Block, source: SourceConfig, limit: int) -> Record | Unreadable | None:
+    from fastwarc.warc import ArchiveIterator
+
+    size = len(block.content)
+    uri = None
+    try:
+        record = next(iter(ArchiveIterator(io.BytesIO(block.content), auto_decode="all", max_header_len=HEADER_BYTES)))
+        kind, uri = record.headers.get("WARC-Type") or "", record.headers.get("WARC-Target-URI")
+        if kind in NO_DOCUMENTS:
+            return None
+        content_type, charset = _content_type(record, kind)
+        content = _payload(record, limit)
+        title, text = "", ""
+        if content_type in HTML:
+            title, text = extract(content, extractor=source.extractor, declared_encoding=charset)
+        else:
+            text = to_utf8(content, charset).decode()
+    except (OSError, ValueError, StopIteration) as problem:
+        return Unreadable(block.place, first_line(problem), uri or "", size)
+    fields = {
+        source.text_field: text,
+        "uri": uri,
+        "title": title or None,
+        "date": record.headers.get("WARC-Date"),
+        "id": record.headers.get("WARC-Record-ID"),
+        "language": record.headers.get("WARC-Identified-Content-Language"),
+    }
+    return Record(block.place, {name: value for name, value in fields.items() if value is not None}, size)
+
+
+def _payload(record: "WarcRecord", limit: int) -> bytes:
+    """The page, unpacked. Raises ValueError for one of more than `limit` bytes."""
+    content = bytearray()
+    while piece := record.reader.read(PAYLOAD_BYTES):
+        content += piece
+        if len(content) > limit:
+            raise ValueError(f"the page unpacks to more than the {limit} bytes that max_record_mb allows")
+    return bytes(content)
+
+
+def _content_type(record: "WarcRecord", kind: str) -> tuple[str, str | None]:
+    """Type and charset of the page in a record. Raises ValueError for what is no page."""
+    header = record.headers.get("Content-Type") or ""
+    content_type, charset = header.partition(";")[0].strip().lower(), None
+    if kind == "response" and record.http_headers is not None:
+        if record.http_headers.status_code != 200:
+            raise ValueError(f"not a page: HTTP status {record.http_headers.status_code}")
+        content_type, charset = (record.http_content_type or "").strip().lower(), record.http_charset
+    elif kind not in ("response", "resource", "conversion"):
+        raise ValueError(f"not a page: a WARC record of type {kind or 'none'}")
+    if content_type not in HTML | {"text/plain"}:
+        raise ValueError(f"not a page: {content_type[:100] or 'no Content-Type'}")
+    return content_type, charset

@@ -1,0 +1,95 @@
+"""What a stage reads from outside the store, and what identifies it: content hashes of local files, remembered."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
+from typing import TypeAlias
+
+import blake3
+
+from orchestration.files import checksum, read_json, write_json
+from orchestration.identity import digest
+
+SMALL_BYTES = 1 << 20  # a file that is hashed faster when it is read than when it is mapped
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A file behind a URL."""
+
+    identity: str  # as its server tells it: size and ETag, or date of change
+    bytes: int
+
+
+# A local file or folder, a file behind a URL, or many of them by name.
+Source: TypeAlias = "str | Path | Remote | Mapping[str, Source]"
+
+
+class SourceHashes:
+    """Hashes of sources; those of local files are remembered by size and time of change in the JSON file `path`."""
+
+    def __init__(self, path: Path, verify: bool) -> None:
+        self._path, self._verify = path, verify
+        # By folder and name, and not by path: there may be 100,000.
+        self._known: dict[str, dict[str, str]] = read_json(path) if path.exists() else {}
+        self._new = False
+
+    def of(self, source: Source) -> str:
+        """BLAKE3 of a file, or of the files of a folder and their names; what the server says of a file behind a URL.
+
+        Raises ValueError when there is nothing there.
+        """
+        if isinstance(source, Remote):
+            return source.identity
+        if isinstance(source, Mapping):
+            return digest({name: self.of(part) for name, part in source.items()})
+        try:
+            status = os.stat(source)  # noqa: PTH116 (a Path each takes long for 100,000 files)
+        except OSError:
+            raise ValueError(f"{source}: there is no such file") from None
+        if S_ISDIR(status.st_mode):
+            files = sorted(file for file in Path(source).rglob("*") if file.is_file())
+            return digest({file.relative_to(source).as_posix(): self.of(file) for file in files})
+        if not S_ISREG(status.st_mode):
+            raise ValueError(f"{source}: there is no such file")
+        return self._of_file(str(source), status)
+
+    def _of_file(self, path: str, status: os.stat_result) -> str:
+        folder, name = os.path.split(path)
+        names = self._known.setdefault(_real(folder), {})
+        seen = f"{status.st_size} {status.st_mtime_ns} "
+        known = names.get(name, "")
+        if self._verify or not str(known).startswith(seen):
+            known = names[name] = seen + (
+                _read_checksum(path) if status.st_size < SMALL_BYTES else checksum(Path(path))
+            )
+            self._new = True
+        return known.removeprefix(seen)
+
+    def save(self) -> None:
+        """Remember for the next time."""
+        if self._new and self._path.parent.is_dir():
+            write_json(self._path, self._known)
+
+
+def source_bytes(source: Source) -> int:
+    """Bytes of a source; a folder and what is not there have none."""
+    if isinstance(source, Remote):
+        return source.bytes
+    if isinstance(source, Mapping):
+        return sum(source_bytes(part) for part in source.values())
+    path = Path(source)
+    return path.stat().st_size if path.is_file() else 0
+
+
+@cache
+def _real(folder: str) -> str:
+    return os.path.realpath(folder)
+
+
+def _read_checksum(path: str) -> str:
+    with open(path, "rb") as file:  # noqa: PTH123
+        return blake3.blake3(file.read()).hexdigest()

@@ -1,0 +1,128 @@
+"""EPUB: chapters in reading order, metadata, and books that cannot be read."""
+
+import io
+import zipfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.sources.epub import read_epub
+from data.sources.files import SourceConfig
+from data.sources.input import BytesInput, Limits
+from data.sources.record import Record, Unreadable
+
+PACKAGE = """<?xml version="1.0" encoding="utf-8"?>
+<package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="url">
+  <metadata xmlns:dc="http://purl.org/dc/elements/1.1/">
+    <dc:identifier>urn:isbn:1</dc:identifier>
+    <dc:identifier id="url">https://example.org/book/1</dc:identifier>
+    <dc:title>A Book &amp; More</dc:title><dc:language>en</dc:language><dc:date>1999-01-01</dc:date>
+    <dc:rights>CC0-1.0</dc:rights><dc:creator>First Author</dc:creator><dc:creator>Second Author</dc:creator>
+  </metadata>
+  <manifest>
+    <item id="one" href="text/chapter%20one.xhtml" media-type="application/xhtml+xml"/>
+    <item id="two" href="text/two.xhtml" media-type="application/xhtml+xml"/>
+    <item id="contents" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>
+    <item id="cover" href="cover.svg" media-type="image/svg+xml"/>
+  </manifest>
+  <spine><itemref idref="cover"/><itemref idref="contents"/><itemref idref="two"/><itemref idref="one"/></spine>
+</package>"""
+FILES = {
+    "mimetype": "application/epub+zip",
+    "META-INF/container.xml": '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
+    '<rootfile full-path="OEBPS/package.opf" media-type="application/oebps-package+xml"/></rootfiles></container>',
+    "OEBPS/package.opf": PACKAGE,
+    "OEBPS/text/chapter one.xhtml": "<html><head><title/></head><body><p>The last words.</p></body></html>",
+    "OEBPS/text/two.xhtml": "<html><body><h1>Second, first</h1><p>Words with an é.</p></body></html>",
+    "OEBPS/nav.xhtml": "<html><body>Contents</body></html>",
+    "OEBPS/cover.svg": "<svg/>",
+}
+
+
+def epub(**changes: str | None) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in (FILES | changes).items():
+            if content is not None:
+                archive.writestr(name, content)
+    return file.getvalue()
+
+
+def read(content: bytes, limit: int = 1 << 20) -> Record | Unreadable:
+    source = SourceConfig(name="s", path="x")
+    (found,) = read_epub(BytesInput("book.epub", content), source, Limits(limit, members=100))
+    return found
+
+
+def test_a_book_is_one_document_with_its_chapters_in_reading_order() -> None:
+    book = read(epub())
+    assert isinstance(book, Record)
+    text = str(book.fields["text"])
+    assert text.index("Second, first") < text.index("Words with an é.") < text.index("The last words.")
+    assert "é.\n\nThe last" in text and "Contents" not in text
+    assert {name: value for name, value in book.fields.items() if name != "text"} == {
+        "title": "A Book & More",
+        "language": "en",
+        "date": "1999-01-01",
+        "rights": "CC0-1.0",
+        "creator": "First Author",
+        "id": "https://example.org/book/1",
+        "uri": "https://example.org/book/1",
+    }
+
+
+BOMB = '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa">' + "".join(
+    f'<!ENTITY {"abcdefghij"[n + 1]} "{"&" + "abcdefghij"[n] + ";"}{("&" + "abcdefghij"[n] + ";") * 9}">'
+    for n in range(9)
+)
+CONTAINER = "META-INF/container.xml"
+ENCRYPTED = '<encryption xmlns:e="x"><e:CipherReference URI="OEBPS/text/two.xhtml"/></encryption>'
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"", "File is not a zip file"),
+        (epub()[:-40], "File is not a zip file"),
+        (epub(**{CONTAINER: None}), "there is no META-INF/container.xml"),
+        (epub(**{CONTAINER: "<container"}), "META-INF/container.xml is no XML"),
+        (epub(**{CONTAINER: "<container/>"}), "META-INF/container.xml names no package"),
+        (epub(**{CONTAINER: BOMB + "]><a>&j;</a>"}), "META-INF/container.xml"),
+        (epub(**{"OEBPS/package.opf": PACKAGE.replace('id="two"', 'id="three"')}), "an item 'two' that is not there"),
+        (epub(**{"OEBPS/text/two.xhtml": None}), "there is no OEBPS/text/two.xhtml"),
+        (
+            epub(**{"OEBPS/package.opf": PACKAGE.replace("text/two", "../../../etc/passwd")}),
+            "there is no ../../etc/passwd",
+        ),
+        (epub(**{"META-INF/encryption.xml": ENCRYPTED}), "chapter OEBPS/text/two.xhtml is encrypted"),
+        (epub(**{"OEBPS/text/two.xhtml": "a" * 2_000_000}), "more bytes than max_record_mb allows"),
+        (epub(**{f"{number}.txt": "" for number in range(100)}), "more than the 100 members that max_members allows"),
+    ],
+)
+def test_a_book_that_cannot_be_read_is_one_unreadable_record(content: bytes, error: str) -> None:
+    found = read(content)
+    assert isinstance(found, Unreadable) and error in found.error
+
+
+def test_entities_are_not_read_from_files(tmp_path) -> None:
+    (tmp_path / "secret").write_text("secret words")
+    reference = f'<!DOCTYPE package [<!ENTITY x SYSTEM "file://{tmp_path}/secret">]>'
+    package = PACKAGE.replace("<package", f"{reference}<package").replace("A Book", "&x;")
+    assert "secret words" not in str(read(epub(**{"OEBPS/package.opf": package})))
+
+
+def test_a_damaged_chapter_costs_the_book() -> None:
+    content = bytearray(epub())
+    content[content.index(b"two.xhtml") + len("two.xhtml") + 4] ^= 0xFF
+    found = read(bytes(content))
+    assert isinstance(found, Unreadable) and "damaged zip" in found.error
+
+
+@settings(max_examples=100, deadline=None)
+@given(at=st.floats(0, 1), cut=st.integers(0, 99), noise=st.binary(max_size=99))
+def test_no_damage_stops_the_reader(at: float, cut: int, noise: bytes) -> None:
+    content = epub()
+    begin = int(at * len(content))
+    found = read(content[:begin] + noise + content[begin + cut :])
+    assert isinstance(found, Record) or found.error

@@ -1,0 +1,136 @@
+"""Wikitext: what stays readable, what goes, and work that grows no faster than the page."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.wikitext import MAX_DEPTH, wikitext_to_text
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "text"),
+    [
+        ("'''Bold''' and ''italic'' and '''''both''''' and '90s", "Bold and italic and both and '90s"),
+        ("A [[link]], a [[target|label]], two [[bus]]es, [[a#b|]].", "A link, a label, two buses, a#b."),
+        ("[[:Category:Shown]] [[wikt:word]]", "Category:Shown wikt:word"),
+        ("A[[Category:Gone]][[File:x.png|thumb|A [[caption]] with {{t|[[x]]}}.]] b", "A b"),
+        ("An article\n[[de:Ein Artikel]]", "An article"),
+        ("[https://example.org/a?b=c a label] [https://example.org/] [//x.org y]", "a label y"),
+        (
+            "Text.<ref>A [[note]]</ref> More<ref name=a/> of it<!-- not this -->.<REF group=b>x</REF>",
+            "Text. More of it.",
+        ),
+        (
+            "It has {{convert|5|km|mi|abbr=on}} of {{lang|fr|la ''côte''}}{{citation needed|date=May}}.",
+            "It has 5 km of la côte.",
+        ),
+        ("{{{{a}} b", "{{ b"),
+        ("{{{a}} b", "{ b"),
+        ("{{{{{a}}}}} b", "b"),
+        ("{{a}}}} b", "}} b"),
+        ("{{Infobox|a={{b|[[c]]}}|d={{{e|f}}}}}Text {{{1|}}}here", "Text here"),
+        ("Berlin ({{IPA|x}}; {{audio|y}}) is , say .", "Berlin is, say."),
+        ("Before\n{| class=a\n|-\n! x || y\n| {{z}} [[q]]\n{|\n| in\n|}\n|}\nAfter", "Before\n\nAfter"),
+        ("Let <math>x_{1} = [[1]]</math> and <code>{{a}} '' b</code>.", "Let x_{1} = [[1]] and {{a}} '' b."),
+        ("<nowiki>[[a]] &lt; ''b''</nowiki>", "[[a]] < ''b''"),
+        ("a&nbsp;b &amp; c &#8212; d &#x2014; &bogus; &#99999999999;", "a b & c — d — &bogus; &#99999999999;"),
+        ("H<sub>2</sub>O<br/>x <b>y</b> 1 < 2 <unknown>", "H2O\nx y 1 < 2 <unknown>"),
+        ("* one\n** two\n# three\n: indented\n; term\n*", "- one\n  - two\n- three\nindented\nterm"),
+        ("Lead.\n== History ==\nText.\n=== Empty ===\n==References==\n{{reflist}}\n", "Lead.\n\nHistory\n\nText."),
+        ("== A ==\n=== Empty ===\n\n== B ==\nb\n=== C ===\nc", "B\n\nb\n\nC\n\nc"),
+        ("__NOTOC__A __init__\n----\nb", "A __init__\n\nb"),
+        ("#REDIRECT [[x]]", "- REDIRECT x"),
+    ],
+)
+def test_what_is_readable_stays(wikitext: str, text: str) -> None:
+    assert wikitext_to_text(wikitext) == text
+
+
+@pytest.mark.parametrize(
+    "unclosed",
+    ["a {{b|c", "a [[b|c", "a [https://b c", "a {| b", "a }} b ]] c |} d", "a {{b [[c}} d", "a {b} c", "a ] | b"],
+)
+def test_what_is_never_closed_is_text(unclosed: str) -> None:
+    assert wikitext_to_text(unclosed) == unclosed
+
+
+def test_an_unclosed_tag_or_comment_ends_with_the_page() -> None:
+    assert wikitext_to_text("a <ref>b") == "a b"
+    assert wikitext_to_text("a <!-- b") == "a"
+
+
+def test_namespaces_go_by_the_names_that_the_wiki_has() -> None:
+    page = "a[[Datei:x.png|b]][[Kategorie:y]][[Category:z]]"
+    assert wikitext_to_text(page, frozenset({"datei", "kategorie", "category"})) == "a"
+    assert wikitext_to_text(page) == "abKategorie:y"
+
+
+HOSTILE = [
+    "{{",
+    "}}",
+    "[[",
+    "]]",
+    "{|",
+    "\n{|",
+    "\n|}",
+    "|",
+    "''",
+    "<ref>",
+    "<ref",
+    "<!--",
+    "[http://a ",
+    "]",
+    "= ",
+    "\n=a",
+    "( ;",
+]
+HOSTILE += ["{{a|", "[[a|]]", "<math>", "&#9", " ", "*", "{{{{a}}", "a", "<a", "</ref ", "__A", "{", "\0"]
+
+
+@pytest.mark.parametrize("token", HOSTILE)
+def test_work_grows_with_the_size_of_the_page(token: str) -> None:
+    begin = time.perf_counter()
+    for page in (token * (300_000 // len(token)), f"{token.strip()}x{'a ' * 150_000}"):
+        try:
+            wikitext_to_text(page)
+        except ValueError as problem:
+            assert "nested more than" in str(problem)
+    assert time.perf_counter() - begin < 10  # it takes less than one; work with the square of the size takes minutes
+
+
+def test_nesting_is_bounded() -> None:
+    depth = MAX_DEPTH - 1
+    assert wikitext_to_text("{{a|" * depth + "x" * 100_000 + "}}" * depth + "y") == "y"
+    with pytest.raises(ValueError, match="nested more than"):
+        wikitext_to_text("{{a|" * 100_000)
+
+
+TOKENS = [
+    "{{",
+    "}}",
+    "[[",
+    "]]",
+    "{|",
+    "|}",
+    "\n",
+    "|",
+    "a",
+    " ",
+    "<ref>",
+    "</ref>",
+    "''",
+    "=",
+    "[http://x ",
+    "]",
+    "<!--",
+]
+TOKENS += ["-->", "*", "<math>", "</math>", "&lt;", "{{{", "}}}", "lang|", "File:", "\0", "<br>"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(TOKENS), max_size=60))
+def test_any_markup_gives_text(tokens: list[str]) -> None:
+    text = wikitext_to_text("".join(tokens))
+    assert "\0" not in text and text == text.strip() and "\n\n\n" not in text
