@@ -1,140 +1,106 @@
-"""Cleaning: which documents are worth training on, by named families of published rules, and what is masked in them.
+"""Cleaning: which documents are worth training on, by named families of published rules, and what is cut or masked in them.
 
-The families run in FineWeb's order: language, Gopher repetition, Gopher quality, C4, FineWeb; the first rule that a
-document breaks rejects it. Personal data is masked in what is left.
+The families run in FineWeb's order unless `chain` says otherwise: language, Gopher repetition, Gopher quality, C4, FineWeb;
+the first rule that a document breaks rejects it. Personal data is masked in what is left.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+from data.chain import Beside, Draft, make_chain, run_all, run_chain
+from data.clean_config import CleanConfig
 
-from data.filters import c4, fineweb, gopher_quality, gopher_repetition
-from data.filters.c4 import C4Config
-from data.filters.fineweb import FineWebConfig
-from data.filters.gopher_quality import GopherQualityConfig
-from data.filters.gopher_repetition import GopherRepetitionConfig
-from data.filters.rejection import Rejection, below
-from data.language import LanguageConfig, identify
-from data.pii import PIIConfig, mask
-from data.words import WordSplitter, split_words
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
-class CleanConfig(BaseModel):
-    """One section a family of rules; `null` switches a family off, `{}` takes its published thresholds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    words: WordSplitter = (
-        "whitespace"  # how the filters cut words; "punctuation" makes every mark a word, as spaCy does
-    )
-    language: LanguageConfig | None = LanguageConfig()
-    gopher_repetition: GopherRepetitionConfig | None = GopherRepetitionConfig()
-    gopher_quality: GopherQualityConfig | None = GopherQualityConfig()
-    c4: C4Config | None = C4Config()
-    fineweb: FineWebConfig | None = FineWebConfig()
-    pii: PIIConfig | None = PIIConfig()
+def clean_text(text: str, config: CleanConfig) -> Draft:
+    """`text` after all rules: turned away by the first rule that it breaks, or cut and masked."""
+    draft = Draft({"text": text}, config.words)
+    run_chain(draft, make_chain(config, Beside()), config.pii)
+    return draft
 
 
-@dataclass
-class Cleaned:
-    """What became of a document's text."""
-
-    text: str
-    rejection: Rejection | None = None  # its rule with the family before it
-    language: str | None = None
-    language_score: float | None = None
-    pii: dict[str, int] = field(default_factory=dict)  # replacements by kind
-    lines_dropped: Counter[str] = field(default_factory=Counter)  # by rule
-
-
-def clean_text(text: str, config: CleanConfig) -> Cleaned:
-    """`text` after all rules: rejected with the first rule that it breaks, or cut and masked."""
-    cleaned = Cleaned(text)
-    if not text.strip():
-        cleaned.rejection = Rejection("empty", "no text")
-        return cleaned
-    if config.language:
-        cleaned.rejection = _identify(cleaned, config.language)
-    if cleaned.rejection is None:
-        cleaned.rejection = _filter(cleaned, config)
-    if cleaned.rejection is None and config.pii:
-        cleaned.text, cleaned.pii = mask(cleaned.text, config.pii)
-    return cleaned
-
-
-def _identify(cleaned: Cleaned, config: LanguageConfig) -> Rejection | None:
-    cleaned.language, cleaned.language_score = identify(cleaned.text, config.characters)
-    if config.allowed and cleaned.language not in config.allowed:
-        return Rejection("language", f"{cleaned.language} ({cleaned.language_score:.2f})")
-    if config.allowed and cleaned.language_score < config.threshold:
-        return below("language", cleaned.language_score, config.threshold)
-    return None
-
-
-def _filter(cleaned: Cleaned, config: CleanConfig) -> Rejection | None:
-    """Run the families in order; C4 may cut lines out of `cleaned.text`."""
-    text, words = cleaned.text, split_words(cleaned.text, config.words)
-    found: Rejection | None
-    if config.gopher_repetition and (found := gopher_repetition.check(text, words, config.gopher_repetition)):
-        return _named("gopher_repetition", found)
-    if config.gopher_quality and (found := gopher_quality.check(text, words, config.gopher_quality)):
-        return _named("gopher_quality", found)
-    if config.c4:
-        cleaned.text, found, cleaned.lines_dropped = c4.check(text, config.c4)
-        if found:
-            return _named("c4", found)
-        if cleaned.text != text:
-            text, words = cleaned.text, split_words(cleaned.text, config.words)
-    if config.fineweb and (found := fineweb.check(text, words, config.fineweb)):
-        return _named("fineweb", found)
-    return None
-
-
-def _named(family: str, found: Rejection) -> Rejection:
-    return Rejection(f"{family}.{found.rule}", found.detail)
-
-
-def clean_shard(out: Path, documents: Path, config: CleanConfig) -> dict[str, Any]:
-    """Clean one shard of documents.
+def clean_shard(
+    out: Path, documents: Path, config: CleanConfig, beside: Beside | None = None, scores: Path | None = None
+) -> dict[str, Any]:
+    """Clean one shard of documents, a row group at a time.
 
     Writes documents-00000.parquet (kept, with language and masked text) and, if any, rejected.parquet (whole, with the
-    rule and what it measured). Returns the counts of documents, and beside them the languages of all identified, the
-    masked data, dropped lines and sources of the kept, and bytes (utf-8 of the texts).
+    rule and what it measured). `scores` are the annotations of the same documents. Returns the counts of data.profile and,
+    beside them, `pii` by kind and `lines_dropped` by rule, both of the kept, and `bytes_in` (UTF-8 of the texts).
     """
-    from data.documents import REJECTED_SCHEMA, SCHEMA, read_table, write_table
+    import pyarrow.parquet as pq
 
-    kept: list[dict[str, Any]] = []
-    rejected: list[dict[str, Any]] = []
-    counts: dict[str, Counter[str]] = {
-        name: Counter() for name in ("dropped", "languages", "pii", "lines_dropped", "documents_by_source")
-    }
-    bytes_in = bytes_out = 0
-    for row in read_table(documents).to_pylist():
-        cleaned = clean_text(row["text"], config)
-        bytes_in += len(row["text"].encode())
-        row |= {"language": cleaned.language, "language_score": cleaned.language_score}
-        if cleaned.language:
-            counts["languages"][cleaned.language] += 1
-        if cleaned.rejection:
-            counts["dropped"][cleaned.rejection.rule] += 1
-            rejected.append(row | {"rule": cleaned.rejection.rule, "detail": cleaned.rejection.detail})
-            continue
-        kept.append(row | {"text": cleaned.text})
-        bytes_out += len(cleaned.text.encode())
-        counts["pii"].update(cleaned.pii)
-        counts["lines_dropped"].update(cleaned.lines_dropped)
-        counts["documents_by_source"][row["source"]] += 1
-    write_table(out / "documents-00000.parquet", kept, SCHEMA)
-    if rejected:
-        write_table(out / "rejected.parquet", rejected, REJECTED_SCHEMA)
+    from data.documents import REJECTED_SCHEMA, SCHEMA
+    from data.profile import Profile, text_bytes
+
+    chain = make_chain(config, beside or Beside())
+    profile, documents_in, bytes_in = Profile(), 0, 0
+    counts: dict[str, Counter[str]] = {"pii": Counter(), "lines_dropped": Counter()}
+    with ExitStack() as files:
+        writer = partial(pq.ParquetWriter, compression="zstd", store_schema=False)
+        kept_file, rejected_file = files.enter_context(writer(out / "documents-00000.parquet", SCHEMA)), None
+        for group, annotations in _row_groups(documents, scores):
+            drafts = [Draft(row, config.words, each) for row, each in zip(group.to_pylist(), annotations, strict=True)]
+            run_all(drafts, chain, config.pii)
+            documents_in, bytes_in = documents_in + len(group), bytes_in + text_bytes(group["text"])
+            kept, rejected = _split(group, drafts)
+            profile.keep(kept)
+            profile.drop(rejected)
+            if len(kept):
+                kept_file.write_table(kept)
+            if len(rejected):
+                rejected_file = rejected_file or files.enter_context(writer(out / "rejected.parquet", REJECTED_SCHEMA))
+                rejected_file.write_table(rejected)
+            for draft in drafts:
+                if draft.rejection is None:
+                    counts["pii"].update(draft.pii)
+                    counts["lines_dropped"].update(draft.lines_dropped)
     return {
-        "documents_in": len(kept) + len(rejected),
-        "documents_out": len(kept),
+        "documents_in": documents_in,
         "quarantined": 0,
         "bytes_in": bytes_in,
-        "bytes_out": bytes_out,
+        **profile.counts(),
         **{name: dict(sorted(counter.items())) for name, counter in counts.items()},
     }
+
+
+def _row_groups(documents: Path, scores: Path | None) -> Iterator[tuple["pa.Table", list[dict[str, Any]]]]:
+    """The row groups of a file of documents, each with the annotations of its rows."""
+    import pyarrow.parquet as pq
+
+    file, annotations = pq.ParquetFile(documents), pq.ParquetFile(scores) if scores else None
+    for number in range(file.num_row_groups):
+        group = file.read_row_group(number)
+        if annotations is None:
+            yield group, [{}] * len(group)
+            continue
+        rows = annotations.read_row_group(number).to_pylist()
+        assert [row.pop("id") for row in rows] == group["id"].to_pylist(), "annotations of other documents"
+        yield group, rows
+
+
+def _split(group: "pa.Table", drafts: list[Draft]) -> tuple["pa.Table", "pa.Table"]:
+    """The documents of a row group that are kept, as they are now, and those that are rejected, as they came."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from data.documents import REJECTED_SCHEMA, SCHEMA
+
+    columns: dict[str, list[Any]] = {
+        "language": [draft.language for draft in drafts],
+        "language_score": [draft.language_score for draft in drafts],
+        "rule": [draft.rejection and draft.rejection.rule for draft in drafts],
+        "detail": [draft.rejection and draft.rejection.detail for draft in drafts],
+    }
+    came = {name: group[name] for name in SCHEMA.names} | columns
+    is_kept = pa.array([draft.rejection is None for draft in drafts], pa.bool_())
+    rejected = pa.table([came[name] for name in REJECTED_SCHEMA.names], schema=REJECTED_SCHEMA)
+    texts = [draft.text for draft in drafts]
+    kept = pa.table([(came | {"text": texts})[name] for name in SCHEMA.names], schema=SCHEMA)
+    return kept.filter(is_kept), rejected.filter(pc.invert(is_kept))

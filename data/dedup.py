@@ -9,7 +9,6 @@ Which documents survive depends neither on how the corpus was cut into shards no
 """
 
 import unicodedata
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,41 +149,36 @@ def dedup_shard(
     `duplicates` is what `resolve_duplicates` wrote. The detail of a duplicate is the id that is kept in its place, that
     of a contaminated document the n-gram that it shares.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     from data.documents import REJECTED_SCHEMA, SCHEMA, read_table, write_table
+    from data.profile import Profile, text_bytes
 
     table = read_table(documents)
     here = pq.read_table(duplicates, filters=[("id", "in", table["id"].to_pylist())]) if len(table) else None
     reasons = {row["id"]: (row["reason"], row["kept"]) for row in here.to_pylist()} if here else {}
     contamination = config.contamination
     benchmark = benchmark_ngrams(benchmark_files, contamination.ngram) if contamination else None
-    kept: list[dict[str, Any]] = []
-    rejected: list[dict[str, Any]] = []
-    sources: Counter[str] = Counter()
-    for row in table.to_pylist():
-        rule, detail = reasons.get(row["id"], (None, None))
+    rules: list[str | None] = []
+    details: list[str | None] = []
+    for id, text in zip(table["id"].to_pylist(), table["text"], strict=True):
+        rule, detail = reasons.get(id, (None, None))
         if not rule and contamination and benchmark is not None:
-            detail = shared_ngram(row["text"], benchmark, contamination.ngram)
+            detail = shared_ngram(text.as_py(), benchmark, contamination.ngram)
             rule = "contaminated" if detail else None
-        if rule:
-            rejected.append(row | {"rule": rule, "detail": detail})
-        else:
-            kept.append(row)
-            sources[row["source"]] += 1
+        rules.append(rule)
+        details.append(detail)
+    marked = table.append_column("rule", pa.array(rules, pa.string())).append_column(
+        "detail", pa.array(details, pa.string())
+    )
+    kept = table.filter(marked["rule"].is_null())
+    rejected = marked.filter(marked["rule"].is_valid())
     write_table(out / "documents-00000.parquet", kept, SCHEMA)
-    if rejected:
+    if len(rejected):
         write_table(out / "rejected.parquet", rejected, REJECTED_SCHEMA)
-    return {
-        "documents_in": len(table),
-        "documents_out": len(kept),
-        "dropped": dict(sorted(Counter(row["rule"] for row in rejected).items())),
-        "quarantined": 0,
-        "bytes_in": _bytes(kept) + _bytes(rejected),
-        "bytes_out": _bytes(kept),
-        "documents_by_source": dict(sorted(sources.items())),
-    }
-
-
-def _bytes(rows: list[dict[str, Any]]) -> int:
-    return sum(len(row["text"].encode()) for row in rows)
+    profile = Profile()
+    profile.keep(kept)
+    profile.drop(rejected)
+    counts = {"documents_in": len(table), "quarantined": 0, "bytes_in": text_bytes(table["text"])}
+    return counts | profile.counts()

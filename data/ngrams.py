@@ -1,21 +1,29 @@
-"""The n-grams of a list of words as arrays: hashes and lengths, no n-gram is ever built as a string."""
+"""The n-grams of a list of words as arrays of hashes; an n-gram is built as a string only where a count has to be exact."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections import Counter
+from functools import cache
 
 import numpy as np
 import xxhash
 
+from data.word_arrays import WordArrays
+
 # Powers of an odd 64-bit constant weigh the places within an n-gram (2^64 divided by the golden ratio).
 _WEIGHT = 0x9E3779B97F4A7C15
+_INVERSE = pow(_WEIGHT, -1, 2**64)
+_TABLE_BITS = (16, 22)  # least and most, of the number of slots in a table of n-grams: between 256 KB and 16 MB
+LARGEST = 10  # n
+_BLOCK = 1 << 15  # characters that are hashed at a time: bounds the memory beside a long text
 
 
-class Ngrams(NamedTuple):
-    """All n-grams of one size, in the order of the text."""
+def _powers(base: int) -> np.ndarray:
+    """base^0, base^1, … modulo 2^64, shape (_BLOCK,), uint64."""
+    factors = np.full(_BLOCK, base, np.uint64)
+    factors[0] = 1
+    return np.cumprod(factors)
 
-    n: int
-    hashes: np.ndarray  # (words - n + 1,) uint64, equal for equal n-grams
-    lengths: np.ndarray  # (words - n + 1,) int64, characters without the spaces between words
+
+_POWERS, _INVERSE_POWERS = _powers(_WEIGHT), _powers(_INVERSE)
 
 
 def hash_words(words: list[str]) -> np.ndarray:
@@ -26,64 +34,140 @@ def hash_words(words: list[str]) -> np.ndarray:
 
 def ngram_hashes(words: list[str], n: int) -> np.ndarray:
     """64-bit hashes of the n-grams, shape (words - n + 1,), uint64; empty when there are fewer than `n` words."""
-    for size, hashes in _grow(hash_words(words), n):
-        if size == n:
-            return hashes
-    return np.empty(0, np.uint64)
+    hashes = word_hashes = hash_words(words)
+    for size in range(1, n):
+        weight = np.uint64(pow(_WEIGHT, size, 2**64))
+        hashes = hashes[:-1] + word_hashes[size:] * weight  # wraps at 2^64, as is meant
+    return hashes
 
 
-def all_ngrams(words: list[str], largest: int) -> Iterator[Ngrams]:
-    """The n-grams for n = 1, 2, … up to `largest` or to the number of words."""
-    ends = np.cumsum(np.fromiter(map(len, words), np.int64, len(words)))
-    starts = np.concatenate([[0], ends])[:-1]
-    for n, hashes in _grow(hash_words(words), largest):
-        yield Ngrams(n, hashes, ends[n - 1 :] - starts[: len(hashes)])
+class Ngrams:
+    """The n-grams of texts, compared by the characters of their words alone: `ab c` is `a bc`. 2 <= n <= 10.
 
-
-def _grow(word_hashes: np.ndarray, largest: int) -> Iterator[tuple[int, np.ndarray]]:
-    hashes, weight = word_hashes, 1
-    for n in range(1, min(largest, len(word_hashes)) + 1):
-        if n > 1:
-            weight = weight * _WEIGHT % 2**64
-            hashes = hashes[:-1] + word_hashes[n - 1 :] * np.uint64(weight)  # wraps at 2^64, as is meant
-        yield n, hashes
-
-
-def top_characters(ngrams: Ngrams, enough: float) -> int:
-    """Characters, spaces included, in all copies of the most frequent n-gram; of several, the first in the text.
-
-    Where a quick upper bound already lies at or below `enough`, the bound is returned.
+    A table of hashes gives an upper bound quickly for all texts at once. Where that is not enough, the strings of one text are
+    compared, so that no answer depends on a hash.
     """
-    ordered = np.sort(ngrams.hashes)
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    counts = np.diff(starts, append=len(ordered))
-    most = int(counts.max())
-    bound = most * (int(ngrams.lengths.max()) + ngrams.n - 1)
-    if bound <= enough:
-        return bound
-    first = int(np.isin(ngrams.hashes, ordered[starts[counts == most]]).argmax())
-    return most * (int(ngrams.lengths[first]) + ngrams.n - 1)
+
+    def __init__(self, words: WordArrays) -> None:
+        self._words = words
+        count = len(words.lengths)
+        # Beyond the last word there are as many empty ones as the longest n-gram needs.
+        self._prefixes, self._ends = _lengthen(_prefix_hashes(words)), _lengthen(words.ends)
+        self._texts = np.repeat(np.arange(len(words.lists)), words.counts)
+        # One factor moves a hash to the start of the joined words, and another, different for each text, sets the texts apart.
+        self._factors = _shifts(words.starts) * _POWERS[self._texts % _BLOCK]
+        self._places = np.arange(count, dtype=np.int32)
+        bits = min(max((16 * count).bit_length(), _TABLE_BITS[0]), _TABLE_BITS[1])
+        self._table = _scratch(bits)
+        self._drop_bits = np.uint64(64 - bits)
+        self._bounds: dict[int, np.ndarray] = {}
+        self._alike: dict[int, np.ndarray] = {}
+
+    # An n-gram may begin in one text and end in the next. That makes a bound no smaller, and no exact count has any.
+
+    def most_top_characters(self, n: int) -> np.ndarray:
+        """The most that `top_characters` can be, shape (texts,), int64."""
+        if n not in self._bounds:
+            alike = self._find_alike(n)
+            copies = np.flatnonzero(alike != self._places)
+            self._bounds[n] = np.maximum.reduceat(self._lengths(n), self._words.firsts) + (n - 1)
+            characters = np.bincount(alike)[alike[copies]] * (self._lengths(n)[copies] + (n - 1))
+            np.maximum.at(self._bounds[n], self._texts[copies], characters)
+        return self._bounds[n]
+
+    def most_duplicate_characters(self, n: int) -> np.ndarray:
+        """The most that `duplicate_characters` can be, shape (texts,), int64."""
+        if n not in self._bounds:
+            self._alike[n] = self._find_alike(n)
+            copies = np.flatnonzero(self._alike[n] != self._places)
+            starts = self._words.starts[copies]
+            # Copies that are counted do not overlap: where these do, up to the next one is enough.
+            ends = np.minimum(self._ends[copies + (n - 1)], np.append(starts[1:], len(self._words.joined)))
+            self._bounds[n] = np.zeros(len(self._words.lists), np.int64)
+            np.add.at(self._bounds[n], self._texts[copies], ends - starts)
+        return self._bounds[n]
+
+    def top_characters(self, text: int, n: int) -> int:
+        """Characters, spaces included, in all copies of a text's most frequent n-gram; of several, the first in the text."""
+        words = self._words.lists[text]
+        ngrams = Counter(zip(*(words[place:] for place in range(n)), strict=False)).most_common(1)
+        return sum((sum(map(len, ngram)) + n - 1) * count for ngram, count in ngrams)
+
+    def duplicate_characters(self, text: int, n: int) -> int:
+        """Characters, spaces not included, in the extra copies of a text's n-grams, walking past each copy that is counted."""
+        places = self._repeated(text, n)
+        starts, ends = self._words.starts[places].tolist(), self._ends[places + (n - 1)].tolist()
+        seen: set[str] = set()
+        characters = resume = 0
+        for place, start, end in zip(places.tolist(), starts, ends, strict=True):
+            if place < resume:
+                continue
+            ngram = self._words.joined[start:end]
+            if ngram in seen:
+                characters += end - start
+                resume = place + n
+            else:
+                seen.add(ngram)
+        return characters
+
+    def _repeated(self, text: int, n: int) -> np.ndarray:
+        """The places of all n-grams that occur more than once in a text, and maybe of some others, ascending."""
+        self.most_duplicate_characters(n)
+        first, count = int(self._words.firsts[text]), max(int(self._words.counts[text]) - n + 1, 0)
+        alike = self._alike[n][first : first + count]
+        repeated = alike != self._places[first : first + count]
+        originals = alike[repeated] - first
+        repeated[originals[originals >= 0]] = True
+        return np.flatnonzero(repeated) + first
+
+    def _find_alike(self, n: int) -> np.ndarray:
+        """For each n-gram the place of the first that may be equal to it: no later one than of those that are. Shape (words,)."""
+        count = len(self._places)
+        hashes = (self._prefixes[n : n + count] - self._prefixes[:count]) * self._factors
+        slots = (hashes >> self._drop_bits).view(np.int64)
+        self._table[slots[::-1]] = self._places[::-1]  # of several the first stays; what no n-gram wrote is not read
+        alike = self._table[slots]
+        strangers = np.flatnonzero(hashes[alike] != hashes)  # whose slot another n-gram has taken
+        _, first, number = np.unique(hashes[strangers], return_index=True, return_inverse=True)
+        alike[strangers] = strangers[first[number]]
+        return alike
+
+    def _lengths(self, n: int) -> np.ndarray:
+        """Characters of each n-gram without spaces, shape (words,), int64."""
+        return self._ends[n - 1 : n - 1 + len(self._places)] - self._words.starts
 
 
-def duplicate_characters(ngrams: Ngrams, enough: float) -> int:
-    """Characters, spaces not included, in the extra copies of n-grams, walking past each copy that is counted.
+def _lengthen(values: np.ndarray) -> np.ndarray:
+    """`values` and some more of the last one."""
+    return np.concatenate([values, np.repeat(values[-1:], LARGEST - 1)])
 
-    Where a quick upper bound already lies at or below `enough`, the bound is returned, without the walk.
-    """
-    ordered = np.sort(ngrams.hashes)
-    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
-    bound = len(repeated) * int(ngrams.lengths.max())
-    if bound <= enough:
-        return bound
-    seen: set[int] = set()
-    characters = resume = 0
-    places = np.flatnonzero(np.isin(ngrams.hashes, repeated))
-    for place, ngram in zip(places.tolist(), ngrams.hashes[places].tolist(), strict=True):
-        if place < resume:
-            continue
-        if ngram in seen:
-            characters += int(ngrams.lengths[place])
-            resume = place + ngrams.n
-        else:
-            seen.add(ngram)
-    return characters
+
+@cache
+def _scratch(bits: int) -> np.ndarray:
+    """A table of 2^bits slots that every text writes anew: to take it from the system each time costs more than its use."""
+    return np.empty(1 << bits, np.int32)
+
+
+def _prefix_hashes(words: WordArrays) -> np.ndarray:
+    """The hash of the joined words up to each boundary: the sum of code * weight^place, modulo 2^64; uint64 (words + 1,)."""
+    hashes = [np.zeros(1, np.uint64)]
+    before, done = hashes[0], 0
+    for start in range(0, len(words.codes), _BLOCK):
+        block = words.codes[start : start + _BLOCK]
+        sums = np.cumsum(block * _POWERS[: len(block)])
+        if start:
+            sums = sums * np.uint64(pow(_WEIGHT, start, 2**64)) + before
+        stop = int(np.searchsorted(words.ends, start + len(block), "right"))
+        hashes.append(sums[words.ends[done:stop] - (start + 1)])
+        before, done = sums[-1], stop
+    return np.concatenate(hashes)
+
+
+def _shifts(places: np.ndarray) -> np.ndarray:
+    """What moves the hash of characters from each place to the start of a text: weight^-place, modulo 2^64."""
+    if places[-1] < _BLOCK:
+        return _INVERSE_POWERS[places]
+    blocks = places // _BLOCK
+    scales = np.full(int(blocks[-1]) + 1, pow(_INVERSE, _BLOCK, 2**64), np.uint64)
+    scales[0] = 1
+    return _INVERSE_POWERS[places % _BLOCK] * np.cumprod(scales)[blocks]

@@ -7,11 +7,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from orchestration.files import checksum, read_json, write_json
-from orchestration.identity import digest, fingerprint, library_versions
+from orchestration.identity import fingerprint, library_versions
 from orchestration.store import Artifact, Identity, Store
 from pipeline.recipe import Recipe, output_fields
+from pipeline.source_hashes import SourceHashes
 from pipeline.stage import Stage
+from pipeline.stages.annotate import STAGE as ANNOTATE
 from pipeline.stages.clean import STAGE as CLEAN
 from pipeline.stages.collect import STAGE as COLLECT
 from pipeline.stages.dedup import STAGE as DEDUP
@@ -22,7 +23,7 @@ from pipeline.stages.pretrain import STAGE as PRETRAIN
 from pipeline.stages.tokenize import STAGE as TOKENIZE
 from pipeline.stages.vocab import STAGE as VOCAB
 
-STAGES = (COLLECT, CLEAN, DEDUP, VOCAB, TOKENIZE, PRETRAIN, EVALUATE, FINETUNE, EXPORT)
+STAGES = (COLLECT, ANNOTATE, CLEAN, DEDUP, VOCAB, TOKENIZE, PRETRAIN, EVALUATE, FINETUNE, EXPORT)
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,8 @@ def make_plan(recipe: Recipe, base: Path, store: Store, view: Path, verify: bool
     return list(steps.values())
 
 
-def _identify(
-    stage: Stage, config: BaseModel, inputs: Mapping[str, str], base: Path, hashes: "SourceHashes"
-) -> Identity:
-    sources = {f"file {label}": hashes.of(path) for label, path in stage.sources(config, base).items()}
+def _identify(stage: Stage, config: BaseModel, inputs: Mapping[str, str], base: Path, hashes: SourceHashes) -> Identity:
+    sources = {f"file {label}": hashes.of(source) for label, source in stage.sources(config, base).items()}
     everything = {**inputs, **sources}
     libraries = library_versions(stage.libraries)
     fields = output_fields(config)
@@ -81,7 +80,7 @@ def _identify(
 def changed_sources(step: Step, base: Path, store: Store) -> list[str]:
     """The stage's source files that are not those any more that its fingerprint was made of."""
     hashes = SourceHashes(store.root / "sources.json", verify=False)
-    now = {f"file {label}": hashes.of(path) for label, path in step.stage.sources(step.config, base).items()}
+    now = {f"file {label}": hashes.of(source) for label, source in step.stage.sources(step.config, base).items()}
     then = {name: value for name, value in step.identity.inputs.items() if name.startswith("file ")}
     return [name.removeprefix("file ") for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
 
@@ -93,33 +92,6 @@ def _refuse_damage(artifact: Artifact, checksums: bool) -> None:
             f"{artifact.path}: {faults[0]}{f', and {len(faults) - 1} more' if len(faults) > 1 else ''}; "
             "remove this folder and run again to rebuild it"
         )
-
-
-class SourceHashes:
-    """Content hashes of source files, remembered by size and time of change."""
-
-    def __init__(self, path: Path, verify: bool) -> None:
-        self._path, self._verify = path, verify
-        self._known: dict[str, dict[str, Any]] = read_json(path) if path.exists() else {}
-
-    def of(self, path: Path) -> str:
-        """BLAKE3 of a file, or of the files of a folder and their names; raises ValueError when there is nothing there."""
-        if path.is_dir():
-            files = sorted(file for file in path.rglob("*") if file.is_file())
-            return digest({file.relative_to(path).as_posix(): self.of(file) for file in files})
-        if not path.is_file():
-            raise ValueError(f"{path}: there is no such file")
-        status, key = path.stat(), str(path.resolve())
-        seen = {"bytes": status.st_size, "modified": status.st_mtime_ns}
-        known = self._known.get(key, {})
-        if self._verify or {name: known.get(name) for name in seen} != seen:
-            known = self._known[key] = {**seen, "checksum": checksum(path)}
-        return str(known["checksum"])
-
-    def save(self) -> None:
-        """Remember for the next time."""
-        if self._path.parent.is_dir():
-            write_json(self._path, self._known)
 
 
 def _reason(identity: Identity, store: Store, view: Path, rebuilt: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from data.annotate import AnnotateConfig
 from data.bpe import VocabConfig
 from data.clean import CleanConfig
 from data.collect import CollectConfig
@@ -130,6 +131,7 @@ class Recipe(Section):
     name: Annotated[str, "display"] = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
     description: Annotated[str, "display"] = ""
     collect: CollectConfig
+    annotate: AnnotateConfig | None = None
     clean: CleanConfig = CleanConfig()
     dedup: DedupConfig = DedupConfig()
     vocab: VocabConfig = VocabConfig()
@@ -146,6 +148,7 @@ class Recipe(Section):
         for section in ("evaluate", "finetune", "export"):
             if getattr(self, section) is not None and self.pretrain is None:
                 raise ValueError(f"{section}: there is no `pretrain` section whose network it could take")
+        self._check_scores()
         if self.tokenize.dtype == "uint16" and self.vocab.size >= 65_536:
             raise ValueError(
                 f"tokenize.dtype: uint16 holds fewer than 65,536 ids and vocab.size is {self.vocab.size:,}; "
@@ -161,6 +164,25 @@ class Recipe(Section):
             except ValueError as error:
                 raise ValueError(f"export: {error}") from error
         return self
+
+    def _check_scores(self) -> None:
+        """What `clean` asks of the annotations has to be among them."""
+        if self.annotate is None:
+            if self.clean.scores:
+                raise ValueError(
+                    f"clean.scores: {self.clean.scores[0].name} is a score that `annotate` computes; add that section"
+                )
+            return
+        self.annotate.check_fits(self.clean)
+        known = self.annotate.scores
+        for score in self.clean.scores:
+            if score.name not in known:
+                raise ValueError(f"clean.scores: annotate has no {score.name}{_did_you_mean(score.name, known)}")
+
+    @property
+    def functions(self) -> list[str]:
+        """The Python functions that the recipe names, each `module:function`; it runs only when its user allows that."""
+        return [*(self.annotate.functions if self.annotate else []), *self.clean.functions]
 
     def _check_pretrain(self, pretrain: PretrainConfig) -> None:
         names = {source.name for source in self.collect.sources}
@@ -188,6 +210,14 @@ class RecipeError(ValueError):
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read and check a recipe, with `key.path=value` overrides applied; raises RecipeError."""
     return check_recipe(with_overrides(read_yaml(path), overrides), str(path))
+
+
+def check_code(recipe: Recipe, allowed: bool) -> None:
+    """Raise RecipeError when the recipe names Python code and its user has not said `--allow-code`."""
+    if recipe.functions and not allowed:
+        raise RecipeError(
+            f"the recipe names Python code that would be run ({', '.join(recipe.functions)}): read it, then add --allow-code"
+        )
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -8,13 +8,20 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
-from pipeline.recipe import check_recipe, read_yaml, with_overrides
+from pipeline.recipe import check_code, check_recipe, read_yaml, with_overrides
 
 RECIPE = "recipe.yaml"
 
 
 def submit_recipe(
-    path: Path, overrides: Sequence[str], address: str, workdir: Path, python: str, wait: bool, console: Console
+    path: Path,
+    overrides: Sequence[str],
+    address: str,
+    workdir: Path,
+    python: str,
+    wait: bool,
+    allow_code: bool,
+    console: Console,
 ) -> int:
     """Check the recipe here, send it to the cluster and follow its run; gives the exit code of the command.
 
@@ -25,8 +32,10 @@ def submit_recipe(
 
     values = with_overrides(read_yaml(path), overrides)
     recipe = check_recipe(values, str(path))
+    check_code(recipe, allow_code)
     run = [python, "-P", "-m", "pipeline.cli", "run"]  # -P: nothing in the current folder is imported
     options = ["--workdir", str(workdir), "--address", "auto", "--base", str(path.parent.resolve())]
+    options += ["--allow-code"] if recipe.functions else []
     # Ray takes the job's folder away while the run still works: it stands in the workdir instead.
     there = f'recipe="$PWD/{RECIPE}" && mkdir -p {shlex.quote(str(workdir))} && cd {shlex.quote(str(workdir))}'
     command = f'{there} && exec {shlex.join(run)} "$recipe" {shlex.join(options)}'

@@ -3,42 +3,60 @@
 The paper's section 3.6 is quoted with 0.1 for characters in duplicate lines; its appendix and the code use 0.01.
 """
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from data.filters.gopher_repetition import count_duplicates
-from data.filters.rejection import Rejection, above, below
+from data.filters.rejection import Limits, Rejection, Rule, first_broken, limits_of
+from data.words import END_MARKS
+
+if TYPE_CHECKING:
+    from data.word_arrays import Words
+
+EndMarks = Literal["all_scripts", "fineweb"]
+_MARKS: dict[EndMarks, frozenset[str]] = {"all_scripts": frozenset(END_MARKS), "fineweb": frozenset(".'\"!?")}
 
 
 class FineWebConfig(BaseModel):
-    """Thresholds; every default is the paper's. Lines of white space alone are not counted."""
+    """Limits; every default is the paper's, null switches one off. Lines of white space alone are not counted."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    min_end_mark_lines: float = Field(
-        default=0.12, ge=0, le=1
-    )  # rule `line_punctuation`: fraction of lines with an end mark
-    end_marks: tuple[str, ...] = (".", "'", '"', "!", "?")  # FineWeb's; datatrove now has those of all scripts
-    max_short_lines: float = Field(default=0.67, ge=0, le=1)  # rule `short_lines`: fraction of lines
+    min_end_mark_lines: float | None = Field(default=0.12, ge=0, le=1)  # rule `line_punctuation`: that end in a mark
+    end_marks: EndMarks = "all_scripts"
+    """all_scripts: the full stops, question and exclamation marks of all scripts, as datatrove has them since; fineweb: . ! ? ' "
+    with which FineWeb was made (a line that ends in a quotation has an end mark there)."""
+    max_short_lines: float | None = Field(default=0.67, ge=0, le=1)  # rule `short_lines`: fraction of lines
     short_line_length: int = Field(default=30, ge=0)  # characters, at most
-    max_duplicate_line_characters: float = Field(
-        default=0.01, ge=0
-    )  # rule `duplicate_line_characters`: fraction of characters
-    max_newlines_per_word: float = Field(default=0.3, ge=0)  # rule `newlines`: lists
+    max_duplicate_line_characters: float | None = Field(default=0.01, ge=0)
+    """Rule `duplicate_line_characters`: fraction of characters."""
+    max_newlines_per_word: float | None = Field(default=0.3, ge=0)  # rule `newlines`: lists
 
 
-def check(text: str, words: list[str], config: FineWebConfig) -> Rejection | None:
+RULES = {
+    "line_punctuation": Rule(least="min_end_mark_lines"),
+    "short_lines": Rule(most="max_short_lines"),
+    "duplicate_line_characters": Rule(most="max_duplicate_line_characters"),
+    "newlines": Rule(most="max_newlines_per_word"),
+}
+
+
+def check(text: str, words: "Words", config: FineWebConfig) -> Rejection | None:
     """The first rule that `text` breaks, in datatrove's order; `words` are its words."""
-    lines = [line for line in text.split("\n") if not line.isspace() and line]
-    if not lines:
-        return Rejection("empty", "no line with text")
-    if (ratio := sum(line.endswith(config.end_marks) for line in lines) / len(lines)) < config.min_end_mark_lines:
-        return below("line_punctuation", ratio, config.min_end_mark_lines)
-    if (ratio := sum(len(line) <= config.short_line_length for line in lines) / len(lines)) > config.max_short_lines:
-        return above("short_lines", ratio, config.max_short_lines)
+    limits = limits_of(RULES, config)
+    return first_broken(measures(text, words, config, limits), limits)
+
+
+def measures(
+    text: str, words: "Words", config: FineWebConfig, limits: Limits | None = None
+) -> Iterator[tuple[str, float]]:
+    """What the rules of a text with at least one word measure, in datatrove's order."""
+    lines = [line for line in text.split("\n") if line and not line.isspace()]
+    marks = _MARKS[config.end_marks]
+    yield "line_punctuation", sum([line[-1] in marks for line in lines]) / len(lines)
+    yield "short_lines", sum([len(line) <= config.short_line_length for line in lines]) / len(lines)
     newlines = text.count("\n")
-    _, characters = count_duplicates(lines)
-    if (ratio := characters / (len(text) - newlines)) > config.max_duplicate_line_characters:
-        return above("duplicate_line_characters", ratio, config.max_duplicate_line_characters)
-    if (ratio := newlines / len(words)) > config.max_newlines_per_word:
-        return above("newlines", ratio, config.max_newlines_per_word)
-    return None
+    yield "duplicate_line_characters", count_duplicates(lines)[1] / (len(text) - newlines)
+    yield "newlines", newlines / len(words)

@@ -2,75 +2,90 @@
 
 datatrove counts the extra copies of a duplicate (Dolma: all copies), skips an n-gram rule for a document shorter than n
 (NeMo Curator: drops the document), counts the characters of duplicate n-grams without the spaces between their words,
-and walks over a duplicate n-gram once it is counted, so that no character counts twice. Here n-grams are the same when
-their words are; for datatrove `ab c` and `a bc` are the same too.
+and walks over a duplicate n-gram once it is counted, so that no character counts twice. For that count `ab c` and
+`a bc` are the same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from data.filters.rejection import Rejection, above
+from data.filters.rejection import Limits, Rejection, Rule, first_broken, limits_of
 from data.words import split_lines, split_paragraphs
+
+if TYPE_CHECKING:
+    from data.word_arrays import Words
 
 
 class GopherRepetitionConfig(BaseModel):
-    """Largest allowed fractions; every default is the paper's. Rules bear the names of the fields."""
+    """Largest allowed fractions; every default is the paper's, null switches a rule off. Rules are named as the fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    duplicate_paragraphs: float = Field(default=0.30, ge=0)  # of the paragraphs
-    duplicate_paragraph_characters: float = Field(default=0.20, ge=0)  # of the characters, as all that follow
-    duplicate_lines: float = Field(default=0.30, ge=0)  # of the lines
-    duplicate_line_characters: float = Field(default=0.20, ge=0)
-    top_2_gram: float = Field(default=0.20, ge=0)  # characters in all copies of the most frequent 2-gram
-    top_3_gram: float = Field(default=0.18, ge=0)
-    top_4_gram: float = Field(default=0.16, ge=0)
-    duplicate_5_gram: float = Field(default=0.15, ge=0)  # characters in the extra copies of 5-grams
-    duplicate_6_gram: float = Field(default=0.14, ge=0)
-    duplicate_7_gram: float = Field(default=0.13, ge=0)
-    duplicate_8_gram: float = Field(default=0.12, ge=0)
-    duplicate_9_gram: float = Field(default=0.11, ge=0)
-    duplicate_10_gram: float = Field(default=0.10, ge=0)
+    duplicate_paragraphs: float | None = Field(default=0.30, ge=0)  # of the paragraphs
+    duplicate_paragraph_characters: float | None = Field(default=0.20, ge=0)  # of the characters, as all that follow
+    duplicate_lines: float | None = Field(default=0.30, ge=0)  # of the lines
+    duplicate_line_characters: float | None = Field(default=0.20, ge=0)
+    top_2_gram: float | None = Field(default=0.20, ge=0)  # characters in all copies of the most frequent 2-gram
+    top_3_gram: float | None = Field(default=0.18, ge=0)
+    top_4_gram: float | None = Field(default=0.16, ge=0)
+    duplicate_5_gram: float | None = Field(default=0.15, ge=0)  # characters in the extra copies of 5-grams
+    duplicate_6_gram: float | None = Field(default=0.14, ge=0)
+    duplicate_7_gram: float | None = Field(default=0.13, ge=0)
+    duplicate_8_gram: float | None = Field(default=0.12, ge=0)
+    duplicate_9_gram: float | None = Field(default=0.11, ge=0)
+    duplicate_10_gram: float | None = Field(default=0.10, ge=0)
 
 
-def check(text: str, words: list[str], config: GopherRepetitionConfig) -> Rejection | None:
+RULES = {name: Rule(most=name) for name in GopherRepetitionConfig.model_fields}
+
+
+def check(text: str, words: "Words", config: GopherRepetitionConfig) -> Rejection | None:
     """The first rule that `text` breaks, in datatrove's order; `words` are its words."""
-    if not text:
-        return None
+    limits = limits_of(RULES, config)
+    return first_broken(measures(text, words, config, limits), limits)
+
+
+def measures(
+    text: str, words: "Words", config: GopherRepetitionConfig, limits: Limits | None = None
+) -> Iterator[tuple[str, float]]:
+    """What the rules of a text that is not empty measure, in datatrove's order.
+
+    With `limits` only the n-gram rules that have one are measured, and what lies within may be an upper bound.
+    """
     paragraphs = split_paragraphs(text)
     copies, characters = count_duplicates(paragraphs)
-    if (ratio := copies / len(paragraphs)) > config.duplicate_paragraphs:
-        return above("duplicate_paragraphs", ratio, config.duplicate_paragraphs)
-    if (ratio := characters / len(text)) > config.duplicate_paragraph_characters:
-        return above("duplicate_paragraph_characters", ratio, config.duplicate_paragraph_characters)
+    yield "duplicate_paragraphs", copies / len(paragraphs)
+    yield "duplicate_paragraph_characters", characters / len(text)
     lines = split_lines(text)
     copies, characters = count_duplicates(lines)
-    if (ratio := copies / len(lines)) > config.duplicate_lines:
-        return above("duplicate_lines", ratio, config.duplicate_lines)
-    if (ratio := characters / len(text)) > config.duplicate_line_characters:
-        return above("duplicate_line_characters", ratio, config.duplicate_line_characters)
-    return _check_ngrams(len(text), words, config)
+    yield "duplicate_lines", copies / len(lines)
+    yield "duplicate_line_characters", characters / len(text)
+    yield from _ngram_measures(len(text), words, limits)
 
 
-def _check_ngrams(text_length: int, words: list[str], config: GopherRepetitionConfig) -> Rejection | None:
-    from data.ngrams import all_ngrams, duplicate_characters, top_characters
-
-    for ngrams in all_ngrams(words, 10):
-        n = ngrams.n
-        if n == 1:
-            continue
+def _ngram_measures(text_length: int, words: "Words", limits: Limits | None) -> Iterator[tuple[str, float]]:
+    for n in range(2, min(10, len(words)) + 1):
         rule = f"top_{n}_gram" if n <= 4 else f"duplicate_{n}_gram"
-        limit: float = getattr(config, rule)
-        measure = top_characters if n <= 4 else duplicate_characters
-        characters = measure(ngrams, limit * text_length - 1)  # one character less than allowed, for rounding
-        if (ratio := characters / text_length) > limit:
-            return above(rule, ratio, limit)
-    return None
+        if limits is not None and rule not in limits:
+            continue
+        ngrams, text = words.arrays.ngrams, words.text
+        if limits:
+            most = ngrams.most_top_characters(n) if n <= 4 else ngrams.most_duplicate_characters(n)
+            bound = int(most[text]) / text_length
+            if bound <= (limits[rule][1] or 0):
+                yield rule, bound
+                continue
+        characters = ngrams.top_characters(text, n) if n <= 4 else ngrams.duplicate_characters(text, n)
+        yield rule, characters / text_length
 
 
 def count_duplicates(items: Iterable[str]) -> tuple[int, int]:
     """How many of `items` are copies of an earlier one, and the characters in them."""
+    items = list(items)
+    if len(set(items)) == len(items):
+        return 0, 0
     seen: set[str] = set()
     copies = characters = 0
     for item in items:

@@ -1,6 +1,9 @@
-"""Why a filter turns a document away, as data."""
+"""Rules as data: what is measured, between which limits it has to lie, and why a filter turns a document away."""
 
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
+
+from pydantic import BaseModel
 
 
 class Rejection(NamedTuple):
@@ -8,6 +11,34 @@ class Rejection(NamedTuple):
 
     rule: str
     detail: str
+
+
+class Rule(NamedTuple):
+    """The fields of a family's config that hold the least and the most that the rule's measure may be."""
+
+    least: str | None = None
+    most: str | None = None
+
+
+# By rule, in the order in which a family checks them; a rule that is off has none.
+Limits = Mapping[str, tuple[float | None, float | None]]
+
+
+def limits_of(rules: Mapping[str, Rule], config: BaseModel) -> Limits:
+    """The limits that `config` sets; a rule all of whose fields are null is off."""
+    limits = {name: tuple(getattr(config, field) if field else None for field in rule) for name, rule in rules.items()}
+    return {name: (least, most) for name, (least, most) in limits.items() if (least, most) != (None, None)}
+
+
+def first_broken(measures: Iterable[tuple[str, float]], limits: Limits) -> Rejection | None:
+    """The first of `measures` (rule and value) that lies outside of its limits; none is taken after it."""
+    for rule, value in measures:
+        least, most = limits.get(rule, (None, None))
+        if least is not None and value < least:
+            return below(rule, value, least)
+        if most is not None and value > most:
+            return above(rule, value, most)
+    return None
 
 
 def above(rule: str, value: float, limit: float) -> Rejection:

@@ -1,6 +1,10 @@
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
@@ -73,7 +77,7 @@ def test_language_score_and_allowed_set() -> None:
 
 def test_lines_that_c4_drops_are_counted_and_later_rules_see_what_is_left() -> None:
     cleaned = clean_text(PROSE + "\nPlease enable JavaScript to read on.", CleanConfig())
-    assert (cleaned.text, cleaned.rejection, cleaned.lines_dropped) == (PROSE, None, {"javascript": 1})
+    assert (cleaned.text, cleaned.rejection, cleaned.lines_dropped) == (PROSE, None, {"c4.javascript": 1})
 
 
 def test_fineweb_judges_the_lines_that_c4_leaves() -> None:
@@ -144,3 +148,28 @@ def test_equal_inputs_give_equal_bytes_and_an_empty_shard_is_one(tmp_path: Path)
     assert not (tmp_path / "none" / "rejected.parquet").exists()
     for file in ("documents-00000.parquet", "rejected.parquet"):
         assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
+
+
+def test_bytes_are_counted_by_rule(tmp_path: Path) -> None:
+    write_table(tmp_path / "in.parquet", [document("good", PROSE), document("é", "é" * 10)], SCHEMA)
+    counts = clean_shard(tmp_path, tmp_path / "in.parquet", CleanConfig(language=None))
+    assert counts["bytes_dropped"] == {"gopher_quality.word_count": 20}
+    assert counts["bytes_in"] == counts["bytes_out"] + 20
+
+
+def test_memory_does_not_grow_with_the_shard(tmp_path: Path) -> None:
+    # Row groups of 8 MB, of which one and eight are cleaned in a process of their own each.
+    script = (
+        "import resource, sys; from pathlib import Path; from data.clean import CleanConfig, clean_shard\n"
+        "clean_shard(Path(sys.argv[1]), Path(sys.argv[2]), CleanConfig(chain=['c4.citations'], pii=None))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    used = {}
+    for groups in (1, 8):
+        with pq.ParquetWriter(tmp_path / "in.parquet", SCHEMA, compression="zstd", store_schema=False) as writer:
+            for group in range(groups):
+                rows = [document(f"{group} {n}", f"{group} {n} " + "the old road " * 1250) for n in range(500)]
+                writer.write_table(pa.Table.from_pylist(rows, SCHEMA))
+        command = [sys.executable, "-c", script, str(tmp_path), str(tmp_path / "in.parquet")]
+        used[groups] = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert used[8] < used[1] * 1.2

@@ -1,14 +1,12 @@
-import pytest
-
 from data.filters.fineweb import FineWebConfig, check
 from data.filters.rejection import Rejection
-from data.words import split_words
+from data.word_arrays import Words
 
 LINES = [f"This is the line of number {i}, long enough to count." for i in range(100)]
 
 
 def run(text: str, **fields: object) -> Rejection | None:
-    return check(text, split_words(text), FineWebConfig(**fields))
+    return check(text, Words(text.split()), FineWebConfig(**fields))
 
 
 def test_prose_passes() -> None:
@@ -45,6 +43,10 @@ def test_newlines_per_word_find_lists() -> None:
     assert run("\n\n\n".join(LINES[:10])) is None  # empty lines are no lines, but their newlines count
 
 
-@pytest.mark.parametrize("text", ["", "\n \n", "\t"])
-def test_no_text(text: str) -> None:
-    assert run(text) == Rejection("empty", "no line with text")
+def test_the_end_marks_are_those_of_all_scripts_or_those_that_fineweb_was_made_with() -> None:
+    quotes = "\n".join(line.replace("count.", 'count."') for line in LINES)
+    assert run(quotes) == Rejection("line_punctuation", "0 < 0.12")
+    assert run(quotes, end_marks="fineweb") is None
+    arabic = "\n".join(line.replace("count.", "count؟") for line in LINES)
+    assert run(arabic) is None
+    assert run(arabic, end_marks="fineweb") == Rejection("line_punctuation", "0 < 0.12")

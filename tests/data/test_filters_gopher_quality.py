@@ -2,14 +2,14 @@ import pytest
 
 from data.filters.gopher_quality import GopherQualityConfig, check
 from data.filters.rejection import Rejection
-from data.words import split_words
+from data.word_arrays import Words
 
 CONFIG = GopherQualityConfig()
 GOOD = "the cat and dog went to town with a friend of mine who liked good old stories " * 5
 
 
 def run(text: str, **fields: object) -> Rejection | None:
-    return check(text, split_words(text), GopherQualityConfig(**fields))
+    return check(text, Words(text.split()), GopherQualityConfig(**fields))
 
 
 def test_plain_prose_passes() -> None:
@@ -62,5 +62,18 @@ def test_a_stop_word_counts_once() -> None:
     assert run("the house stands of " * 20) is None
 
 
-def test_no_words_and_no_minimum() -> None:
-    assert run("-- --", min_words=0) is None
+def test_without_a_word_that_counts_there_is_no_mean_length() -> None:
+    assert run(
+        "## ...", min_words=0, max_hashes_per_word=None, max_ellipses_per_word=None, max_ellipsis_lines=None
+    ) == Rejection("alphabetic_words", "0 < 0.8")
+    assert run("; ;", min_words=None, min_alphabetic_words=None, min_stop_words=None) is None
+
+
+def test_marks_of_other_scripts_are_no_words() -> None:
+    assert run("। ۔ ؟ " * 30) == Rejection("word_count", "0 < 50")
+
+
+def test_a_rule_is_switched_off_by_null_and_no_other() -> None:
+    text = "a b c to of and " * 20
+    assert run(text, min_mean_word_length=None) is None
+    assert run(text, max_mean_word_length=None) == Rejection("mean_word_length", "1.667 < 3")

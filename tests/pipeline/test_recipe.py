@@ -43,10 +43,11 @@ TINY: dict[str, Any] = {
 # What a change of each field rebuilds: the stage that it belongs to, and all that takes from it.
 NOTHING: tuple[str, ...] = ()
 COLLECT = ALL
-CLEAN = ALL[1:]
-DEDUP = ALL[2:]
-VOCAB = ALL[3:]
-TOKENIZE = ALL[4:]
+ANNOTATE = ALL[1:]
+CLEAN = ALL[2:]
+DEDUP = ALL[3:]
+VOCAB = ALL[4:]
+TOKENIZE = ALL[5:]
 PRETRAIN = ("pretrain", "evaluate", "finetune", "export")
 EVALUATE = ("evaluate", "export")
 FINETUNE = ("finetune", "export")
@@ -65,15 +66,50 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "collect.sources.uri_field": ("uri", COLLECT),
     "collect.sources.license_field": ("license", COLLECT),
     "collect.sources.license": ("CC0-1.0", COLLECT),
+    "collect.sources.date_field": ("date", COLLECT),
     "collect.sources.meta_fields": (["year"], COLLECT),
+    "collect.sources.documents": ("line", COLLECT),
+    "collect.sources.html": (True, COLLECT),
+    "collect.sources.extractor": ("trafilatura", COLLECT),
+    "collect.sources.delimiter": (";", COLLECT),
+    "collect.sources.namespaces": ([0, 14], COLLECT),
     "collect.sources.config": ("en", COLLECT),
     "collect.sources.split": ("test", COLLECT),
     "collect.sources.revision": ("main", COLLECT),
+    "collect.withdrawn": ("b.txt", COLLECT),
     "collect.normalise": ("nfc", COLLECT),
     "collect.shard_mb": (8, COLLECT),
     "collect.max_record_mb": (8, COLLECT),
+    "collect.max_file_gb": (8, COLLECT),
+    "collect.max_members": (8, COLLECT),
+    "annotate.families": (["gopher_quality"], ANNOTATE),
+    "annotate.words": ("punctuation", ANNOTATE),
+    "annotate.characters": (500, ANNOTATE),
+    "annotate.stop_words": (["der", "die"], ANNOTATE),
+    "annotate.end_marks": ("fineweb", ANNOTATE),
+    "annotate.short_line_length": (20, ANNOTATE),
+    "annotate.custom": (["rules:length"], ANNOTATE),
     "clean.words": ("punctuation", CLEAN),
+    "clean.chain": (["language"], CLEAN),
+    "clean.block_lists": ({"words": ["a.txt"]}, CLEAN),
+    "clean.block_lists.domains": (["a.txt"], CLEAN),
+    "clean.block_lists.urls": (["a.txt"], CLEAN),
+    "clean.block_lists.words": (["b.txt"], CLEAN),
+    "clean.block_lists.max_words": (9, CLEAN),
+    "clean.boilerplate": ({}, CLEAN),
+    "clean.boilerplate.min_documents": (9, CLEAN),
+    "clean.boilerplate.min_fraction": (0.9, CLEAN),
+    "clean.boilerplate.min_characters": (9, CLEAN),
+    "clean.scores.name": ("fineweb.newlines", CLEAN),
+    "clean.scores.min": (0.5, CLEAN),
+    "clean.scores.max": (0.5, CLEAN),
+    "clean.custom.function": ("rules:lower", CLEAN),
+    "clean.custom.min": (1.0, CLEAN),
+    "clean.custom.max": (1.0, CLEAN),
     "clean.language": (None, CLEAN),
+    "clean.language.unit": ("paragraph", CLEAN),
+    "clean.language.paragraph_characters": (50, CLEAN),
+    "clean.language.min_fraction": (0.4, CLEAN),
     "clean.language.allowed": (["de"], CLEAN),
     "clean.language.threshold": (0.5, CLEAN),
     "clean.language.characters": (500, CLEAN),
@@ -115,7 +151,7 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "clean.c4.min_sentences": (1, CLEAN),
     "clean.fineweb": (None, CLEAN),
     "clean.fineweb.min_end_mark_lines": (0.2, CLEAN),
-    "clean.fineweb.end_marks": (["."], CLEAN),
+    "clean.fineweb.end_marks": ("fineweb", CLEAN),
     "clean.fineweb.max_short_lines": (0.2, CLEAN),
     "clean.fineweb.short_line_length": (20, CLEAN),
     "clean.fineweb.max_duplicate_line_characters": (0.2, CLEAN),
@@ -123,6 +159,13 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "clean.pii": (None, CLEAN),
     "clean.pii.email": ("<MAIL>", CLEAN),
     "clean.pii.ipv4": (None, CLEAN),
+    "clean.pii.ipv6": (None, CLEAN),
+    "clean.pii.phone": (None, CLEAN),
+    "clean.pii.credit_card": (None, CLEAN),
+    "clean.pii.aws_key": (None, CLEAN),
+    "clean.pii.github_token": (None, CLEAN),
+    "clean.pii.private_key": (None, CLEAN),
+    "clean.pii.jwt": (None, CLEAN),
     "dedup.exact": (False, DEDUP),
     "dedup.minhash": (None, DEDUP),
     "dedup.minhash.shingle_words": (4, DEDUP),
@@ -143,18 +186,40 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "pretrain.model.vocab_size": (512, PRETRAIN),
     "pretrain.model.max_sequence_length": (32, PRETRAIN),
     "pretrain.model.d_model": (16, PRETRAIN),
+    "pretrain.model.head_dim": (6, PRETRAIN),
     "pretrain.model.n_layers": (2, PRETRAIN),
     "pretrain.model.n_heads": (4, PRETRAIN),
     "pretrain.model.n_kv_heads": (1, PRETRAIN),
     "pretrain.model.d_ff": (32, PRETRAIN),
     "pretrain.model.positions": ("learned", PRETRAIN),
     "pretrain.model.rope_theta": (500_000.0, PRETRAIN),
+    "pretrain.model.rope_scaling": ({"type": "llama3", "factor": 8.0, "original_sequence_length": 16}, PRETRAIN),
+    "pretrain.model.rope_scaling.type": ("yarn", PRETRAIN),
+    "pretrain.model.rope_scaling.factor": (4.0, PRETRAIN),
+    "pretrain.model.rope_scaling.original_sequence_length": (8, PRETRAIN),
+    "pretrain.model.rope_scaling.low_freq_factor": (2.0, PRETRAIN),
+    "pretrain.model.rope_scaling.high_freq_factor": (8.0, PRETRAIN),
+    "pretrain.model.rope_scaling.beta_fast": (16.0, PRETRAIN),
+    "pretrain.model.rope_scaling.beta_slow": (2.0, PRETRAIN),
+    "pretrain.model.rope_scaling.attention_factor": (1.2, PRETRAIN),
     "pretrain.model.norm": ("layernorm", PRETRAIN),
+    "pretrain.model.norm_position": ("both", PRETRAIN),
     "pretrain.model.norm_eps": (1.0e-6, PRETRAIN),
     "pretrain.model.feed_forward": ("gelu", PRETRAIN),
+    "pretrain.model.sliding_window": (8, PRETRAIN),
+    "pretrain.model.attention_pattern": (["local", "global"], PRETRAIN),
+    "pretrain.model.qk_norm": (True, PRETRAIN),
+    "pretrain.model.attention_scale": (0.5, PRETRAIN),
+    "pretrain.model.attention_softcap": (50.0, PRETRAIN),
+    "pretrain.model.logit_softcap": (30.0, PRETRAIN),
+    "pretrain.model.embedding_scale": (True, PRETRAIN),
     "pretrain.model.bias": (True, PRETRAIN),
     "pretrain.model.tied_embeddings": (True, PRETRAIN),
     "pretrain.model.dropout": (0.1, PRETRAIN),
+    "pretrain.model.embedding_dropout": (0.1, PRETRAIN),
+    "pretrain.model.attention_dropout": (0.1, PRETRAIN),
+    "pretrain.model.residual_dropout": (0.1, PRETRAIN),
+    "pretrain.model.initialization": ("xavier", PRETRAIN),
     "pretrain.training.steps": (20, PRETRAIN),
     "pretrain.training.sequence_length": (16, PRETRAIN),
     "pretrain.training.global_batch": (16, PRETRAIN),
@@ -217,7 +282,53 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "tracking.project": ("other", NOTHING),
 }  # fmt: skip
 # Where the change alone makes no recipe that is allowed: what has to change beside it.
-BESIDE = {
+LLAMA3 = {"type": "llama3", "factor": 2.0, "original_sequence_length": 16}
+LIMIT = {"name": "gopher_quality.stop_words", "min": 0.1, "max": 0.9}
+
+
+def _within(section: str, **fields: Any) -> dict[str, Any]:
+    """The tiny recipe's section with some fields more."""
+    return {section: {**TINY.get(section, {}), **fields}}
+
+
+def _model(**fields: Any) -> dict[str, Any]:
+    return _within("pretrain", model={**TINY["pretrain"]["model"], **fields})
+
+
+BESIDE: dict[str, dict[str, Any]] = {
+    "annotate.families": {"annotate": {}},
+    "annotate.custom": {"annotate": {}},
+    # What has to be the same in `clean` is only asked where the families are annotated.
+    **{
+        f"annotate.{name}": {"annotate": {"families": []}}
+        for name in ("words", "characters", "stop_words", "end_marks", "short_line_length")
+    },
+    **{f"clean.scores.{name}": {"annotate": {}, **_within("clean", scores=[LIMIT])} for name in ("name", "min", "max")},
+    **{
+        f"clean.custom.{name}": _within("clean", custom=[{"function": "rules:length"}])
+        for name in ("function", "min", "max")
+    },
+    **{
+        f"clean.block_lists.{name}": _within("clean", block_lists={"words": ["a.txt"]})
+        for name in ("domains", "urls", "words", "max_words")
+    },
+    **{
+        f"clean.boilerplate.{name}": _within("clean", boilerplate={})
+        for name in ("min_documents", "min_fraction", "min_characters")
+    },
+    **{
+        f"pretrain.model.rope_scaling.{name}": _model(rope_scaling=LLAMA3)
+        for name in ("type", "factor", "original_sequence_length", "low_freq_factor", "high_freq_factor")
+    },
+    **{
+        f"pretrain.model.rope_scaling.{name}": _model(rope_scaling={**LLAMA3, "type": "yarn"})
+        for name in ("beta_fast", "beta_slow", "attention_factor")
+    },
+    "pretrain.model.attention_pattern": _model(sliding_window=8),
+    **{
+        f"pretrain.model.{name}": {"export": None}
+        for name in ("norm_position", "attention_scale", "attention_softcap", "logit_softcap", "embedding_scale")
+    },
     "pretrain.model.positions": {"export": None},
     "pretrain.model.norm": {"export": None},
     "pretrain.model.feed_forward": {"export": None},
@@ -255,6 +366,9 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sources")
     (folder / "a.jsonl").write_text('{"text": "a"}\n')
     (folder / "b.jsonl").write_text('{"text": "b"}\n')
+    (folder / "a.txt").write_text("a\n")
+    (folder / "b.txt").write_text("b\n")
+    (folder / "rules.py").write_text("def length(text, document):\n    return len(text)\n\n\nlower = length\n")
     return folder
 
 
@@ -308,7 +422,7 @@ MISTAKES = [
     ("clean.language.threshold", 1.5, "clean.language.threshold: .*less than or equal to 1, not 1.5"),
     ("clean.c4", [], "clean.c4: .*not \\[\\]"),
     ("collect.sources", {}, "collect.sources: .*list.*, not {}"),
-    ("pretrain.model.positions", "alibi", "pretrain.model.positions: .*'rope' or 'learned'.*, not 'alibi'"),
+    ("pretrain.model.positions", "xpos", "pretrain.model.positions: .*'rope', 'learned'.*, not 'xpos'"),
     ("name", "../up", "name: .*not '../up'"),
     ("format", 2, "format: .*1, not 2"),
     ("pretrain.model.n_heads", 3, r"pretrain.model: d_model \(8\) must be a multiple of n_heads \(3\)"),

@@ -1,0 +1,79 @@
+"""Rules and scores of the user's own: Python functions that a recipe names as `module:function`.
+
+The module is a file in the folder of the recipe (`rules` is rules.py there, `quality.rules` is quality/rules.py), found by
+its path and by nothing else: no package that is installed can be meant, and none of ours can be shadowed. The file's content
+enters the fingerprint; docs/custom_rules.md is the page for users.
+"""
+
+import importlib.util
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+FUNCTION = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
+_MESSAGE_CHARACTERS = 300
+
+Result = str | float | None  # why the document is turned away, a score, or nothing against it
+Function = Callable[[str, Mapping[str, Any]], Result]
+
+
+def code_files(functions: Iterable[str], base: Path) -> dict[str, Path]:
+    """The files that `module:function` names stand for, by label: what a stage's fingerprint has to cover."""
+    return {f"code:{module}": _file(module, base) for module in sorted({name.partition(":")[0] for name in functions})}
+
+
+def load_function(name: str, base: Path) -> Function:
+    """The function `module:function` from the folder `base`.
+
+    Raises ValueError when the file is not there, cannot be run, or has no such function.
+    """
+    module, _, attribute = name.partition(":")
+    file = _file(module, base)
+    spec = importlib.util.spec_from_file_location(f"gristmill_custom.{module}", file)
+    if not file.is_file() or spec is None or spec.loader is None:
+        raise ValueError(f"{name}: there is no file {file}")
+    loaded = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(loaded)
+    except Exception as error:
+        raise ValueError(f"{name}: {file.name} cannot be imported: {_said(error)}") from error
+    function = getattr(loaded, attribute, None)
+    if not callable(function):
+        raise ValueError(f"{name}: {file.name} has no function {attribute}")
+    return _checked(name, function)
+
+
+def document_of(row: Mapping[str, Any], **identified: Any) -> dict[str, Any]:
+    """What a function is told about a document beside its text: `id`, `source`, `uri`, `license`, `meta`, what was identified."""
+    document = {name: row[name] for name in ("id", "source", "uri", "license")}
+    return document | {"meta": json.loads(row["meta"])} | identified
+
+
+def _file(module: str, base: Path) -> Path:
+    return base.joinpath(*module.split(".")).with_suffix(".py")
+
+
+def _checked(name: str, function: Callable[[str, dict[str, Any]], object]) -> Function:
+    """`function` with what it raises, and what it should not return, turned into one line that names the document."""
+
+    def call(text: str, document: Mapping[str, Any]) -> Result:
+        try:
+            result = function(text, dict(document))
+        except Exception as error:
+            raise ValueError(f"{name} failed on document {document['id']}: {_said(error)}") from error
+        if isinstance(result, bool) or not (result is None or isinstance(result, str | int | float)):
+            kind = type(result).__name__
+            raise ValueError(
+                f"{name} returned {kind} for document {document['id']}; allowed are None, a reason (str) or a number"
+            )
+        if isinstance(result, int | float) and not math.isfinite(result):
+            raise ValueError(f"{name} returned {result} for document {document['id']}, which is no score")
+        return float(result) if isinstance(result, int) else result
+
+    return call
+
+
+def _said(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:_MESSAGE_CHARACTERS]
