@@ -34,6 +34,9 @@ Address = Annotated[
 Verify = Annotated[
     bool, typer.Option("--verify", help="Hash sources and artifacts again instead of trusting size and time.")
 ]
+AllowCode = Annotated[
+    bool, typer.Option("--allow-code", help="Run the Python functions that the recipe names. Read them first.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Checkpoint = Annotated[
     str, typer.Argument(help="A run's name, a checkpoint folder, or an exported folder.", show_default=False)
@@ -53,17 +56,18 @@ def run(
     base: Annotated[
         Path | None, typer.Option(help="Where the recipe's relative paths start; default: the recipe's folder.")
     ] = None,
+    allow_code: AllowCode = False,
 ) -> None:
     """Run a recipe: build what is not there yet, go on where an earlier attempt stopped."""
-    from pipeline.recipe import load_recipe
+    from pipeline.recipe import check_code, load_recipe
     from pipeline.report import write_report
     from pipeline.run import run_recipe
     from pipeline.summary import print_summary
 
     console = Console(stderr=False)
-    view = run_recipe(
-        load_recipe(recipe, overrides or []), base or recipe.parent, workdir, console, address, until, verify
-    )
+    read = load_recipe(recipe, overrides or [])
+    check_code(read, allow_code)
+    view = run_recipe(read, base or recipe.parent, workdir, console, address, until, verify)
     report = write_report(view)
     print_summary(view, report, console)
 
@@ -106,12 +110,15 @@ def submit(
         str, typer.Option(help="The nodes' interpreter that has Gristmill, as their PATH finds it.")
     ] = "python",
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the run to its end.")] = True,
+    allow_code: AllowCode = False,
 ) -> None:
     """Run a recipe on a Ray cluster, through Ray Jobs."""
     from pipeline.submit import submit_recipe
 
     raise typer.Exit(
-        submit_recipe(recipe, overrides or [], address, (workdir or WORK).resolve(), python, wait, Console())
+        submit_recipe(
+            recipe, overrides or [], address, (workdir or WORK).resolve(), python, wait, allow_code, Console()
+        )
     )
 
 
@@ -217,19 +224,35 @@ def export(
 @report_failures
 def inspect(
     name: Annotated[str, typer.Argument(help="The run.", show_default=False)],
-    stage: Annotated[str, typer.Option(help="collect, clean or dedup.")] = "dedup",
     what: Annotated[str, typer.Option("--show", help="funnel, documents, rejected or quarantine.")] = "funnel",
-    rule: Annotated[str | None, typer.Option(help="Only what this rule rejected.")] = None,
+    document: Annotated[
+        str | None,
+        typer.Option("--id", help="One document through all stages: its id (or the beginning), its uri or its own id."),
+    ] = None,
+    stage: Annotated[
+        str | None, typer.Option(help="collect, clean or dedup; default: all, of documents the last.")
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option(help="Only this rule or family; of quarantine, errors with these words.")
+    ] = None,
     source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
-    limit: Annotated[int, typer.Option("-n", min=1, help="How many to show.")] = 5,
-    full: Annotated[bool, typer.Option("--full", help="Whole texts.")] = False,
+    limit: Annotated[
+        int | None, typer.Option("-n", min=1, help="How many to show; default: all in a terminal, else 5.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Whole texts and all changes.")] = False,
     workdir: Workdir = WORK,
+    as_json: AsJson = False,
 ) -> None:
-    """Look at a run's documents, at what was rejected and why, and at the funnel."""
-    from pipeline.inspect import print_funnel, print_records
+    """Look at a run's documents, at what was rejected and why, at the funnel, or at one document on its way."""
+    from pipeline.inspect import facts, print_document, print_funnel, print_records
 
     view = _known_run(name, workdir)
-    if what == "funnel":
+    if as_json:
+        for record in facts(view, what, document, stage, rule, source, limit):
+            print(json.dumps(record))
+    elif document:
+        print_document(view, document, full, Console())
+    elif what == "funnel":
         print_funnel(view, Console())
     else:
         print_records(view, stage, what, rule, source, limit, full, Console())
@@ -273,7 +296,7 @@ def _known_run(name: str, workdir: Path) -> Path:
 
 
 def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    print(json.dumps(value, indent=2))  # in ASCII: no control character reaches the terminal
 
 
 def _print_facts(facts: dict[str, Any]) -> None:
