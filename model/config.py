@@ -1,66 +1,171 @@
-"""What the network is: its sizes and the choices between the GPT-2 and Llama families, each an independent field.
+"""What the network is: its sizes and its choices, each an independent field, and what they cost.
 
-The defaults are the Llama family. The GPT-2 family is
-`positions="learned", norm="layernorm", feed_forward="gelu", bias=True, tied_embeddings=True`.
+The defaults are the Llama family. The others of the reference families are
+- GPT-2: `positions="learned", norm="layernorm", feed_forward="gelu", bias=True, tied_embeddings=True`
+- Mistral: Llama's with `sliding_window`
+- Qwen3: Llama's with `head_dim` and `qk_norm=True`
+- Gemma-2: `norm_position="both", feed_forward="geglu", attention_softcap=50, logit_softcap=30, embedding_scale=True,
+  tied_embeddings=True, sliding_window=4096, attention_pattern=("local", "global")`
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+GATED = ("swiglu", "geglu")  # feed-forward layers with a third matrix, the gate
+ONLY_FOR = {"low_freq_factor": "llama3", "high_freq_factor": "llama3"} | dict.fromkeys(
+    ("beta_fast", "beta_slow", "attention_factor"), "yarn"
+)
+
+
+class RopeScaling(BaseModel):
+    """Rotary frequencies stretched to read longer texts than those of the first training."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: Literal["llama3", "yarn"]
+    """Llama 3.1's rule (Grattafiori et al. 2024, section 3.4.3; its formula is in Meta's code) or YaRN (Peng et al. 2023)."""
+    factor: float = Field(ge=1)
+    """How many times longer the texts become."""
+    original_sequence_length: int = Field(gt=0)
+    """Longest sequence of the first training, in tokens."""
+    low_freq_factor: float = Field(default=1.0, gt=0)
+    """llama3: a wavelength longer than original_sequence_length / this is stretched by the whole factor."""
+    high_freq_factor: float = Field(default=4.0, gt=0)
+    """llama3: a wavelength shorter than original_sequence_length / this is left as it is."""
+    beta_fast: float = Field(default=32.0, gt=0)
+    """yarn: a frequency of more turns than this in original_sequence_length is left as it is."""
+    beta_slow: float = Field(default=1.0, gt=0)
+    """yarn: a frequency of fewer turns than this in original_sequence_length is stretched by the whole factor."""
+    attention_factor: float | None = Field(default=None, gt=0)
+    """yarn: rotated queries and keys are multiplied by it; null: 0.1 ln(factor) + 1 (equation 22)."""
+
+    @model_validator(mode="after")
+    def _fields_belong_to_the_type(self) -> "RopeScaling":
+        for name, type_ in ONLY_FOR.items():
+            if type_ != self.type and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} belongs to type: {type_} and does nothing for {self.type}; leave it out")
+        if self.low_freq_factor >= self.high_freq_factor:
+            raise ValueError("low_freq_factor must be smaller than high_freq_factor")
+        if self.beta_slow >= self.beta_fast:
+            raise ValueError("beta_slow must be smaller than beta_fast")
+        return self
+
+
+class Dropouts(NamedTuple):
+    """Probabilities of dropout at the three places that have one."""
+
+    embedding: float
+    attention: float
+    residual: float
+
 
 class ModelConfig(BaseModel):
-    """A decoder-only transformer, pre-norm (the norm stands before each sublayer)."""
+    """A decoder-only transformer."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     vocab_size: int = Field(default=0, ge=0)
     """Number of token ids; 0 takes it from the tokenizer."""
-    max_sequence_length: int = Field(default=1024, gt=0)
+    max_sequence_length: int = Field(default=1024, gt=0, le=2**20)
     """Longest sequence the network can read, in tokens."""
     d_model: int = Field(default=768, gt=0)
     """Width of the residual stream."""
     n_layers: int = Field(default=12, gt=0)
     """Number of blocks (attention and feed-forward)."""
     n_heads: int = Field(default=12, gt=0)
-    """Number of query heads; each is d_model / n_heads wide."""
+    """Number of query heads."""
     n_kv_heads: int | None = Field(default=None, gt=0)
-    """Number of key and value heads (grouped-query attention, Ainslie et al. 2023); null: as many as n_heads."""
+    """Number of key and value heads: n_heads / n_kv_heads query heads share one (grouped-query attention, Ainslie et al.
+    2023; all share one in multi-query attention, Shazeer 2019); null: as many as n_heads."""
+    head_dim: int | None = Field(default=None, gt=0)
+    """Width of a head; null: d_model / n_heads."""
     d_ff: int | None = Field(default=None, gt=0)
-    """Width inside the feed-forward layer; null: 4 d_model for gelu, 8/3 d_model up to a multiple of 64 for swiglu."""
-    positions: Literal["rope", "learned"] = "rope"
-    """Rotary positions (Su et al. 2021) or a learned table (GPT-2)."""
-    rope_theta: float = Field(default=10_000.0, gt=0)
-    """Base of the rotary wavelengths; unused with learned positions."""
+    """Width inside the feed-forward layer; null: 4 d_model, with a gate 8/3 d_model up to a multiple of 64."""
+
+    positions: Literal["rope", "learned", "sinusoidal", "alibi", "none"] = "rope"
+    """Rotary positions (Su et al. 2021), a learned table (GPT-2), sinusoids added to the embedding (Vaswani et al. 2017), a
+    penalty on distance in the attention scores (ALiBi, Press et al. 2022), or none (Kazemnejad et al. 2023)."""
+    rope_theta: float = Field(default=10_000.0, gt=1)
+    """Base of the rotary wavelengths; unused without rotary positions."""
+    rope_scaling: RopeScaling | None = None
+    """Rotary frequencies stretched for longer texts; null: as they are."""
+
     norm: Literal["rmsnorm", "layernorm"] = "rmsnorm"
     """RMSNorm (Zhang and Sennrich 2019) or LayerNorm (Ba et al. 2016)."""
+    norm_position: Literal["before", "after", "both"] = "before"
+    """Before each sublayer, with one more at the end (pre-norm, Xiong et al. 2020); after its residual sum (the original add
+    & norm, Vaswani et al. 2017); or before and after it, the second within the residual branch (Gemma-2)."""
     norm_eps: float = Field(default=1e-5, gt=0)
     """Added to the variance (or mean square) before the root."""
-    feed_forward: Literal["swiglu", "gelu"] = "swiglu"
-    """SwiGLU (Shazeer 2020) or GELU in its tanh form (Hendrycks and Gimpel 2016), as GPT-2 has it."""
+
+    feed_forward: Literal["relu", "gelu", "squared_relu", "swiglu", "geglu"] = "swiglu"
+    """ReLU (Vaswani et al. 2017), GELU in its tanh form (Hendrycks and Gimpel 2016), squared ReLU (So et al. 2021), or with a
+    gate SwiGLU or GeGLU (Shazeer 2020)."""
+
+    sliding_window: int | None = Field(default=None, gt=0)
+    """Tokens that a local layer attends to, itself and those just before it (Beltagy et al. 2020; Mistral); null: all."""
+    attention_pattern: tuple[Literal["local", "global"], ...] | None = Field(default=None, min_length=1)
+    """Which layers are local, repeated over the layers, as [local, global] in Gemma-2; null: all, if sliding_window is set."""
+    qk_norm: bool = False
+    """A norm over each head of the queries and of the keys (Henry et al. 2020), before the rotation as in Qwen3."""
+    attention_scale: float | None = Field(default=None, gt=0)
+    """Attention scores are multiplied by it; null: 1 / sqrt(head_dim)."""
+    attention_softcap: float | None = Field(default=None, gt=0)
+    """Attention scores s become c tanh(s / c), c being this (Gemma-2, Riviere et al. 2024); null: as they are."""
+    logit_softcap: float | None = Field(default=None, gt=0)
+    """The same for the logits."""
+
     bias: bool = False
     """Biases in linear layers and in LayerNorm."""
     tied_embeddings: bool = False
     """The unembedding is the embedding matrix (Press and Wolf 2017)."""
+    embedding_scale: bool = False
+    """Token embeddings are multiplied by sqrt(d_model) (Vaswani et al. 2017, section 3.4; Gemma)."""
+
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Probability of dropout after the embedding, on attention weights and on both residual branches."""
+    """Probability of dropout (Srivastava et al. 2014) at each of the three places that follow, unless they say otherwise."""
+    embedding_dropout: float | None = Field(default=None, ge=0, lt=1)
+    """After the embedding; null: dropout."""
+    attention_dropout: float | None = Field(default=None, ge=0, lt=1)
+    """On attention weights; null: dropout."""
+    residual_dropout: float | None = Field(default=None, ge=0, lt=1)
+    """On what both sublayers add to the residual stream; null: dropout."""
+
+    initialization: Literal["normal", "depth_scaled", "xavier", "he"] = "depth_scaled"
+    """Distribution of the first weights: see `model.init.initialize`."""
 
     @model_validator(mode="after")
     def _shapes_fit(self) -> "ModelConfig":
-        if self.d_model % self.n_heads:
-            raise ValueError(f"d_model ({self.d_model}) must be a multiple of n_heads ({self.n_heads})")
+        if self.head_dim is None and self.d_model % self.n_heads:
+            raise ValueError(
+                f"d_model ({self.d_model}) must be a multiple of n_heads ({self.n_heads}), or head_dim be set"
+            )
         if self.n_heads % self.kv_heads:
             raise ValueError(f"n_heads ({self.n_heads}) must be a multiple of n_kv_heads ({self.n_kv_heads})")
-        if self.positions == "rope" and self.head_dim % 2:
+        if self.positions == "rope" and self.head_width % 2:
             raise ValueError(
-                f"positions: rope needs an even head width, but d_model / n_heads is {self.head_dim}; "
-                "change n_heads or choose learned positions"
+                f"positions: rope needs an even head width, but head_dim (d_model / n_heads) is {self.head_width}; "
+                "change n_heads or choose other positions"
             )
+        if self.positions == "sinusoidal" and self.d_model % 2:
+            raise ValueError(f"positions: sinusoidal needs an even d_model, not {self.d_model}")
+        return self
+
+    @model_validator(mode="after")
+    def _fields_go_together(self) -> "ModelConfig":
+        if self.rope_scaling and self.positions != "rope":
+            raise ValueError(f"rope_scaling does nothing with positions: {self.positions}; leave it out")
+        pattern = self.attention_pattern
+        if pattern and "local" in pattern and self.sliding_window is None:
+            raise ValueError("attention_pattern has local layers: sliding_window must say how far they see")
+        if pattern and "local" not in pattern and self.sliding_window is not None:
+            raise ValueError("attention_pattern has no local layer: leave sliding_window out")
         return self
 
     @property
-    def head_dim(self) -> int:
-        return self.d_model // self.n_heads
+    def head_width(self) -> int:
+        return self.head_dim or self.d_model // self.n_heads
 
     @property
     def kv_heads(self) -> int:
@@ -70,40 +175,56 @@ class ModelConfig(BaseModel):
     def feed_forward_dim(self) -> int:
         if self.d_ff is not None:
             return self.d_ff
-        if self.feed_forward == "gelu":
+        if self.feed_forward not in GATED:
             return 4 * self.d_model
         # Three matrices instead of two: 2/3 of the width keeps the parameter count (Shazeer 2020, section 3).
         return -(-8 * self.d_model // (3 * 64)) * 64
+
+    @property
+    def windows(self) -> tuple[int | None, ...]:
+        """Of each layer the sliding window, or None where it sees everything before."""
+        pattern = self.attention_pattern or ("local",)  # with no window, local is global
+        kinds = (pattern[layer % len(pattern)] for layer in range(self.n_layers))
+        return tuple(self.sliding_window if kind == "local" else None for kind in kinds)
+
+    @property
+    def dropouts(self) -> Dropouts:
+        places = (self.embedding_dropout, self.attention_dropout, self.residual_dropout)
+        return Dropouts(*(self.dropout if place is None else place for place in places))
 
 
 def parameters(config: ModelConfig) -> int:
     """Number of trained parameters, a tied embedding counted once."""
     d, bias = config.d_model, int(config.bias)
     linear = lambda inputs, outputs: inputs * outputs + bias * outputs  # noqa: E731
-    norm = d * (1 + bias * (config.norm == "layernorm"))
-    kv_width = config.kv_heads * config.head_dim
-    attention = linear(d, d) + 2 * linear(d, kv_width) + linear(d, d)
-    ups = 2 if config.feed_forward == "swiglu" else 1
+    norm = lambda width: width * (1 + bias * (config.norm == "layernorm"))  # noqa: E731
+    query_width, kv_width = config.n_heads * config.head_width, config.kv_heads * config.head_width
+    attention = linear(d, query_width) + 2 * linear(d, kv_width) + linear(query_width, d)
+    if config.qk_norm:
+        attention += 2 * norm(config.head_width)
+    ups = 2 if config.feed_forward in GATED else 1
     feed_forward = ups * linear(d, config.feed_forward_dim) + linear(config.feed_forward_dim, d)
-    block = attention + feed_forward + 2 * norm
+    block = attention + feed_forward + (4 if config.norm_position == "both" else 2) * norm(d)
+    final_norm = 0 if config.norm_position == "after" else norm(d)
     tables = config.vocab_size * d * (1 if config.tied_embeddings else 2)
-    return tables + position_parameters(config) + config.n_layers * block + norm
+    return tables + position_parameters(config) + config.n_layers * block + final_norm
 
 
 def position_parameters(config: ModelConfig) -> int:
-    """Number of parameters of the learned position table (0 with rotary positions)."""
+    """Number of parameters of the learned position table (0 with other positions)."""
     return config.max_sequence_length * config.d_model if config.positions == "learned" else 0
 
 
 def flops_per_token(config: ModelConfig, sequence_length: int) -> float:
     """Floating-point operations of forward and backward for one token: 6 N + 12 L d T.
 
-    The formula is that of Chowdhery et al. 2022, appendix B. N leaves out the tables that are only looked up (learned
-    positions, and the input embedding when it is not also the unembedding); the attention term is not halved for
-    causality. Both are nanoGPT's convention.
+    The formula is that of Chowdhery et al. 2022, appendix B, d being the width of all query heads. N leaves out the tables
+    that are only looked up (learned positions, and the input embedding when it is not also the unembedding); the attention
+    term is not halved for causality. Both are nanoGPT's convention. T is at most the window in a layer that has one.
     """
     looked_up = position_parameters(config)
     if not config.tied_embeddings:
         looked_up += config.vocab_size * config.d_model
     n = parameters(config) - looked_up
-    return 6 * n + 12 * config.n_layers * config.d_model * sequence_length
+    seen = sum(min(sequence_length, window or sequence_length) for window in config.windows)  # L T without windows
+    return 6 * n + 12 * config.n_heads * config.head_width * seen

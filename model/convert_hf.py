@@ -1,16 +1,11 @@
-"""Names and layouts to and from Hugging Face folders of the Llama and GPT-2 families, and the proof that nothing was lost.
+"""Hugging Face folders of the families that express our network (`model.hf_config`), written and read.
 
-- `layout` is the one table of names; both directions read it. Rotary positions have transformers' half-rotation layout
-  here too, so Llama's queries and keys are not permuted; GPT-2 stores its linear weights transposed (`Conv1D`) and query,
-  key and value as one.
-- A tied unembedding is not stored: transformers 5 does not tie weights when `lm_head.weight` is in the file
-  (transformers #42612).
-- Nothing is fetched, no remote code runs and only safetensors are read.
+The table of names is `model.hf_layout`'s, which both directions read. Nothing is fetched, no remote code runs and only
+safetensors are read: files of the folder itself, never more than its config says.
 """
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,91 +13,19 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from model.config import ModelConfig
-from model.hf_config import architecture, hf_config, import_config
+from model.config import ModelConfig, parameters
+from model.hf_config import architecture, hf_config
+from model.hf_layout import Entry, Weights, layout, to_ours, to_theirs
+from model.import_config import import_config, read_json
+from model.network import Network
 
 SHARD_BYTES = 5 * 10**9  # larger models are spread over files of at most this size
-
-Weights = Mapping[str, torch.Tensor]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One tensor of theirs: `ours` joined along the outputs, transposed if they keep (inputs, outputs)."""
-
-    theirs: str
-    ours: tuple[str, ...]
-    transposed: bool = False
-
-
-LLAMA_BLOCK = {
-    "attention_norm": "input_layernorm",
-    "attention.query": "self_attn.q_proj",
-    "attention.key": "self_attn.k_proj",
-    "attention.value": "self_attn.v_proj",
-    "attention.output": "self_attn.o_proj",
-    "feed_forward_norm": "post_attention_layernorm",
-    "feed_forward.gate": "mlp.gate_proj",
-    "feed_forward.up": "mlp.up_proj",
-    "feed_forward.down": "mlp.down_proj",
-}
-GPT2_BLOCK = {
-    "attention_norm": "ln_1",
-    "attention.query attention.key attention.value": "attn.c_attn",
-    "attention.output": "attn.c_proj",
-    "feed_forward_norm": "ln_2",
-    "feed_forward.up": "mlp.c_fc",
-    "feed_forward.down": "mlp.c_proj",
-}
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+INDEX_BYTES = 2**26  # largest index that is read; that of a model of 10,000 layers has 20 MB
 # Buffers that older transformers versions stored: causal masks and rotary frequencies, both functions of the config.
 STORED_BUFFERS = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")
-
-
-def layout(config: ModelConfig) -> Iterator[Entry]:
-    """Every tensor of the Hugging Face model, in the order in which data meets them, and what it is made of."""
-    llama = architecture(config) == "llama"
-    block, blocks = (LLAMA_BLOCK, "model.layers") if llama else (GPT2_BLOCK, "transformer.h")
-    yield Entry("model.embed_tokens.weight" if llama else "transformer.wte.weight", ("embedding.weight",))
-    if not llama:
-        yield Entry("transformer.wpe.weight", ("positions.weight",))
-    for layer in range(config.n_layers):
-        for ours, theirs in block.items():
-            norm = ours.endswith("_norm")
-            for kind in ["weight", "bias"] if has_bias(config, norm) else ["weight"]:
-                names = tuple(f"blocks.{layer}.{part}.{kind}" for part in ours.split())
-                yield Entry(f"{blocks}.{layer}.{theirs}.{kind}", names, not llama and not norm)
-    for kind in ["weight", "bias"] if has_bias(config, norm=True) else ["weight"]:
-        yield Entry(f"model.norm.{kind}" if llama else f"transformer.ln_f.{kind}", (f"final_norm.{kind}",))
-    if not config.tied_embeddings:
-        yield Entry("lm_head.weight", ("unembedding.weight",))
-
-
-def has_bias(config: ModelConfig, norm: bool) -> bool:
-    """Whether their layer has a bias: GPT-2's always do, written as zeros where ours has none."""
-    return architecture(config) == "gpt2" or (config.bias and not norm)
-
-
-def to_theirs(entry: Entry, weights: Weights) -> torch.Tensor:
-    """Our tensors as their one, contiguous and on the CPU."""
-    joined = torch.cat([weight_or_no_bias(name, weights).detach().cpu() for name in entry.ours])
-    return (joined.T if entry.transposed and joined.dim() == 2 else joined).contiguous()
-
-
-def weight_or_no_bias(name: str, weights: Weights) -> torch.Tensor:
-    """The weight, or where ours has no bias zeros, one for each output (the first dimension of the layer's weight)."""
-    if name in weights or not name.endswith(".bias"):
-        return weights[name]
-    weight = weights[name.removesuffix("bias") + "weight"]
-    return weight.new_zeros(len(weight))
-
-
-def to_ours(entry: Entry, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Their tensor as our several of equal size, the inverse of `to_theirs`. Raises ValueError when it cannot be cut so."""
-    joined = tensor.T if entry.transposed and tensor.dim() == 2 else tensor
-    if tensor.dim() == 0 or len(joined) % len(entry.ours):
-        raise ValueError(f"{entry.theirs} has shape {tuple(tensor.shape)}, which is not {len(entry.ours)} equal parts")
-    parts = joined.split(len(joined) // len(entry.ours))
-    return {name: part.contiguous() for name, part in zip(entry.ours, parts, strict=True)}
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 
 def export_hf(
@@ -117,7 +40,7 @@ def export_hf(
 ) -> None:
     """Write weights (a network's `state_dict()`) and tokenizer as a folder for AutoModelForCausalLM and AutoTokenizer.
 
-    The same weights give the same bytes. Raises ValueError when neither family expresses the network, or an id is not in
+    The same weights give the same bytes. Raises ValueError when no family expresses the network, or an id is not in
     the tokenizer.
     """
     from transformers import GenerationConfig
@@ -144,12 +67,12 @@ def write_weights(folder: Path, weights: Weights, config: ModelConfig, dtype: to
     whole = len(shards) == 1
     index = {}
     for number, entries in enumerate(shards, 1):
-        name = "model.safetensors" if whole else f"model-{number:05d}-of-{len(shards):05d}.safetensors"
+        name = WEIGHTS if whole else f"model-{number:05d}-of-{len(shards):05d}.safetensors"
         save_file({e.theirs: to_theirs(e, weights).to(dtype) for e in entries}, folder / name, {"format": "pt"})
         index.update({entry.theirs: name for entry in entries})
     if not whole:
         contents = {"metadata": {"total_size": total}, "weight_map": index}
-        write_json(folder / "model.safetensors.index.json", contents)
+        write_json(folder / INDEX, contents)
 
 
 def write_tokenizer(folder: Path, tokenizer: Path, end_id: int, pad_id: int | None, max_length: int) -> None:
@@ -179,9 +102,19 @@ def write_json(path: Path, contents: Mapping[str, Any]) -> None:
 
 
 def import_hf(folder: Path) -> tuple[ModelConfig, dict[str, torch.Tensor]]:
-    """Config and float32 weights by our names of a Hugging Face folder. Raises ValueError for what ours cannot express."""
+    """Config and float32 weights by our names of a Hugging Face folder.
+
+    Raises ValueError in one line for what our network cannot express and for weights that are missing, unknown, or of
+    another shape or type than the config says.
+    """
     config = import_config(folder)
-    stored = read_weights(folder)
+    files = weight_files(folder)
+    size = sum((folder / name).stat().st_size for name in files)
+    if parameters(config) > size:  # before anything as large as the config says is made
+        raise ValueError(
+            f"{folder}: config.json speaks of {parameters(config)} weights, but its safetensors files have {size} bytes"
+        )
+    stored = {name: tensor for file, names in files.items() for name, tensor in read_tensors(folder / file, names)}
     if architecture(config) == "gpt2" and "wte.weight" in stored:  # saved from the bare model, as OpenAI's GPT-2 is
         stored = {f"transformer.{name}": tensor for name, tensor in stored.items()}
     head = stored.get("lm_head.weight")
@@ -195,25 +128,62 @@ def import_hf(folder: Path) -> tuple[ModelConfig, dict[str, torch.Tensor]]:
     for entry in layout(config):
         if entry.theirs not in stored:
             raise ValueError(f"{folder}: {entry.theirs} is missing from its safetensors files")
-        weights |= to_ours(entry, stored.pop(entry.theirs).float())
+        try:
+            weights |= to_ours(entry, stored.pop(entry.theirs).float())
+        except ValueError as error:
+            raise ValueError(f"{folder}: {error}") from None
     if unknown := sorted(stored):
         raise ValueError(f"{folder}: {len(unknown)} weights that our network does not have, among them {unknown[0]}")
+    check_shapes(folder, config, weights)
     return config, weights
 
 
-def read_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """All the tensors of the folder's `model*.safetensors`."""
-    paths = sorted(folder.glob("model*.safetensors"))
-    if not paths:
-        raise ValueError(
-            f"{folder}: no model*.safetensors in it (pickled weights such as pytorch_model.bin are not read)"
-        )
-    tensors = {}
-    for path in paths:
-        try:
-            with safe_open(path, framework="pt") as file:
-                names = [name for name in file.keys() if not name.endswith(STORED_BUFFERS)]  # noqa: SIM118 (not a dict)
-                tensors.update({name: file.get_tensor(name) for name in names})
-        except SafetensorError as error:
-            raise ValueError(f"{path}: not a whole safetensors file ({error})") from None
-    return tensors
+def weight_files(folder: Path) -> dict[str, list[str] | None]:
+    """Names of the folder's weight files, and of the tensors to read from each (None: all)."""
+    if (folder / INDEX).is_file():
+        index = read_json(folder / INDEX, INDEX_BYTES).get("weight_map")
+        if not isinstance(index, dict) or not all(isinstance(file, str) for file in index.values()):
+            raise ValueError(f"{folder / INDEX}: has no weight_map from tensors to files")
+        files: dict[str, list[str] | None] = {
+            file: [name for name, place in index.items() if place == file] for file in sorted(set(index.values()))
+        }
+    else:
+        files = {WEIGHTS: None}
+    for file in files:
+        if Path(file).name != file or not file.endswith(".safetensors"):
+            raise ValueError(f"{folder / INDEX}: {file!r} is no safetensors file of this folder; no other is read")
+        if not (folder / file).is_file():
+            raise ValueError(
+                f"{folder}: no {file} in it (pickled weights such as pytorch_model.bin are not read: "
+                "save them as safetensors)"
+            )
+    return files
+
+
+def read_tensors(path: Path, wanted: list[str] | None) -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors of one file that are weights, all or those `wanted`."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = set(file.keys())
+            if missing := sorted(set(wanted or ()) - names):
+                raise ValueError(f"{path}: has no {missing[0]}, which the index says is in it")
+            for name in sorted(names if wanted is None else wanted):
+                if name.endswith(STORED_BUFFERS):
+                    continue
+                tensor = file.get_tensor(name)
+                if tensor.dtype not in DTYPES:
+                    raise ValueError(f"{path}: {name} is {tensor.dtype}; float32, float16 and bfloat16 are read")
+                yield name, tensor
+    except SafetensorError as error:
+        raise ValueError(f"{path}: not a whole safetensors file ({error})") from None
+
+
+def check_shapes(folder: Path, config: ModelConfig, weights: Weights) -> None:
+    with torch.device("meta"):
+        expected = Network(config).state_dict()
+    for name, tensor in weights.items():
+        if tensor.shape != expected[name].shape:
+            raise ValueError(
+                f"{folder}: {name} has shape {tuple(tensor.shape)}, but its configuration says "
+                f"{tuple(expected[name].shape)}"
+            )

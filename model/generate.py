@@ -1,11 +1,12 @@
 """Text from a network, one token at a time: greedy, or sampled with temperature, top-k and top-p.
 
-The whole context is computed again for each token (no key-value cache): simple, and at the sizes at which samples are
-looked at during a run fast enough. Exported models get their serving engines' caches.
+Keys and values of the tokens read so far are kept, so each new token is computed alone. Once the text is longer than the
+network can read, its window moves with every token, and so do all positions in it: from there on it is read again each time.
 """
 
 import torch
 
+from model.cache import new_cache
 from model.evaluate import evaluating
 from model.network import Network
 
@@ -30,13 +31,18 @@ def generate(
         raise ValueError("the prompt has no tokens: begin it with the id of <|endoftext|>")
     if temperature < 0 or top_k < 0 or not 0 < top_p <= 1:
         raise ValueError(f"temperature ({temperature}) and top_k ({top_k}) must be >= 0, top_p ({top_p}) in (0, 1]")
-    device = next(network.parameters()).device
+    limit, weight = network.config.max_sequence_length, network.embedding.weight
+    cache = new_cache(network.config, batch=1, capacity=min(limit, len(prompt_ids) + max_new_tokens), like=weight)
     generator = torch.Generator().manual_seed(seed)  # on the CPU, so that a seed means the same on every device
     ids = list(prompt_ids)
     with evaluating(network):
         while len(ids) < len(prompt_ids) + max_new_tokens:
-            context = torch.tensor([ids[-network.config.max_sequence_length :]], device=device)
-            logits = network.unembed(network.hidden(context)[:, -1])[0].float().cpu()  # (vocab,)
+            if len(ids) <= limit:
+                new = torch.tensor([ids[cache[0].length :]], device=weight.device)
+                hidden = network.hidden(new, cache=cache)
+            else:
+                hidden = network.hidden(torch.tensor([ids[-limit:]], device=weight.device))
+            logits = network.unembed(hidden[:, -1])[0].float().cpu()  # (vocab,)
             token = sample(logits, temperature, top_k, top_p, generator)
             if token == stop_id:
                 break

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from model.checkpoint import DESCRIPTION, checkpoint_folders, read_checkpoint, read_weights, verify
 from model.config import ModelConfig
 from model.convert_hf import import_hf
-from model.hf_config import one_line
+from model.import_config import one_line
 from model.network import Network
 
 

@@ -5,6 +5,7 @@ from model.config import ModelConfig
 from model.generate import generate, sample
 from model.init import initialize
 from model.network import Network
+from tests.model.networks import VARIANTS, build, some_tokens
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,35 @@ def test_greedy_is_the_likeliest_token_over_the_cropped_context(network: Network
         ids.append(token)
     assert len(new) == 30
     network.train()
+
+
+def read_again_for_each(network: Network, prompt: list[int], count: int, temperature: float) -> list[int]:
+    """The same without a cache."""
+    ids, generator = list(prompt), torch.Generator().manual_seed(0)
+    limit = network.config.max_sequence_length
+    for _ in range(count):
+        with torch.no_grad():
+            logits = network(torch.tensor([ids[-limit:]]))[0, -1]
+        ids.append(sample(logits, temperature, 0, 1.0, generator))
+    return ids[len(prompt) :]
+
+
+@pytest.mark.parametrize("fields", VARIANTS.values(), ids=VARIANTS)
+def test_the_cache_changes_no_token(fields: dict) -> None:
+    """Nor does the end of the window, which 20 tokens after 9 pass; each token before it is computed alone."""
+    network = build(**fields)
+    read: list[int] = []
+    hook = network.embedding.register_forward_hook(lambda module, arguments, out: read.append(arguments[0].shape[1]))
+    prompt = some_tokens(9)[0].tolist()
+    for temperature in (0.0, 2.0):
+        read.clear()
+        new = generate(network, prompt, 20, temperature=temperature)
+        assert read == [9] + [1] * 15 + [24] * 4
+        assert new == read_again_for_each(network, prompt, 20, temperature)
+    assert len(set(new)) > 3
+    hook.remove()
+    long = some_tokens(24)[0].tolist() * 2
+    assert generate(network, long, 5) == generate(network, long[-24:], 5)
 
 
 def test_sampling_depends_on_its_seed_alone(network: Network) -> None:

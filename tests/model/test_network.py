@@ -5,41 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from model.config import ModelConfig, parameters
-from model.init import initialize
+from model.cache import new_cache
+from model.config import parameters
+from model.feed_forward import squared_relu
 from model.loss import NextTokenLoss
 from model.network import Network
-
-GPT2 = {
-    "positions": "learned",
-    "norm": "layernorm",
-    "feed_forward": "gelu",
-    "bias": True,
-    "tied_embeddings": True,
-}
-VARIANTS = {
-    "llama": {},
-    "grouped": {"n_kv_heads": 2},
-    "multi-query, tied": {"n_kv_heads": 1, "tied_embeddings": True},
-    "gpt2": GPT2,
-    "gpt2 untied, no bias": {**GPT2, "bias": False, "tied_embeddings": False},
-    "mixed": {"positions": "rope", "norm": "layernorm", "feed_forward": "gelu", "d_ff": 50, "bias": True},
-}
-
-
-def build(seed: int = 0, **fields: object) -> Network:
-    config = ModelConfig(vocab_size=97, d_model=48, n_layers=3, n_heads=4, max_sequence_length=24, **fields)
-    network = Network(config).eval()
-    initialize(network, seed)
-    with torch.no_grad():  # gains and biases too, or errors in them would not be seen
-        generator = torch.Generator().manual_seed(seed)
-        for parameter in network.parameters():
-            parameter.add_(torch.empty_like(parameter).normal_(0, 0.1, generator=generator))
-    return network
-
-
-def some_tokens(length: int = 24) -> torch.Tensor:
-    return torch.randint(0, 97, (2, length), generator=torch.Generator().manual_seed(1))
+from model.positions import sinusoids
+from tests.model.networks import GPT2, VARIANTS, build, some_tokens
 
 
 @pytest.mark.parametrize("fields", VARIANTS.values(), ids=VARIANTS)
@@ -48,6 +20,10 @@ def test_parameter_count_and_shapes(fields: dict) -> None:
     assert sum(p.numel() for p in network.parameters()) == parameters(network.config)
     assert network(some_tokens()).shape == (2, 24, 97)
     assert network.hidden(some_tokens(7)).shape == (2, 7, 48)
+    network(some_tokens()).square().sum().backward()
+    unused = [name for name, parameter in network.named_parameters() if not parameter.grad.any()]
+    # A bias of all keys moves all scores of a query alike, which the softmax does not see.
+    assert all(name.endswith(("key.bias", "key_norm.bias")) for name in unused)
 
 
 @pytest.mark.parametrize("fields", VARIANTS.values(), ids=VARIANTS)
@@ -157,6 +133,41 @@ def test_equals_transformers_gpt2() -> None:
     assert_equal_to(network, reference, {"embedding.weight": "transformer.wte.weight"}.get)
 
 
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_add_and_norm_equals_torch(activation: str) -> None:
+    """The original transformer's layer, as `nn.TransformerEncoderLayer` with a causal mask has it."""
+    network = build(**{**VARIANTS["original"], "feed_forward": activation, "n_layers": 1})
+    tanh = lambda x: nn.functional.gelu(x, approximate="tanh")  # noqa: E731
+    reference = nn.TransformerEncoderLayer(
+        48, 4, 192, dropout=0.0, activation="relu" if activation == "relu" else tanh, batch_first=True, norm_first=False
+    )
+    ours = network.blocks[0].state_dict()
+    weights = {
+        "self_attn.in_proj_" + kind: torch.cat([ours[f"attention.{part}.{kind}"] for part in QKV]) for kind in KINDS
+    }
+    for theirs, name in TORCH_LAYER.items():
+        weights |= {f"{theirs}.{kind}": ours[f"{name}.{kind}"] for kind in KINDS}
+    reference.load_state_dict(weights)
+    tokens = some_tokens()
+    x = network.embedding(tokens) * math.sqrt(48) + sinusoids(torch.arange(24), 48)
+    expected = reference(x, src_mask=nn.Transformer.generate_square_subsequent_mask(24), is_causal=True)
+    torch.testing.assert_close(network.hidden(tokens), expected, rtol=1e-5, atol=1e-5)
+
+
+QKV, KINDS = ("query", "key", "value"), ("weight", "bias")
+TORCH_LAYER = {
+    "self_attn.out_proj": "attention.output",
+    "linear1": "feed_forward.up",
+    "linear2": "feed_forward.down",
+    "norm1": "attention_norm",
+    "norm2": "feed_forward_norm",
+}
+
+
+def test_squared_relu_by_hand() -> None:
+    assert squared_relu(torch.tensor([-3.0, 0.0, 0.5, 3.0])).tolist() == [0, 0, 0.25, 9]
+
+
 def transposed(x: torch.Tensor) -> torch.Tensor:
     """GPT-2 stores matrices as inputs by outputs."""
     return x.mT if x.ndim == 2 else x
@@ -174,55 +185,69 @@ def assert_equal_to(network: Network, reference: nn.Module, name_there: Callable
             torch.testing.assert_close(parameter.grad, gradients[name_there(name)], rtol=1e-5, atol=1e-5)
 
 
-def test_initial_values() -> None:
-    network = Network(ModelConfig(vocab_size=2000, d_model=128, n_layers=8, n_heads=4, max_sequence_length=512, **GPT2))
-    initialize(network, seed=0)
-    for name, parameter in network.named_parameters():
-        if name.endswith("bias"):
-            assert not parameter.any()
-        elif "norm" in name:
-            assert (parameter == 1).all()
-        else:
-            expected = 0.02 / math.sqrt(16) if name.endswith(("output.weight", "down.weight")) else 0.02
-            assert parameter.std().item() == pytest.approx(expected, rel=0.03)
-    # An untrained network predicts nearly uniformly.
-    loss = NextTokenLoss(network)(torch.randint(0, 2000, (2, 65), generator=torch.Generator().manual_seed(0)))
-    assert loss.item() == pytest.approx(math.log(2000), abs=0.1)
-
-
-def test_initial_values_depend_on_the_seed_alone() -> None:
-    first, second, other = build(seed=3), build(seed=3), build(seed=4)
-    torch.manual_seed(99)
-    third = build(seed=3)
-    for name, value in first.state_dict().items():
-        assert torch.equal(value, second.state_dict()[name]) and torch.equal(value, third.state_dict()[name])
-    assert not torch.equal(first.embedding.weight, other.embedding.weight)
-
-
-def test_loss_in_chunks_is_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    network, tokens = build(**GPT2), some_tokens()
-    loss = NextTokenLoss(network)
-    whole = loss(tokens)
-    logits = network(tokens[:, :-1])
-    reference = nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
-    torch.testing.assert_close(whole, reference)
-    whole.backward()
-    gradients = {name: p.grad.clone() for name, p in network.named_parameters()}
-    network.zero_grad()
-    monkeypatch.setattr("model.loss.MAX_LOGITS", 97 * 10)
-    in_chunks = loss(tokens)
-    in_chunks.backward()
-    torch.testing.assert_close(in_chunks, whole)
-    for name, parameter in network.named_parameters():
-        torch.testing.assert_close(parameter.grad, gradients[name])
-    torch.testing.assert_close(loss(tokens, reduction="none").mean(), whole)
-
-
-def test_dropout_acts_in_training_only() -> None:
-    network, tokens = build(dropout=0.5), some_tokens()
+@pytest.mark.parametrize("place", ["dropout", "embedding_dropout", "attention_dropout", "residual_dropout"])
+@pytest.mark.parametrize("softcap", [None, 2.0])
+def test_dropout_acts_in_training_only(place: str, softcap: float | None) -> None:
+    network, tokens = build(attention_softcap=softcap, **{place: 0.5}), some_tokens()
     assert torch.equal(network(tokens), network(tokens))
     network.train()
     assert not torch.equal(network(tokens), network(tokens))
+    spared = build(attention_softcap=softcap, dropout=0.5, embedding_dropout=0, attention_dropout=0, residual_dropout=0)
+    assert torch.equal(spared.train()(tokens), spared.eval()(tokens))
+
+
+PACKED = torch.tensor([[0] * 9 + [1] + [2] * 14, [5] * 5 + [3] * 19])
+
+
+@pytest.mark.parametrize("fields", VARIANTS.values(), ids=VARIANTS)
+def test_packed_texts_are_read_as_if_each_stood_alone(fields: dict) -> None:
+    network, tokens = build(**fields), some_tokens()
+    packed = network.hidden(tokens, PACKED)
+    for row in range(2):
+        for document in PACKED[row].unique():
+            inside = PACKED[row] == document
+            alone = network.hidden(tokens[row, inside][None])
+            torch.testing.assert_close(packed[row, inside], alone[0], rtol=1e-5, atol=1e-5)
+    assert (packed - network.hidden(tokens)).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize("fields", VARIANTS.values(), ids=VARIANTS)
+def test_texts_read_piece_by_piece_with_a_cache_give_the_same(fields: dict) -> None:
+    network, tokens = build(**fields), some_tokens()
+    cache = new_cache(network.config, 2, 24, network.embedding.weight)
+    pieces = [network.hidden(piece, cache=cache) for piece in tokens.split([7, 1, 1, 6, 1, 8], dim=1)]
+    torch.testing.assert_close(torch.cat(pieces, dim=1), network.hidden(tokens), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "mistral", "gemma2"])
+@pytest.mark.parametrize("every", [1, 2])
+def test_activation_checkpointing_changes_no_gradient(name: str, every: int) -> None:
+    network, tokens = build(**VARIANTS[name], dropout=0.2).train(), some_tokens()
+    gradients, calls = [], []
+    for block in network.blocks:
+        block.feed_forward.register_forward_hook(lambda *_: calls.append(0))
+    for network.checkpoint_every in (0, every):
+        network.zero_grad()
+        calls.clear()
+        torch.manual_seed(0)
+        network(tokens).square().mean().backward()
+        gradients.append([p.grad.clone() for p in network.parameters()])
+    assert len(calls) == {1: 3 + 3, 2: 3 + 2}[every]  # blocks 0 and 2, or all three, are computed again
+    assert all(torch.equal(*pair) for pair in zip(*gradients, strict=True))
+
+
+@pytest.mark.parametrize("name", ["llama", "original", "alibi, window, soft cap", "gemma2", "qwen3"])
+def test_compiles_without_graph_breaks(name: str) -> None:
+    """Forward and backward of the loss, whole and packed, also with activation checkpointing."""
+    network = build(**VARIANTS[name]).train()
+    tokens = torch.cat((some_tokens(), some_tokens(1)), dim=1)
+    loss = NextTokenLoss(network, z_loss=1e-4)
+    for documents, network.checkpoint_every in ((None, 0), (PACKED, 2)):
+        torch._dynamo.reset()
+        compiled = torch.compile(loss, fullgraph=True, backend="eager")
+        value = compiled(tokens, documents=documents)
+        value.backward()
+        torch.testing.assert_close(value, loss(tokens, documents=documents))
 
 
 def test_too_long_an_input_is_refused() -> None:

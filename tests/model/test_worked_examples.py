@@ -6,18 +6,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.attention import Attention
+from model.attention import Attention, attend, explicit
 from model.config import ModelConfig
-from model.network import make_norm
-from model.positions import rope_tables, rotate
+from model.norm import make_norm
+from model.positions import rope_tables, rotate, sinusoids
 
 
 def matrix(*rows: list[float]) -> Tensor:
     return torch.tensor(rows, dtype=torch.float32)
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, causal: bool = False) -> Tensor:
-    return F.scaled_dot_product_attention(query[None], key[None], value[None], is_causal=causal)[0]
+def attend_both_ways(query: Tensor, key: Tensor, value: Tensor, causal: bool = False) -> Tensor:
+    """By the kernel and by explicit scores, which must agree; one head, with or without the causal mask."""
+    heads = query[None, None], key[None, None], value[None, None]
+    seen = torch.ones(len(query), len(key), dtype=torch.bool)
+    seen = seen.tril() if causal else seen
+    mixed = attend(*heads, mask=None if causal else seen)
+    torch.testing.assert_close(mixed, explicit(*heads, mask=seen))
+    return mixed[0, 0]
 
 
 def test_self_attention_of_three_tokens() -> None:
@@ -27,13 +33,13 @@ def test_self_attention_of_three_tokens() -> None:
     expected = matrix([0.0967, 0.8066, 0.0967], [0.0268, 0.9189, 0.0543], [0.0191, 0.3239, 0.6569])
     torch.testing.assert_close(weights, expected, rtol=0, atol=1e-4)
     expected = matrix([2, 2.7099], [2.0275, 2.8646], [2.6378, 1.6670])
-    torch.testing.assert_close(attend(x, x, x), expected, rtol=0, atol=1e-4)
+    torch.testing.assert_close(attend_both_ways(x, x, x), expected, rtol=0, atol=1e-4)
 
 
 def test_attention_of_two_tokens() -> None:
     query, key, value = matrix([2, 0], [0, 2]), matrix([0, 1], [1, 0]), matrix([2, 1], [1, 0])
     expected = matrix([1.1956, 0.1956], [1.8044, 0.8044])
-    torch.testing.assert_close(attend(query, key, value), expected, rtol=0, atol=1e-4)
+    torch.testing.assert_close(attend_both_ways(query, key, value), expected, rtol=0, atol=1e-4)
 
 
 def test_projections_and_attention() -> None:
@@ -46,9 +52,9 @@ def test_projections_and_attention() -> None:
     assert torch.equal(value, matrix([1, 2], [1, 0], [1, 1]))
     assert torch.equal(query @ key.T, matrix([4, 2, 5], [2, 0, 1], [3, 1, 3]))
     expected = matrix([1, 1.2314], [1, 1.4359], [1, 1.3374])
-    torch.testing.assert_close(attend(query, key, value), expected, rtol=0, atol=1e-4)
+    torch.testing.assert_close(attend_both_ways(query, key, value), expected, rtol=0, atol=1e-4)
     expected = matrix([1, 2], [1, 1.6089], [1, 1.3374])
-    torch.testing.assert_close(attend(query, key, value, causal=True), expected, rtol=0, atol=1e-4)
+    torch.testing.assert_close(attend_both_ways(query, key, value, causal=True), expected, rtol=0, atol=1e-4)
 
 
 def test_our_attention_on_the_same_example() -> None:
@@ -74,13 +80,13 @@ def test_our_attention_on_the_same_example() -> None:
 
 
 def test_layer_normalisation() -> None:
-    norm = make_norm(ModelConfig(d_model=4, n_heads=2, norm="layernorm", bias=True))
+    norm = make_norm(ModelConfig(d_model=4, n_heads=2, norm="layernorm", bias=True), 4)
     expected = torch.tensor([-1.3416, -0.4472, 0.4472, 1.3416])
     torch.testing.assert_close(norm(torch.tensor([3.0, 5, 7, 9])), expected, rtol=0, atol=1e-4)
 
 
 def test_rms_normalisation() -> None:
-    norm = make_norm(ModelConfig(d_model=4, n_heads=2, norm="rmsnorm"))
+    norm = make_norm(ModelConfig(d_model=4, n_heads=2, norm="rmsnorm"), 4)
     x = torch.tensor([3.0, 5, 7, 9])
     torch.testing.assert_close(norm(x), x / math.sqrt(41))  # the mean of 9, 25, 49, 81
 
@@ -91,6 +97,11 @@ def test_output_projection() -> None:
     with torch.no_grad():
         projection.weight.copy_((0.1 * torch.arange(1, 17).reshape(4, 4)).T)
     torch.testing.assert_close(projection(output), matrix([1.94, 2.24, 2.54, 2.84], [1.76, 2.08, 2.40, 2.72]))
+
+
+def test_sinusoidal_positions() -> None:
+    expected = matrix([0, 1, 0, 1], [0.8415, 0.5403, 0.0100, 1.0000], [0.9093, -0.4161, 0.0200, 0.9998])
+    torch.testing.assert_close(sinusoids(torch.arange(3), 4), expected, rtol=0, atol=1e-4)
 
 
 def test_rotary_angles_are_the_sinusoids_of_the_original_transformer() -> None:
