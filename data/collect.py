@@ -78,11 +78,11 @@ class Counts:
         self.dropped[rule] += 1
         self.bytes_dropped[rule] += size
 
-    def pass_on(self, document: Document, size: int) -> None:
-        """A document with `size` bytes of text came through."""
+    def pass_on(self, document: Document) -> None:
+        """A document came through."""
         self.documents_out += 1
-        self.bytes_out += size
-        self.characters_out += len(document.text)
+        self.bytes_out += len(document.text)
+        self.characters_out += document.characters
         self.licenses[document.license] += 1
 
     def result(self, source: str) -> dict[str, object]:
@@ -114,7 +114,7 @@ def collect_shard(out: Path, shard: CollectShard, config: CollectConfig) -> dict
             locator = f"{path}#{record.place}"
             id = document_id(source.name, locator)
             if withdrawn and (uri := withdrawn_uri(withdrawn, id, locator, record, fields)):
-                rejected.append(_rejected_row(Document(id, "", uri, source.license, "{}"), source, "withdrawn"))
+                rejected.append(_rejected_row(Document(id, b"", 0, uri, source.license, "{}"), source, "withdrawn"))
                 counts.drop("withdrawn", record.bytes)
                 continue
             found = make_document(id, locator, record, fields, source, config.normalise)
@@ -125,9 +125,8 @@ def collect_shard(out: Path, shard: CollectShard, config: CollectConfig) -> dict
                 rejected.append(_rejected_row(found, source, "empty"))
                 counts.drop("empty", 0)
             else:
-                size = len(found.text) if found.text.isascii() else len(found.text.encode())
-                documents.append(found, size)
-                counts.pass_on(found, size)
+                documents.append(found)
+                counts.pass_on(found)
     return counts.result(source.name)
 
 
@@ -161,7 +160,10 @@ def _dataset_path(files: Sequence[SourceFile], source: SourceConfig) -> str:
 
 
 def _rejected_row(document: Document, source: SourceConfig, rule: str) -> dict[str, object]:
-    return {**document._asdict(), "source": source.name, "rule": rule, "detail": DETAILS[rule]}
+    """Of a document that has no text, or none that may be kept."""
+    _, _, _, uri, license, meta = document
+    row = {"id": document.id, "text": "", "source": source.name, "uri": uri, "license": license, "meta": meta}
+    return row | {"rule": rule, "detail": DETAILS[rule]}
 
 
 def _quarantine_row(locator: str, record: Unreadable, source: SourceConfig) -> dict[str, object]:

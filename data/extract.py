@@ -3,11 +3,12 @@
 resiliparse does the work; `_prepared` and `_mend` keep it from what it gets wrong, each remedy with its reason.
 """
 
+import logging
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from data.html_bounds import bounded, check_depth
+from data.html_bounds import bounded, check_depth, check_depth_for_lxml
 
 if TYPE_CHECKING:
     from resiliparse.parse.html import HTMLTree
@@ -37,9 +38,8 @@ LONE = re.compile(
 COMPANY = "\ufdd0"  # no character; put beside the lone one and taken out again
 IMAGE = re.compile(rb"<(?:img|area)\b(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>", re.IGNORECASE)
 
-# Lists near the root are taken for navigation, even those of an article.
+# Lists near the root are taken for navigation, even those of an article; moved down they are judged like all others.
 SHALLOW_LISTS = "body > ul, body > * > ul, body > * > * > ul"
-LINK_SHARE = 0.8  # of its text in a list for navigation
 
 # Never content, whatever its place.
 SKIPPED = (
@@ -89,7 +89,7 @@ def extract(
     check_depth(tree, html.count(b"<"))
     title = " ".join((tree.title or "").split())
     if main_content and extractor == "trafilatura":
-        return Extracted(title, _by_trafilatura(html))
+        return Extracted(title, _by_trafilatura(tree))
     return Extracted(title, _by_resiliparse(tree, html, main_content))
 
 
@@ -152,27 +152,23 @@ def _by_resiliparse(tree: "HTMLTree", html: bytes, main_content: bool) -> str:
 
 
 def _mend(tree: "HTMLTree", skipped: str) -> None:
-    """Take out what is never content, and move lists near the root that are content three elements away from it."""
+    """Take out what is never content, and move lists near the root three elements away from it."""
     if tree.document is None:
         return
     for found in tree.document.query_selector_all(f"{skipped}, {SHALLOW_LISTS}").values():
         if found.tag != "ul" or found.matches(skipped):
             found.remove()
             continue
-        links = sum(_letters(link.text) for link in found.query_selector_all("a").values())
-        if links < LINK_SHARE * _letters(found.text):
-            outer, middle, inner = (tree.document.create_element("div") for _ in range(3))
-            found.before(outer)
-            outer.append(middle)
-            middle.append(inner)
-            inner.append(found)
+        outer, middle, inner = (tree.document.create_element("div") for _ in range(3))
+        found.before(outer)
+        outer.append(middle)
+        middle.append(inner)
+        inner.append(found)
 
 
-def _letters(text: str | None) -> int:
-    return len("".join((text or "").split()))
-
-
-def _by_trafilatura(html: bytes) -> str:
+def _by_trafilatura(tree: "HTMLTree") -> str:
     import trafilatura
 
-    return trafilatura.extract(html.decode(), include_comments=False) or ""
+    check_depth_for_lxml(tree)
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it reports every page in which it finds nothing
+    return trafilatura.extract(tree.document.html if tree.document else "", include_comments=False) or ""

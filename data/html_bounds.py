@@ -15,8 +15,10 @@ MAX_ATTRIBUTES = 256  # of an element
 MAX_DEPTH = 512  # of elements in one another; browsers cut there, too
 
 # Finding the main content takes steps in proportion to elements times depth: with few tags any depth will do.
-FEW_TAGS = 10_000
+FEW_TAGS = 3000
 TOO_DEEP = " > ".join("*" * (MAX_DEPTH + 1))  # a selector
+LXML_DEPTH = 250  # lxml leaves out what is deeper than 256
+TOO_DEEP_FOR_LXML = " > ".join("*" * (LXML_DEPTH + 1))
 
 # The parser, too, goes through the open elements at many tags. With many tags their depth is estimated beforehand, from
 # all elements but those without content and those that end where the next one begins.
@@ -69,6 +71,14 @@ def check_depth(tree: "HTMLTree", tags: int) -> None:
     """Raise ValueError when `tree`, of a page with `tags` tags, is too large and too deep at once."""
     if tags > FEW_TAGS and tree.document is not None and tree.document.query_selector(TOO_DEEP) is not None:
         raise ValueError(f"elements are nested more than {MAX_DEPTH} deep")
+
+
+def check_depth_for_lxml(tree: "HTMLTree") -> None:
+    """Raise ValueError when elements are nested more deeply than lxml can read, whatever their number."""
+    if tree.document is not None and tree.document.query_selector(TOO_DEEP_FOR_LXML) is not None:
+        raise ValueError(
+            f"elements are nested more than {LXML_DEPTH} deep, which the extractor trafilatura cannot read"
+        )
 
 
 def _check_attributes(html: bytes) -> None:

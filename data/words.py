@@ -1,8 +1,9 @@
 """Words, lines and sentences: how the filters cut a text, and how texts are normalised before they are compared.
 
-Splitters are named, because the word splitter decides more about the filters than their thresholds do: with punctuation
-marks as words of their own about a quarter of good documents fall to Gopher's rule on words with a letter, with words
-cut at white space under 2 %.
+Splitters are named, because the word splitter decides more about the filters than their thresholds do. The published
+thresholds were made for words at white space, the default. datatrove as it ships takes spaCy's words, whose punctuation marks
+count in every denominator: of 5,000 real documents 27 % then fall to Gopher's rule on words with a letter, with words at
+white space 1.6 %, and the two agree on 77 % of all decisions. "punctuation" is near to spaCy, at a hundredth of its price.
 """
 
 import re

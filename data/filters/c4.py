@@ -5,6 +5,7 @@ The TensorFlow original asks for 5 words a line and 3 sentences, and `'` is not 
 
 import re
 from collections import Counter
+from collections.abc import Callable, Iterator
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -53,41 +54,53 @@ RULES = {
 def check(text: str, config: C4Config) -> tuple[str, Rejection | None, Counter[str]]:
     """The text that is left, the rule that rejects the document if any, and the lines dropped by rule.
 
-    A line meets the rules in datatrove's order, and one that is dropped rejects nothing. Its words are counted with its
-    citations.
+    A line that is dropped rejects nothing, and its words are counted with its citations.
     """
-    kept: list[str] = []
+    lines = list(map(str.strip, text.splitlines()))
     dropped: Counter[str] = Counter()
+    for rule, stay in _line_rules(text, config):
+        kept = stay(lines)
+        dropped[rule] += len(lines) - len(kept)
+        lines = kept
+    if phrases := _phrases(text, config):
+        kept = []
+        for line in lines:
+            broken = _broken(line, phrases)
+            if broken in ("lorem_ipsum", "curly_bracket"):
+                return text, Rejection(broken, _excerpt(line, broken)), +dropped
+            if broken:
+                dropped[broken] += 1
+            else:
+                kept.append(line)
+        lines = kept
     sentences, wanted = 0, config.min_sentences or 0
-    phrases = _phrases(text.lower(), config)
-    citations = config.remove_citations and "[" in text
-    longest, fewest = config.max_word_length or len(text), config.min_words_per_line or 0
-    for whole in map(str.strip, text.splitlines()):
-        line = _CITATION.sub("", whole) if citations and "[" in whole else whole
-        rule: str | None
-        if len(whole) > longest and max(map(len, whole.split())) > longest:
-            rule = "word_length"
-        elif config.require_end_mark and (not line.endswith(_END_MARKS) or line.endswith("...")):
-            rule = "end_mark"
-        elif fewest and len(whole.split(None, fewest - 1)) < fewest:
-            rule = "words_per_line"
-        else:
-            rule = _phrase_rule(line, phrases) if phrases else None
-        if rule in ("lorem_ipsum", "curly_bracket"):
-            return text, Rejection(rule, _excerpt(line, rule)), dropped
-        if rule:
-            dropped[rule] += 1
-            continue
-        if sentences < wanted:  # as datatrove, which counts one in a line without any
-            sentences += max(1, count_sentences(line, wanted - sentences))
-        kept.append(line)
+    for line in lines:
+        if sentences >= wanted:
+            break
+        sentences += max(1, count_sentences(line, wanted - sentences))  # datatrove counts one in a line without any
     if sentences < wanted:
         found = below("sentences", sentences, wanted)
-        return text, found._replace(detail=found.detail + _listed(dropped)), dropped
-    return "\n".join(kept).strip(), None, dropped
+        return text, found._replace(detail=found.detail + _listed(+dropped)), +dropped
+    return "\n".join(lines).strip(), None, +dropped
 
 
-def _phrases(lower: str, config: C4Config) -> dict[str, tuple[str, ...]]:
+def _line_rules(text: str, config: C4Config) -> Iterator[tuple[str, Callable[[list[str]], list[str]]]]:
+    """The rules that look at one line after the other, each with what leaves the lines that may stay."""
+    if (longest := config.max_word_length) and len(text) > longest:
+        yield "word_length", lambda lines: [line for line in lines if len(line) <= longest or _longest(line) <= longest]
+    if fewest := config.min_words_per_line:
+        yield "words_per_line", lambda lines: [line for line in lines if len(line.split(None, fewest - 1)) >= fewest]
+    if config.remove_citations and "[" in text:
+        yield "citations", lambda lines: [_CITATION.sub("", line) if "[" in line else line for line in lines]
+    if config.require_end_mark:
+        yield "end_mark", lambda lines: [line for line in lines if line.endswith(_END_MARKS) and line[-3:] != "..."]
+
+
+def _longest(line: str) -> int:
+    return max(map(len, line.split()), default=0)
+
+
+def _phrases(text: str, config: C4Config) -> dict[str, tuple[str, ...]]:
     """By rule the phrases that are to be looked for in the lines: those that a rule asks for and the text has at all."""
     asked = {
         "lorem_ipsum": config.reject_lorem_ipsum,
@@ -95,11 +108,13 @@ def _phrases(lower: str, config: C4Config) -> dict[str, tuple[str, ...]]:
         "curly_bracket": config.reject_curly_bracket,
         "policy": config.drop_policy_lines,
     }
+    lower = text.lower()
     present = {rule: tuple(phrase for phrase in _PHRASES[rule] if phrase in lower) for rule, on in asked.items() if on}
     return {rule: phrases for rule, phrases in present.items() if phrases}
 
 
-def _phrase_rule(line: str, phrases: dict[str, tuple[str, ...]]) -> str | None:
+def _broken(line: str, phrases: dict[str, tuple[str, ...]]) -> str | None:
+    """The first of datatrove's rules on phrases that the line breaks."""
     lower = line.lower()
     return next((rule for rule, found in phrases.items() if any(phrase in lower for phrase in found)), None)
 

@@ -57,7 +57,10 @@ def check(text: str, words: "Words", config: GopherQualityConfig) -> Rejection |
 def measures(
     text: str, words: "Words", config: GopherQualityConfig, limits: Limits | None = None
 ) -> Iterator[tuple[str, float]]:
-    """What the rules of a text with at least one word measure, in datatrove's order."""
+    """What the rules of a text with at least one word measure, in datatrove's order.
+
+    With `limits` what lies within may be a bound.
+    """
     from data.word_arrays import LETTER, NO_MARK
 
     counted = words.kinds >= NO_MARK
@@ -76,4 +79,15 @@ def measures(
     at_end = sum([line.rstrip().endswith(_ELLIPSES) for line in lines]) if ellipses else 0
     yield "ellipsis_lines", at_end / len(lines)
     yield "alphabetic_words", int((words.kinds & LETTER).sum()) / len(words)
-    yield "stop_words", len(set(config.stop_words).intersection(words.list))
+    enough = limits.get("stop_words", (None, None))[0] if limits else None
+    yield "stop_words", _count_stop_words(words.list, config.stop_words, enough)
+
+
+def _count_stop_words(words: list[str], stop_words: tuple[str, ...], enough: float | None) -> int:
+    """How many different ones of `stop_words` there are among `words`; from `enough` on no more are looked for."""
+    found = 0
+    for word in set(stop_words):
+        found += word in words
+        if found == enough:
+            break
+    return found

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from data.normalise import Normalisation, normalise
+from data.normalise import Normalisation, normalise, normalise_and_encode
 from data.sources.files import FIXED_FIELDS, Format, SourceConfig
 from data.sources.record import Record, Unreadable
 
@@ -13,7 +13,8 @@ class Document(NamedTuple):
     """A document as it is collected."""
 
     id: str
-    text: str
+    text: bytes  # UTF-8
+    characters: int  # of the text
     uri: str
     license: str
     meta: str  # a JSON object
@@ -58,7 +59,8 @@ def make_document(
         meta = _meta(record.fields, fields) if fields.meta else "{}"
     except (TypeError, ValueError) as problem:
         return Unreadable(record.place, str(problem), _beginning(record.fields), record.bytes)
-    return Document(id, normalise(text, method), normalise(uri, "nfc"), normalise(license, "nfc"), meta)
+    text, content = normalise_and_encode(text, method)
+    return Document(id, content, len(text), normalise(uri, "nfc"), normalise(license, "nfc"), meta)
 
 
 def withdrawn_uri(

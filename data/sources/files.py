@@ -106,7 +106,7 @@ class CollectConfig(BaseModel):
     withdrawn: str | None = None  # text file of document ids, records' own ids or uris to leave out, one a line
     normalise: Normalisation = "ftfy"  # ftfy: mojibake, entities, control characters, NFC; nfc: NFC and newlines only
     shard_mb: int = Field(default=64, gt=0)  # input that one task reads, and text in one document shard
-    max_record_mb: int = Field(default=64, gt=0, le=1024)  # a longer record is quarantined; bounds a task's memory
+    max_record_mb: int = Field(default=64, gt=0, le=512)  # a longer record is quarantined; bounds a task's memory
     max_file_gb: int = Field(default=128, gt=0)  # what one compressed file or archive member may unpack to
     max_members: int = Field(default=1_000_000, gt=0)  # files in one archive
 

@@ -10,7 +10,7 @@ With those of November 2025: 13,783 pages of 403 MB, of which the first 1,754 ar
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,6 +36,9 @@ PACKAGES = (
     "sqlite3-doc",
 )
 LEAST_BYTES = 50_000_000
+SOURCE_LIST = (
+    "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main\n"
+)
 
 
 def pages(least_bytes: int = LEAST_BYTES) -> list[bytes]:
@@ -82,30 +85,55 @@ def unpacked(name: str) -> Path:
 
     Raises RuntimeError when it cannot be had.
     """
-    folder = FOLDER / "packages" / name
+    return _kept(FOLDER / "packages" / name, _fetch_package)
+
+
+def unpacked_source(name: str) -> Path:
+    """The folder with the documentation of a Debian source package, `doc`, fetched as by `unpacked`."""
+    return _kept(FOLDER / "sources" / name, _fetch_source)
+
+
+def _kept(folder: Path, fetch: Callable[[str, Path], None]) -> Path:
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    print(f"fetching {name}", file=sys.stderr, flush=True)
+    print(f"fetching {folder.name}", file=sys.stderr, flush=True)
     with TemporaryDirectory(dir=folder.parent) as temporary:
         try:
-            _command("apt-get", "download", name, cwd=temporary)
-            [archive] = Path(temporary).glob("*.deb")
-            _command("dpkg-deb", "-x", archive.name, name, cwd=temporary)
-            (Path(temporary) / name / "VERSION").write_text(
-                _command("dpkg-deb", "-f", archive.name, "Version", cwd=temporary)
-            )
-        except (OSError, subprocess.CalledProcessError) as problem:
+            fetch(folder.name, Path(temporary))
+        except (OSError, ValueError, subprocess.CalledProcessError) as problem:
             reason = str(getattr(problem, "stderr", "")).strip() or str(problem)
             raise RuntimeError(
-                f"benchmark corpus: cannot fetch Debian's package {name}: {reason.splitlines()[-1]} "
+                f"benchmark corpus: cannot fetch Debian's package {folder.name}: {reason.splitlines()[-1]} "
                 f"(or unpack it into {folder} by hand, with its version in a file VERSION)"
             ) from None
-        (Path(temporary) / name).rename(folder)
+        (Path(temporary) / "files").rename(folder)
     return folder
 
 
-def _command(*words: str, cwd: str) -> str:
+def _fetch_package(name: str, temporary: Path) -> None:
+    _command("apt-get", "download", name, cwd=temporary)
+    [archive] = temporary.glob("*.deb")
+    _command("dpkg-deb", "-x", archive.name, "files", cwd=temporary)
+    (temporary / "files" / "VERSION").write_text(_command("dpkg-deb", "-f", archive.name, "Version", cwd=temporary))
+
+
+def _fetch_source(name: str, temporary: Path) -> None:
+    """By lists of apt's own, in the temporary folder: those of the machine seldom have source packages."""
+    (temporary / "sources.list").write_text(SOURCE_LIST)
+    (temporary / "lists" / "partial").mkdir(parents=True)
+    options = [f"Dir::Etc::sourcelist={temporary}/sources.list", "Dir::Etc::sourceparts=/dev/null"]
+    options += [f"Dir::State::lists={temporary}/lists", f"Dir::Cache={temporary}/cache"]
+    apt = ["apt-get", *(word for option in options for word in ("-o", option))]
+    _command(*apt, "update", cwd=temporary)
+    _command(*apt, "source", "--download-only", name, cwd=temporary)
+    [archive] = temporary.glob("*.orig.tar.*")
+    (temporary / "files").mkdir()
+    _command("tar", "xf", archive.name, "-C", "files", "--strip-components=1", "--wildcards", "*/doc", cwd=temporary)
+    (temporary / "files" / "VERSION").write_text(archive.name.split("_")[1].partition(".orig")[0])
+
+
+def _command(*words: str, cwd: Path) -> str:
     return subprocess.run(words, cwd=cwd, check=True, capture_output=True, text=True).stdout
 
 
