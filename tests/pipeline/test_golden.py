@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file
 
+from data.annotate import AnnotateConfig, annotate_shard
 from data.bpe import VocabConfig, encode_documents, load_tokenizer, train_tokenizer
 from data.clean import CleanConfig, clean_shard
 from data.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
@@ -28,9 +29,10 @@ SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 
 # (stage, its version) -> digest, or numbers. When they change, the version in pipeline/stages/ has to go up with them.
 GOLDEN: dict[tuple[str, int], Any] = {
-    ("collect", 1): "41045f8b035d3ac6c783b3eee048f467",
-    ("clean", 1): "8546f310d9b6ae92185839d1f9c74672",
-    ("dedup", 1): "89613796464f0ff4e97f9dc4b0cbbeff",
+    ("collect", 2): "765f0d838de2e7a4a08f0e6ed2f82550",
+    ("annotate", 1): "090f59a1c5bf37cb4e9e2e3468d6a43b",
+    ("clean", 2): "12d94c8030ce8a8cf91fc7a641917b83",
+    ("dedup", 1): "752c1b7d1331f754b29e93ea2fb3c6fa",
     ("vocab", 1): "0e18f6bffbee28b22b29a86a460811ef",
     ("tokenize", 1): "f0e84984686fec71d258838a1e7c7175",
     ("pretrain", 1): [6.005475, 5.969492, 5.907007, 5.834555],
@@ -114,6 +116,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         collect_shard(folder(f"collect/{shard.key}"), shard, collect)
     collected = sorted(root.glob("collect/*/documents-*.parquet"))
     for number, documents in enumerate(collected):
+        annotate_shard(folder(f"annotate/{number}"), documents, AnnotateConfig(), SAMPLES)
         clean_shard(folder(f"clean/{number}"), documents, CleanConfig())
     cleaned = sorted(root.glob("clean/*/documents-*.parquet"))
     _dedup(folder, cleaned, root)
@@ -122,9 +125,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     for number, documents in enumerate(deduplicated):
         config = TokenizeConfig(validation=0.2, test=0.2)
         tokenize_shard(folder(f"tokenize/{number}"), documents, root / "vocab" / "tokenizer.json", config)
-    return {stage: _content(root / stage) for stage in ("collect", "clean", "dedup", "vocab", "tokenize")} | _trained(
-        root
-    )
+    stages = ("collect", "annotate", "clean", "dedup", "vocab", "tokenize")
+    return {stage: _content(root / stage) for stage in stages} | _trained(root)
 
 
 def _dedup(folder: Any, cleaned: list[Path], root: Path) -> None:
