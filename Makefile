@@ -17,7 +17,8 @@ demo: setup
 	$(BIN)/gristmill run configs/demo.yaml
 
 test: setup
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/data tests/model tests/pipeline
+	$(BIN)/python -m pytest tests/orchestration tests/integration
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -162,7 +162,14 @@ def _dataset_path(files: Sequence[SourceFile], source: SourceConfig) -> str:
 def _rejected_row(document: Document, source: SourceConfig, rule: str) -> dict[str, object]:
     """Of a document that has no text, or none that may be kept."""
     _, _, _, uri, license, meta = document
-    row = {"id": document.id, "text": "", "source": source.name, "uri": uri, "license": license, "meta": meta}
+    row: dict[str, object] = {
+        "id": document.id,
+        "text": "",
+        "source": source.name,
+        "uri": uri,
+        "license": license,
+        "meta": meta,
+    }
     return row | {"rule": rule, "detail": DETAILS[rule]}
 
 

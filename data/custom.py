@@ -55,12 +55,12 @@ def _file(module: str, base: Path) -> Path:
     return base.joinpath(*module.split(".")).with_suffix(".py")
 
 
-def _checked(name: str, function: Callable[[str, dict[str, Any]], object]) -> Function:
+def _checked(name: str, function: Callable[[str, Mapping[str, Any]], object]) -> Function:
     """`function` with what it raises, and what it should not return, turned into one line that names the document."""
 
     def call(text: str, document: Mapping[str, Any]) -> Result:
         try:
-            result = function(text, dict(document))
+            result = function(text, document)
         except Exception as error:
             raise ValueError(f"{name} failed on document {document['id']}: {_said(error)}") from error
         if isinstance(result, bool) or not (result is None or isinstance(result, str | int | float)):

@@ -63,6 +63,8 @@ def repair(text: str) -> str:
 def _repaired(line: str, entities: bool) -> str:
     kinds = _kinds(line.encode())
     has_entity = entities and "&" in line and HTML_ENTITY_RE.search(line) is not None
+    if kinds <= {"harmless"} and not has_entity:
+        return line
     if not (has_entity or "control" in kinds or _is_bad(line)):
         other = _in_usual_form(line) if "form" in kinds else line
         if other == line or _repaired(other, entities) == other:  # ftfy, too, goes on until nothing changes

@@ -125,7 +125,7 @@ class Ngrams:
         count = len(self._places)
         hashes = (self._prefixes[n : n + count] - self._prefixes[:count]) * self._factors
         slots = (hashes >> self._drop_bits).view(np.int64)
-        self._table[slots] = self._places  # of several the first stays; what no n-gram wrote is not read
+        self._table[slots[::-1]] = self._places[::-1]  # of several the first stays; what no n-gram wrote is not read
         alike = self._table[slots]
         strangers = np.flatnonzero(hashes[alike] != hashes)  # whose slot another n-gram has taken
         _, first, number = np.unique(hashes[strangers], return_index=True, return_inverse=True)

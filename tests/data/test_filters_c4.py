@@ -57,6 +57,12 @@ def test_citations_are_cut_out_and_other_brackets_stay() -> None:
     assert check(text, C4Config(remove_citations=False))[0] == text
 
 
+def test_a_line_without_a_sentence_counts_as_one() -> None:
+    four = FIVE.removesuffix(" Five is here.")
+    assert check(f"{four}\n[1] [2] [3]", C4Config())[1] is None  # as in datatrove: nothing is left of the line
+    assert check(f"{four}\n[1] [2]", C4Config())[1] == Rejection("sentences", "4 < 5 without lines of words_per_line")
+
+
 @pytest.mark.parametrize(
     ("line", "sentences"),
     [

@@ -206,7 +206,13 @@ def made_documents() -> list[str]:
     chance = random.Random(7)
     chosen = chance.sample(real_documents(), 60)
     long = chosen[0] * 500  # more than 100,000 words
-    return [long, *(change(text, chance) for change in CHANGES for text in chosen)]
+    four = "One is here. Two is here! Three is here? Four is here."
+    return [
+        long,
+        f"{four}\n[1] [2] [3]",
+        f"{four}\n[1] [2]",
+        *(change(text, chance) for change in CHANGES for text in chosen),
+    ]
 
 
 def differences(texts: list[str], families: tuple[str, ...], *choices: Any) -> tuple[list[Any], Counter[str]]:

@@ -224,22 +224,49 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "pretrain.training.sequence_length": (16, PRETRAIN),
     "pretrain.training.global_batch": (16, PRETRAIN),
     "pretrain.training.micro_batch": (2, NOTHING),
+    "pretrain.training.batch_ramp": ({"start": 2, "increment": 2, "samples": 8}, PRETRAIN),
+    "pretrain.training.batch_ramp.start": (4, PRETRAIN),
+    "pretrain.training.batch_ramp.increment": (6, PRETRAIN),
+    "pretrain.training.batch_ramp.samples": (16, PRETRAIN),
     "pretrain.training.ranks": (2, NOTHING),
     "pretrain.training.learning_rate": (1.0e-3, PRETRAIN),
     "pretrain.training.min_learning_rate": (0.2, PRETRAIN),
     "pretrain.training.warmup_steps": (2, PRETRAIN),
     "pretrain.training.schedule": ("linear", PRETRAIN),
+    "pretrain.training.decay_share": (0.5, PRETRAIN),
+    "pretrain.training.optimizer": ("muon", PRETRAIN),
+    "pretrain.training.muon_momentum": (0.9, PRETRAIN),
     "pretrain.training.adam_beta1": (0.8, PRETRAIN),
     "pretrain.training.adam_beta2": (0.99, PRETRAIN),
     "pretrain.training.adam_eps": (1.0e-6, PRETRAIN),
     "pretrain.training.weight_decay": (0.2, PRETRAIN),
     "pretrain.training.clip": (0.5, PRETRAIN),
+    "pretrain.training.z_loss": (1.0e-4, PRETRAIN),
+    "pretrain.training.spikes.deviations": (3.0, PRETRAIN),
+    "pretrain.training.spikes.window": (50, PRETRAIN),
+    "pretrain.training.spikes.patience": (2, PRETRAIN),
+    "pretrain.training.spikes.rewinds": (1, PRETRAIN),
+    "pretrain.training.mask_documents": (True, PRETRAIN),
     "pretrain.training.dtype": ("bfloat16", PRETRAIN),
+    "pretrain.training.loss_scale.fixed": (128.0, PRETRAIN),
+    "pretrain.training.loss_scale.initial_power": (8, PRETRAIN),
+    "pretrain.training.loss_scale.window": (10, PRETRAIN),
+    "pretrain.training.loss_scale.hysteresis": (1, PRETRAIN),
+    "pretrain.training.loss_scale.minimum": (2.0, PRETRAIN),
     "pretrain.training.seed": (1, PRETRAIN),
     "pretrain.training.zero_stage": (2, NOTHING),
+    "pretrain.training.offload_optimizer": (True, NOTHING),
+    "pretrain.training.offload_parameters": (True, NOTHING),
+    "pretrain.training.bucket_size": (1000, NOTHING),
+    "pretrain.training.overlap_communication": (True, NOTHING),
+    "pretrain.training.activation_checkpointing": (1, NOTHING),
+    "pretrain.training.compile": (True, NOTHING),
+    "pretrain.training.deepspeed": ({"prescale_gradients": True}, PRETRAIN),
     "pretrain.training.threads": (2, NOTHING),
     "pretrain.training.validate_every": (5, NOTHING),
     "pretrain.training.validation_samples": (4, PRETRAIN),
+    "pretrain.training.prompts": (["Once"], NOTHING),
+    "pretrain.training.sample_tokens": (8, NOTHING),
     "pretrain.training.checkpoint_every": (5, NOTHING),
     "pretrain.training.keep_checkpoints": (1, NOTHING),
     "pretrain.training.log_every": (2, NOTHING),
@@ -295,6 +322,10 @@ def _model(**fields: Any) -> dict[str, Any]:
     return _within("pretrain", model={**TINY["pretrain"]["model"], **fields})
 
 
+def _training(**fields: Any) -> dict[str, Any]:
+    return _within("pretrain", training={**TINY["pretrain"]["training"], **fields})
+
+
 BESIDE: dict[str, dict[str, Any]] = {
     "annotate.families": {"annotate": {}},
     "annotate.custom": {"annotate": {}},
@@ -324,6 +355,14 @@ BESIDE: dict[str, dict[str, Any]] = {
         f"pretrain.model.rope_scaling.{name}": _model(rope_scaling={**LLAMA3, "type": "yarn"})
         for name in ("beta_fast", "beta_slow", "attention_factor")
     },
+    "pretrain.training.batch_ramp": _training(micro_batch=2),
+    **{
+        f"pretrain.training.batch_ramp.{name}": _training(
+            micro_batch=2, batch_ramp={"start": 2, "increment": 2, "samples": 8}
+        )
+        for name in ("start", "increment", "samples")
+    },
+    "pretrain.training.offload_parameters": _training(zero_stage=3, offload_optimizer=True),
     "pretrain.model.attention_pattern": _model(sliding_window=8),
     **{
         f"pretrain.model.{name}": {"export": None}

@@ -168,4 +168,15 @@ def test_the_plan_for_programs(tmp_path: Path) -> None:
         {"stage": "collect", "action": "reuse", "reason": "because", "fingerprint": "1" * 32, "inputs": []},
         {"stage": "clean", "action": "build", "reason": "because", "fingerprint": "2" * 32, "inputs": []},
     ]
-    assert ORDER == ("collect", "clean", "dedup", "vocab", "tokenize", "pretrain", "evaluate", "finetune", "export")
+    assert ORDER == (
+        "collect",
+        "annotate",
+        "clean",
+        "dedup",
+        "vocab",
+        "tokenize",
+        "pretrain",
+        "evaluate",
+        "finetune",
+        "export",
+    )
