@@ -3,7 +3,8 @@
     step-00000100/
         checkpoint.json                             step, cursor, configs, layout, and every file's size and BLAKE3
         weights-00000-of-00002.safetensors          float32 parameters by name, whole, shared out over the files
-        optimizer-00000-of-00002.safetensors        `<parameter>.exp_avg` and `<parameter>.exp_avg_sq`, likewise
+        optimizer-00000-of-00002.safetensors        `<parameter>.exp_avg` and `<parameter>.exp_avg_sq`, likewise (AdamW);
+                                                    `<parameter>.momentum_buffer` (Muon)
         random-00000-of-00002.safetensors           random states of that rank
 
 The JSON is written last, so a folder without one was never finished. Nothing is pickled. Everything that is read may be
@@ -22,7 +23,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, FORMAT)  # format 1 is that of before Muon, loss scaling and the guard: what it lacks has a default
 DESCRIPTION = "checkpoint.json"
 MAX_DESCRIPTION_BYTES = 64 * 2**20
 FOLDER_NAME = re.compile(r"step-(\d{8,12})")
@@ -41,7 +43,7 @@ class CheckpointInfo:
     tokens: int
     """Tokens trained on."""
     optimizer_steps: int
-    """AdamW's own count, for its bias correction."""
+    """Updates that AdamW has made, for its bias correction: steps that were left out are not among them."""
     model: dict[str, Any]
     """The ModelConfig."""
     train: dict[str, Any]
@@ -49,11 +51,19 @@ class CheckpointInfo:
     layout: dict[str, Any]
     """Ranks, ZeRO stage, data type, micro-batch and threads: what the last bits of the weights depend on."""
     loss: float
-    """Loss of the last step."""
+    """Loss of the last step that was not left out."""
     validation: dict[str, float]
     """Newest validation loss by source."""
     skipped: list[list[int]] = field(default_factory=list)
     """Ranges [from, to) of the cursor that were left out."""
+    guard: dict[str, Any] = field(default_factory=dict)
+    """The history that the guard against spikes goes by."""
+    loss_scale: dict[str, Any] = field(default_factory=dict)
+    """State of the loss scaling for float16."""
+    samples: dict[str, Any] = field(default_factory=dict)
+    """What decides which sample a cursor means; under another order the cursor says nothing."""
+    parent: dict[str, Any] | None = None
+    """Identity of the checkpoint or folder that the run began from, and what was taken over; null: random weights."""
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Name to {"bytes", "blake3"}."""
 
@@ -106,8 +116,10 @@ def read_checkpoint(folder: Path) -> CheckpointInfo:
         raise ValueError(f"{path}: {error.strerror}; {folder} is not a whole checkpoint") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: not readable as JSON ({error})") from None
-    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
-        raise ValueError(f"{path}: not of format {FORMAT}; open it with the Gristmill version that wrote it")
+    if not isinstance(content, dict) or content.pop("format", None) not in READABLE:
+        raise ValueError(
+            f"{path}: not of format {' or '.join(map(str, READABLE))}; open it with the Gristmill version that wrote it"
+        )
     try:
         info = CheckpointInfo(folder=folder, **content)
         for name, identity in info.files.items():

@@ -22,7 +22,8 @@ from model.checkpoint import (
     write_description,
     write_tensors,
 )
-from model.engine import MOMENTS, Engine
+from model.engine import Engine
+from model.optimizer import ADAM_MOMENTS, MUON_MOMENTS
 
 Commit = Callable[[Path, Path], None]
 
@@ -65,7 +66,7 @@ def save(engine: Engine, info: CheckpointInfo, folder: Path, commit: Commit, kee
     weights: dict[str, Tensor] = {}
     moments: dict[str, Tensor] = {}
     for name in engine.names():  # collective: every rank asks for every tensor, and keeps its own
-        tensors = {name: engine.tensor(name), **{f"{name}.{m}": engine.tensor(name, m) for m in MOMENTS}}
+        tensors = {name: engine.tensor(name), **{f"{name}.{m}": engine.tensor(name, m) for m in engine.moments(name)}}
         if name in mine:
             copies = {key: tensor.to("cpu", torch.float32, copy=True) for key, tensor in tensors.items()}
             weights[name] = copies.pop(name)
@@ -78,7 +79,7 @@ def save(engine: Engine, info: CheckpointInfo, folder: Path, commit: Commit, kee
     gathered: list[dict] = [{}] * ranks
     dist.all_gather_object(gathered, written)  # also says that every rank has written
     files = {name: identity for files in gathered for name, identity in files.items()}
-    info = replace(info, folder=final, files=files, optimizer_steps=engine.adam_steps)
+    info = replace(info, folder=final, files=files, optimizer_steps=engine.adam_steps, loss_scale=engine.loss_scale)
     if rank == 0:
         write_description(replace(info, folder=temporary))
         commit(temporary, final)
@@ -89,12 +90,13 @@ def save(engine: Engine, info: CheckpointInfo, folder: Path, commit: Commit, kee
 
 
 def restore(engine: Engine, info: CheckpointInfo, seed: int) -> None:
-    """Optimizer and random states; the engine was made of the checkpoint's weights already."""
+    """Optimizer, loss scale and random states; the engine was made of the checkpoint's weights already."""
     moment = open_tensors(info, "optimizer")
     engine.set_tensors(open_tensors(info, "weights"))
-    for kind in MOMENTS:
+    for kind in ADAM_MOMENTS + MUON_MOMENTS:
         engine.set_tensors(lambda name, kind=kind: moment(f"{name}.{kind}"), kind)  # type: ignore[misc]
     engine.adam_steps = info.optimizer_steps
+    engine.loss_scale = info.loss_scale
     seed_random(seed, info.step)
     rank = dist.get_rank()
     saved = info.tensors_of("random")

@@ -15,7 +15,7 @@ if __name__ == "__main__":
 import argparse
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data.sampling import SamplingConfig
 from model.config import ModelConfig
@@ -23,6 +23,9 @@ from model.train_config import TrainConfig
 from orchestration.events import ends_torn
 from orchestration.files import commit_folder, read_json, write_json, write_text
 from orchestration.lease import occupy
+
+if TYPE_CHECKING:
+    from model.batch import Data
 
 METRICS = "metrics.jsonl"
 REFUSED = "refused"  # a file of this name says why no further attempt would end otherwise
@@ -34,37 +37,87 @@ def run_rank(arguments: dict[str, Any]) -> None:
     """Train on this rank until the last step, or until a stop is asked for.
 
     `arguments`: `model`, `training` and `sampling` (the sections of the recipe as JSON values), `tokens` (a folder of token
-    shards) and `folder` (where checkpoints and metrics go, and where an earlier attempt may have left some).
+    shards) and `folder` (where checkpoints and metrics go, and where an earlier attempt may have left some); where there
+    are prompts, `tokenizer` (the tokenizer.json behind the shards); where the run begins with another's weights, `init_from` (a
+    checkpoint, a folder of them or a Hugging Face folder) and `init` ("weights" or "continue").
     """
-    from data.sampling import Samples, validation_windows
-    from data.tokenize import list_token_shards
+    from model.load import find_checkpoint
+    from model.start import Origin
     from model.train import train
 
     folder = Path(arguments["folder"])
     model = ModelConfig.model_validate(arguments["model"])
     training = TrainConfig.model_validate(arguments["training"])
     sampling = SamplingConfig.model_validate(arguments["sampling"])
-    entries = list_token_shards(Path(arguments["tokens"]))
+    data = read_data(Path(arguments["tokens"]), arguments.get("tokenizer"), training, sampling)
+    origin = None
+    if arguments.get("init_from"):
+        origin = Origin(find_checkpoint(Path(arguments["init_from"])), arguments["init"])
+    with occupy(folder):
+        _check_same_samples(folder, data.order)
+        train(
+            model,
+            training,
+            data,
+            folder / CHECKPOINTS,
+            _appender(folder / METRICS),
+            (folder / STOP).exists,
+            commit_folder,
+            origin,
+        )
+
+
+def read_data(tokens: Path, tokenizer: str | None, training: TrainConfig, sampling: SamplingConfig) -> "Data":
+    """What the trainer reads: samples and validation windows of a folder of token shards, prompts in tokens."""
+    from data.bpe import END_OF_TEXT_ID, encode_documents, load_tokenizer
+    from data.sampling import Samples, validation_windows
+    from data.tokenize import list_token_shards
+    from model.batch import Data
+
+    entries = list_token_shards(tokens)
     shards = {split: _by_source(entries, split) for split in ("train", "validation")}
     if not shards["train"]:
-        raise ValueError(f"{arguments['tokens']}: there are no token shards of the train split in this folder")
+        raise ValueError(f"{tokens}: there are no token shards of the train split in this folder")
     samples = Samples(shards["train"], training.sequence_length, sampling)
     validation = {
         source: validation_windows(prefixes, training.sequence_length, training.validation_samples)
         for source, prefixes in shards["validation"].items()
     }
-    with occupy(folder):
-        _check_same_samples(folder, training, sampling, samples.windows)
-        train(
-            model,
-            training,
-            samples.batch,
-            {source: windows for source, windows in validation.items() if len(windows)},
-            folder / CHECKPOINTS,
-            _appender(folder / METRICS),
-            (folder / STOP).exists,
-            commit_folder,
-        )
+    prompts: dict[str, list[int]] = {}
+    decode: Callable[[list[int]], str] = str
+    if training.prompts:
+        if tokenizer is None:
+            raise ValueError("training.prompts: sample texts need the tokenizer that made the token shards")
+        reader = load_tokenizer(Path(tokenizer))
+        encoded = encode_documents(reader, training.prompts)
+        prompts = {text: [END_OF_TEXT_ID, *ids.tolist()] for text, ids in zip(training.prompts, encoded, strict=True)}
+        decode = reader.decode
+    sizes = {source: _bytes_per_token(prefixes) for source, prefixes in shards["validation"].items()}
+    return Data(
+        batches=samples.batch,
+        validation={source: windows for source, windows in validation.items() if len(windows)},
+        order={
+            "sequence_length": training.sequence_length,
+            "sampling": sampling.model_dump(mode="json"),
+            "windows": dict(samples.windows),
+        },
+        bytes_per_token={source: size for source, size in sizes.items() if size},
+        end_id=END_OF_TEXT_ID,
+        prompts=prompts,
+        decode=decode,
+    )
+
+
+def _bytes_per_token(prefixes: list[Path]) -> float | None:
+    """UTF-8 bytes of text per token, separators included, of a source's shards; None where tables beside them are missing."""
+    from data.documents import read_table
+
+    tables = [Path(f"{prefix}.parquet") for prefix in prefixes]
+    if not all(path.is_file() for path in tables):
+        return None
+    columns = [read_table(path).select(["bytes", "tokens"]).to_pydict() for path in tables]
+    tokens = sum(sum(column["tokens"]) for column in columns)
+    return sum(sum(column["bytes"]) for column in columns) / tokens if tokens else None
 
 
 def run_rank_once(arguments: dict[str, Any]) -> None:
@@ -79,13 +132,8 @@ def run_rank_once(arguments: dict[str, Any]) -> None:
         raise
 
 
-def _check_same_samples(folder: Path, training: TrainConfig, sampling: SamplingConfig, windows: dict[str, int]) -> None:
+def _check_same_samples(folder: Path, order: dict[str, Any]) -> None:
     """A cursor means other samples under another order: raise ValueError rather than go on from it."""
-    order = {
-        "sequence_length": training.sequence_length,
-        "sampling": sampling.model_dump(mode="json"),
-        "windows": dict(windows),
-    }
     path = folder / "samples.json"
     if not path.exists():
         write_json(path, order)  # atomic, and the same on every rank
@@ -155,6 +203,7 @@ def main() -> None:
             "training": pretrain.training.model_dump(mode="json"),
             "sampling": pretrain.sampling.model_dump(mode="json"),
             "tokens": str(options.tokens.resolve()),
+            "tokenizer": str(options.tokenizer.resolve()),
             "folder": str(options.out.resolve()),
         }
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.benchmarks.table import Row, save, show
 
-SUBJECTS = ("tokenization", "training_step", "extraction", "reading")
+SUBJECTS = ("tokenization", "training_step", "training_ranks", "extraction", "reading")
 REPORT = Path("work/bench.json")
 
 

@@ -60,7 +60,17 @@ def test_what_is_written_is_read(tmp_path: Path, ranks: int) -> None:
     weights = read_weights(info.folder)
     assert weights.keys() == WEIGHTS.keys() and all(torch.equal(weights[name], WEIGHTS[name]) for name in WEIGHTS)
     assert torch.equal(open_tensors(info, "optimizer")("final_norm.weight.exp_avg"), 2 * torch.ones(4))
-    assert json.loads((info.folder / "checkpoint.json").read_text())["format"] == 1
+    assert json.loads((info.folder / "checkpoint.json").read_text())["format"] == 2
+
+
+def test_the_format_before_is_read(tmp_path: Path) -> None:
+    info = write(tmp_path)
+    path = info.folder / "checkpoint.json"
+    content = json.loads(path.read_text()) | {"format": 1}
+    for name in ("guard", "loss_scale", "samples", "parent"):
+        del content[name]
+    path.write_text(json.dumps(content))
+    assert read_checkpoint(info.folder) == info
 
 
 def test_bytes_are_a_function_of_the_state(tmp_path: Path) -> None:
@@ -106,8 +116,8 @@ def test_garbage_of_the_right_size_is_named(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("", "not readable as JSON"),
-        ("[]", "not of format 1"),
-        ('{"format": 2}', "not of format 1; open it with the Gristmill version that wrote it"),
+        ("[]", "not of format 1 or 2"),
+        ('{"format": 3}', "not of format 1 or 2; open it with the Gristmill version that wrote it"),
         ('{"format": 1, "step": 3}', "fields missing or unknown"),
         ('{"format": 1, "surprise": 3}', "fields missing or unknown"),
     ],

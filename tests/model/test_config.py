@@ -3,9 +3,12 @@ import sys
 
 import pytest
 from pydantic import ValidationError
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from model.config import ModelConfig, flops_per_token, parameters
 from model.train_config import TrainConfig
+from tests.model.networks import VARIANTS, build, some_tokens
 
 GPT2_124M = ModelConfig(
     vocab_size=50257,
@@ -45,12 +48,80 @@ def test_flops_per_token_by_hand() -> None:
     assert flops_per_token(GPT2_124M, 1024) == 6 * (124_439_808 - 1024 * 768) + 12 * 12 * 768 * 1024
 
 
+def test_parameters_of_other_families() -> None:
+    gemma_2_2b = ModelConfig(
+        vocab_size=256_000, d_model=2304, n_layers=26, n_heads=8, n_kv_heads=4, head_dim=256, d_ff=9216,
+        norm_position="both", feed_forward="geglu", tied_embeddings=True,
+    )  # fmt: skip
+    assert parameters(gemma_2_2b) == 2_614_341_888
+    qwen3_0_6b = ModelConfig(
+        vocab_size=151_936, d_model=1024, n_layers=28, n_heads=16, n_kv_heads=8, head_dim=128, d_ff=3072,
+        qk_norm=True, tied_embeddings=True,
+    )  # fmt: skip
+    assert parameters(qwen3_0_6b) == 596_049_920
+
+
+def test_parameters_by_hand_of_what_changes_them() -> None:
+    """d = 4, vocabulary 10, one head, feed-forward 16: attention 4 * 16, feed-forward 2 * 64, norms 3 * 4, tables 80."""
+    base = {"vocab_size": 10, "d_model": 4, "n_layers": 1, "n_heads": 1, "max_sequence_length": 8, "d_ff": 16}
+    count = lambda **fields: parameters(ModelConfig(**{**base, "feed_forward": "relu", **fields}))  # noqa: E731
+    assert count() == 64 + 128 + 12 + 80
+    assert count(feed_forward="geglu") == count() + 64
+    assert count(norm_position="both") == count() + 8
+    assert count(norm_position="after") == count() - 4
+    assert count(qk_norm=True) == count() + 8
+    assert count(head_dim=6) == count() + 4 * 4 * 2
+    assert count(n_heads=2, n_kv_heads=1) == count() - 2 * 4 * 2
+    assert count(tied_embeddings=True) == count() - 40
+    assert count(positions="learned") == count() + 8 * 4
+    assert count(bias=True) == count() + 4 * 4 + 16 + 4
+    assert count(bias=True, norm="layernorm", qk_norm=True) == count(bias=True) + 3 * 4 + 2 * 8
+
+
+@pytest.mark.parametrize("fields", VARIANTS.values(), ids=VARIANTS)
+def test_flops_are_those_that_torch_counts(fields: dict) -> None:
+    """Of matrix products, which is all that torch counts: 6 N has the gains and biases beside them."""
+    network, length = build(**fields), 4
+    vectors = sum(p.numel() for p in network.parameters() if p.ndim == 1)
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counted:
+        network(some_tokens(length)).sum().backward()
+    assert counted.get_total_flops() == 2 * length * (flops_per_token(network.config, length) - 6 * vectors)
+
+
+def test_local_layers_are_cheaper() -> None:
+    whole = ModelConfig(vocab_size=10, d_model=8, n_heads=2, n_layers=5)
+    local = whole.model_copy(update={"sliding_window": 16, "attention_pattern": ("local", "global")})
+    assert local.windows == (16, None, 16, None, 16)
+    assert flops_per_token(whole, 100) - flops_per_token(local, 100) == 12 * 8 * 3 * (100 - 16)
+    assert flops_per_token(whole, 12) == flops_per_token(local, 12)
+    assert whole.model_copy(update={"sliding_window": 16}).windows == (16,) * 5
+
+
+def test_dropout_at_each_place() -> None:
+    assert ModelConfig(dropout=0.1).dropouts == (0.1, 0.1, 0.1)
+    assert ModelConfig(dropout=0.1, attention_dropout=0.0, residual_dropout=0.3).dropouts == (0.1, 0.0, 0.3)
+
+
+YARN = {"type": "yarn", "factor": 4.0, "original_sequence_length": 64}
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({"d_model": 100, "n_heads": 3}, r"d_model \(100\) must be a multiple of n_heads \(3\)"),
         ({"n_heads": 12, "n_kv_heads": 5}, r"n_heads \(12\) must be a multiple of n_kv_heads \(5\)"),
         ({"d_model": 6, "n_heads": 2}, "rope needs an even head width"),
+        ({"head_dim": 5}, r"rope needs an even head width, but head_dim .* is 5"),
+        ({"positions": "sinusoidal", "d_model": 9, "n_heads": 3}, "sinusoidal needs an even d_model, not 9"),
+        ({"positions": "alibi", "rope_scaling": YARN}, "rope_scaling does nothing with positions: alibi"),
+        ({"rope_scaling": {**YARN, "low_freq_factor": 2.0}}, "low_freq_factor belongs to type: llama3"),
+        ({"rope_scaling": {**YARN, "type": "llama3", "beta_fast": 9}}, "beta_fast belongs to type: yarn"),
+        ({"rope_scaling": {**YARN, "beta_slow": 32}}, "beta_slow must be smaller than beta_fast"),
+        ({"rope_scaling": {**YARN, "type": "llama3", "low_freq_factor": 4}}, "must be smaller than high_freq_factor"),
+        ({"attention_pattern": ["local", "global"]}, "sliding_window must say how far they see"),
+        ({"attention_pattern": ["global"], "sliding_window": 8}, "has no local layer: leave sliding_window out"),
+        ({"attention_pattern": []}, "at least 1 item"),
+        ({"positions": "xpos"}, "'rope', 'learned', 'sinusoidal', 'alibi' or 'none'"),
         ({"dropout": 1.0}, "less than 1"),
         ({"layers": 3}, "Extra inputs are not permitted"),
     ],
@@ -82,13 +153,22 @@ def test_batches_are_cut_over_ranks_and_micro_batches() -> None:
     assert (whole.rank_micro_batch, whole.accumulation) == (12, 1)
 
 
+@pytest.mark.parametrize("fields", VARIANTS.values(), ids=VARIANTS)
+def test_a_config_comes_back_from_json(fields: dict) -> None:
+    config = build(**fields).config
+    assert ModelConfig.model_validate_json(config.model_dump_json()) == config
+    assert ModelConfig.model_validate(config.model_dump(mode="json")) == config
+
+
 def test_what_a_field_affects_is_marked() -> None:
     marks = {name: field.metadata for name, field in TrainConfig.model_fields.items()}
     assert {name for name, marked in marks.items() if "speed" in marked} == {
-        "micro_batch", "ranks", "zero_stage", "threads", "checkpoint_every", "keep_checkpoints", "max_failures",
+        "micro_batch", "ranks", "zero_stage", "offload_optimizer", "offload_parameters", "bucket_size",
+        "overlap_communication", "activation_checkpointing", "compile", "threads", "checkpoint_every", "keep_checkpoints",
+        "max_failures",
     }  # fmt: skip
     assert {name for name, marked in marks.items() if "display" in marked} == {
-        "validate_every", "log_every",
+        "validate_every", "prompts", "sample_tokens", "log_every",
     }  # fmt: skip
 
 

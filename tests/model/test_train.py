@@ -1,19 +1,14 @@
 """Training on two real DeepSpeed ranks with gloo (and on one): same losses, exact resume, torn checkpoints."""
 
-import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from model.checkpoint import newest_checkpoint, read_checkpoint, read_file, read_weights
+from model.checkpoint import read_checkpoint, read_weights
+from tests.model.training import LLAMA, assert_same_state, job, launch, losses, records, result
 
-LLAMA = {"d_model": 32, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "max_sequence_length": 16}
 GPT2 = {
     "d_model": 32,
     "n_layers": 2,
@@ -25,52 +20,6 @@ GPT2 = {
     "bias": True,
     "tied_embeddings": True,
 }
-TRAIN = {
-    "steps": 6,
-    "sequence_length": 16,
-    "global_batch": 16,
-    "micro_batch": 4,
-    "ranks": 2,
-    "zero_stage": 2,
-    "learning_rate": 1e-2,
-    "warmup_steps": 2,
-    "threads": 1,
-    "validate_every": 2,
-    "checkpoint_every": 0,
-}
-
-
-def launch(jobs: list[dict], ranks: int, path: Path) -> None:
-    path.write_text(json.dumps(jobs))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    processes = []
-    for rank in range(ranks):
-        environment = os.environ | {
-            "RANK": str(rank),
-            "LOCAL_RANK": str(rank),
-            "WORLD_SIZE": str(ranks),
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
-            "OMP_NUM_THREADS": "1",
-        }
-        if ranks == 1:  # one process without a launcher
-            for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
-                del environment[name]
-        command = [sys.executable, str(Path(__file__).with_name("train_worker.py")), str(path)]
-        output = path.with_suffix(f".{rank}.log").open("w")
-        processes.append(subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT))
-    try:
-        codes = [process.wait(timeout=240) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert codes == [0] * ranks, path.with_suffix(".0.log").read_text()[-4000:]
-
-
-def job(folder: Path, model: dict, stop_after: int | None = None, **train: object) -> dict:
-    return {"folder": str(folder), "model": model, "train": {**TRAIN, **train}, "stop_after": stop_after}
 
 
 @pytest.fixture(scope="module")
@@ -83,12 +32,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     first += [job(root / f"micro{size}", LLAMA, micro_batch=size, zero_stage=1) for size in (1, 8)]
     for stage in (0, 2, 3):
         first.append(job(root / f"straight{stage}", dropout, zero_stage=stage))
-        first.append(job(root / f"stopped{stage}", dropout, stop_after=3, zero_stage=stage))
+        first.append(job(root / f"stopped{stage}", dropout, {"stop_after": 3}, zero_stage=stage))
     first.append(job(root / "tied-straight", GPT2, zero_stage=3))
-    first.append(job(root / "tied-stopped", GPT2, stop_after=3, zero_stage=3))
-    first.append(job(root / "bfloat16-stopped", LLAMA, stop_after=3, dtype="bfloat16"))
-    first.append(job(root / "torn", dropout, stop_after=5, checkpoint_every=2, keep_checkpoints=3))
-    first.append(job(root / "half", LLAMA, stop_after=3))
+    first.append(job(root / "tied-stopped", GPT2, {"stop_after": 3}, zero_stage=3))
+    first.append(job(root / "bfloat16-stopped", LLAMA, {"stop_after": 3}, dtype="bfloat16"))
+    first.append(job(root / "torn", dropout, {"stop_after": 5}, checkpoint_every=2, keep_checkpoints=3))
+    first.append(job(root / "half", LLAMA, {"stop_after": 3}))
     launch(first, ranks=2, path=root / "first.json")
 
     shutil.copytree(root / "zero2", root / "finished")
@@ -111,30 +60,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     alone = [job(root / "half-to-one", LLAMA, ranks=1, micro_batch=16), job(root / "one", LLAMA, ranks=1)]
     launch(alone, ranks=1, path=root / "alone.json")
     return root
-
-
-def records(folder: Path) -> list[dict]:
-    return json.loads((folder / "records.json").read_text())["records"]
-
-
-def result(folder: Path) -> dict:
-    return json.loads((folder / "records.json").read_text())["result"]
-
-
-def losses(folder: Path) -> dict[int, float]:
-    return {record["step"]: record["loss"] for record in records(folder) if "loss" in record}
-
-
-def assert_same_state(left: Path, right: Path) -> None:
-    """Bit for bit: weights, moments and random states."""
-    ours, theirs = newest_checkpoint(left)[0], newest_checkpoint(right)[0]
-    assert ours is not None and theirs is not None
-    assert (ours.step, ours.cursor, ours.optimizer_steps) == (theirs.step, theirs.cursor, theirs.optimizer_steps)
-    assert ours.files.keys() == theirs.files.keys()
-    for name in ours.files:
-        a, b = read_file(ours.folder / name), read_file(theirs.folder / name)
-        assert a.keys() == b.keys()
-        assert all(torch.equal(a[key], b[key]) for key in a), name
 
 
 def test_zero_stages_give_the_same_losses(root: Path) -> None:

@@ -1,7 +1,7 @@
 """One rank of the training tests: `train_worker.py JOBS.json`, with torchrun's variables in the environment.
 
-JOBS.json is a list of {"folder", "model", "train", "stop_after"}; they run one after the other in the same processes, and rank
-0 writes what was logged and returned to `records.json` in each folder.
+JOBS.json is a list of jobs (`tests.model.training.job`); they run one after the other in the same processes, and rank 0 writes
+what was logged and returned to `records.json` in each folder.
 """
 
 import dataclasses
@@ -12,17 +12,49 @@ from pathlib import Path
 
 import numpy as np
 
+import model.step
+import model.train
+from model.batch import Data
 from model.config import ModelConfig
-from model.train import train
+from model.engine import get_accelerator
+from model.start import Origin
 from model.train_config import TrainConfig
 
 VOCABULARY = 61
+PADDING = -100
 
 
-def samples(cursor: int, count: int, length: int) -> np.ndarray:
+def regular(cursor: int, count: int, length: int) -> np.ndarray:
     """Sequences of a repeated step, a pure function of the sample's number."""
     numbers = np.arange(cursor, cursor + count)[:, None]
     return (numbers * 7 + np.arange(length + 1) * (1 + numbers % 5)) % VOCABULARY
+
+
+def padded(cursor: int, count: int, length: int) -> np.ndarray:
+    """The same, cut to very different lengths; every eighth is empty."""
+    samples = regular(cursor, count, length)
+    lengths = (np.arange(cursor, cursor + count)[:, None] * 5) % 8 * length // 8
+    samples[np.arange(length + 1) > lengths] = PADDING
+    return samples
+
+
+take_step, mean_loss = model.train.take_step, model.step.mean_loss
+
+
+def poison(factors: dict[str, float]) -> None:
+    """Multiply the loss of some steps, counted as they are taken in this process, by a factor."""
+    taken = 0
+
+    def counted(*arguments):  # type: ignore[no-untyped-def]
+        nonlocal taken
+        taken += 1
+        return take_step(*arguments)
+
+    def poisoned(*arguments):  # type: ignore[no-untyped-def]
+        loss, count = mean_loss(*arguments)
+        return loss * factors.get(str(taken), 1.0), count
+
+    model.train.take_step, model.step.mean_loss = counted, poisoned
 
 
 def run(job: dict) -> None:
@@ -37,18 +69,37 @@ def run(job: dict) -> None:
         asked += 1
         return asked == job.get("stop_after")
 
-    result = train(
-        ModelConfig(vocab_size=VOCABULARY, **job["model"]),
-        config,
-        lambda cursor, count: samples(cursor, count, length),
-        {"even": samples(1000, 5, length), "odd": samples(2000, 3, length)},
-        folder,
-        records.append,
-        should_stop,
-        lambda temporary, final: temporary.rename(final) and None,
+    batches = padded if job.get("padded") else regular
+    data = Data(
+        lambda cursor, count: batches(cursor, count, length),
+        {"even": regular(1000, 5, length), "odd": regular(2000, 3, length)},
+        order={"samples": job.get("order", "regular")},
+        bytes_per_token={"even": 4.0},
+        prompts={text: [VOCABULARY - len(text), 3] for text in config.prompts},
     )
-    if os.environ.get("RANK", "0") == "0":
+    origin = Origin(Path(job["origin"][0]), job["origin"][1]) if "origin" in job else None
+    poison(job.get("poison", {}))
+    if config.dtype == "float16":  # this CPU computes in it, slowly, so DeepSpeed says that it cannot
+        get_accelerator().is_fp16_supported = lambda: True
+    outcome: dict
+    try:
+        result = model.train.train(
+            ModelConfig(vocab_size=VOCABULARY, **job["model"]),
+            config,
+            data,
+            folder,
+            records.append,
+            should_stop,
+            lambda temporary, final: temporary.rename(final) and None,
+            origin,
+        )
         outcome = {**dataclasses.asdict(result), "checkpoint": result.checkpoint.name}
+    except (ValueError, FloatingPointError) as error:
+        outcome = {"error": f"{type(error).__name__}: {error}"}
+        if not job.get("fails"):
+            raise
+    if os.environ.get("RANK", "0") == "0":
+        folder.mkdir(exist_ok=True)
         (folder / "records.json").write_text(json.dumps({"records": records, "result": outcome}))
 
 

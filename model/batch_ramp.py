@@ -1,0 +1,36 @@
+"""A global batch that grows: early in training small batches learn as much per step (McCandlish et al. 2018).
+
+The size is a pure function of the cursor, the number of samples taken so far, so it is the same after any resume.
+"""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class BatchRamp(BaseModel):
+    """Begin with fewer samples a step and grow to `global_batch` in equal parts (Brown et al. 2020, appendix B)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    start: int = Field(gt=0)
+    """Samples in the first step."""
+    increment: int = Field(gt=0)
+    """Samples that each rise adds."""
+    samples: int = Field(gt=0)
+    """Samples after which it has grown to `global_batch`; the rises are spread evenly over them."""
+
+    def check(self, global_batch: int, unit: int) -> None:
+        """Raise ValueError unless the rises end at `global_batch` and every batch is a multiple of `unit` samples."""
+        if self.start >= global_batch:
+            raise ValueError(f"batch_ramp.start ({self.start}) must be smaller than global_batch ({global_batch})")
+        if (global_batch - self.start) % self.increment:
+            raise ValueError(
+                f"batch_ramp.increment ({self.increment}) must divide global_batch - start ({global_batch - self.start})"
+            )
+        for name, value in (("start", self.start), ("increment", self.increment)):
+            if value % unit:
+                raise ValueError(f"batch_ramp.{name} ({value}) must be a multiple of ranks * micro_batch ({unit})")
+
+    def at(self, cursor: int, global_batch: int) -> int:
+        """Samples of the step that begins at `cursor`."""
+        rises = (global_batch - self.start) // self.increment
+        return min(global_batch, self.start + self.increment * (cursor * rises // self.samples))

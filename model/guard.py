@@ -1,0 +1,94 @@
+"""What to do with a step whose loss or gradient norm is out of line: a pure function of what came before.
+
+A step is a spike when its loss or its norm is not finite, or lies more than `deviations` standard deviations above the mean of
+the newest `window` steps that were applied. This is the rule of OLMo-core's SkipStepOptimizer (its numbers are 6 and 128, judged
+from half a window on). A single spike is skipped. After `patience` in a row the state itself is under suspicion: the
+run goes back to its newest checkpoint and leaves out the data since then (Chowdhery et al. 2022, section 5.1), at most
+`rewinds` times; then it stops.
+"""
+
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Decision = Literal["apply", "skip", "rewind", "stop"]
+
+
+class SpikeConfig(BaseModel):
+    """When a step is left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    deviations: float = Field(default=0.0, ge=0)
+    """Standard deviations above the running mean from which on a loss or a gradient norm is a spike: 6 suits batches of many
+    thousand tokens, small ones have such steps by nature. 0: only what is not finite is a spike."""
+    window: int = Field(default=128, ge=4)
+    """Newest applied steps that mean and deviation are taken over; nothing is judged before half of them are there."""
+    patience: int = Field(default=8, gt=0)
+    """Spikes in a row after which the run goes back to its newest checkpoint."""
+    rewinds: int = Field(default=2, ge=0)
+    """Times that it goes back before it stops."""
+
+
+@dataclass(frozen=True)
+class History:
+    """What decisions depend on; it is part of a checkpoint, so that a resumed run decides alike."""
+
+    losses: tuple[float, ...] = ()
+    """Losses of the newest applied steps, the oldest first."""
+    norms: tuple[float, ...] = ()
+    """Their gradient norms."""
+    in_a_row: int = 0
+    """Spikes since the last applied step."""
+    skipped: int = 0
+    """Spikes in all."""
+    rewinds: int = 0
+    """Times that the run went back."""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "History":
+        """Raises TypeError for fields that are not a history's."""
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return cls(**{**values, **lists})
+
+
+def decide(history: History, loss: float, norm: float, config: SpikeConfig, has_checkpoint: bool) -> Decision:
+    """What to do with a step of this loss (nats per token) and gradient norm (before clipping)."""
+    if not is_spike(history.losses, loss, config) and not is_spike(history.norms, norm, config):
+        return "apply"
+    if history.in_a_row + 1 < config.patience:
+        return "skip"
+    return "rewind" if has_checkpoint and history.rewinds < config.rewinds else "stop"
+
+
+def is_spike(before: tuple[float, ...], value: float, config: SpikeConfig) -> bool:
+    """Whether `value` is out of line with those before it."""
+    if not math.isfinite(value):
+        return True
+    if config.deviations == 0 or len(before) < config.window // 2:
+        return False
+    mean = math.fsum(before) / len(before)
+    variance = math.fsum((x - mean) ** 2 for x in before) / (len(before) - 1)
+    return value - mean > config.deviations * math.sqrt(variance)
+
+
+def applied(history: History, loss: float, norm: float, config: SpikeConfig) -> History:
+    """The history after a step that was applied."""
+    losses = (*history.losses, loss)[-config.window :]
+    norms = (*history.norms, norm)[-config.window :]
+    return replace(history, losses=losses, norms=norms, in_a_row=0)
+
+
+def skipped(history: History) -> History:
+    """The history after a step that was not."""
+    return replace(history, in_a_row=history.in_a_row + 1, skipped=history.skipped + 1)
+
+
+def rewound(at_checkpoint: History, now: History) -> History:
+    """The history to go on with at the checkpoint that the run went back to: its own, with what is counted over the whole run."""
+    return replace(at_checkpoint, in_a_row=0, skipped=now.skipped, rewinds=now.rewinds + 1)

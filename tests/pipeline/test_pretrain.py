@@ -1,0 +1,66 @@
+"""What the training function reads from token shards."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from data.bpe import VocabConfig, load_tokenizer, train_tokenizer
+from data.documents import SCHEMA, document_id, write_table
+from data.sampling import SamplingConfig
+from data.tokenize import TokenizeConfig, tokenize_shard
+from model.train_config import TrainConfig
+from pipeline.pretrain import read_data
+
+TRAINING = TrainConfig(sequence_length=8, validation_samples=4)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tokenizer, and token shards of two sources."""
+    folder = tmp_path_factory.mktemp("tokens")
+    rows = [
+        {"id": document_id(source, str(n)), "text": f"{word} number {n}, not more. " * 4, "source": source}
+        | {"uri": "", "license": "", "meta": "{}"}
+        for source, word in (("plain", "Text"), ("umlauts", "Wörter für Müller"))
+        for n in range(60)
+    ]
+    write_table(folder / "documents.parquet", rows, SCHEMA)
+    train_tokenizer(folder, [folder / "documents.parquet"], VocabConfig(size=300), seed=0)
+    (folder / "tokens").mkdir()
+    config = TokenizeConfig(validation=0.3, test=0.0)
+    tokenize_shard(folder / "tokens", folder / "documents.parquet", folder / "tokenizer.json", config)
+    return folder
+
+
+def test_bytes_per_token_by_source(folder: Path) -> None:
+    data = read_data(folder / "tokens", None, TRAINING, SamplingConfig())
+    assert data.bytes_per_token.keys() == data.validation.keys() == {"plain", "umlauts"}
+    reader = load_tokenizer(folder / "tokenizer.json")
+    text = "Text number 7, not more. " * 4
+    expected = len(text) / (len(reader.encode(text).ids) + 1)  # and its separator
+    assert data.bytes_per_token["plain"] == pytest.approx(expected, rel=0.1)
+    assert all(math.isfinite(size) for size in data.bytes_per_token.values())
+
+
+def test_shards_without_tables_have_no_bytes(folder: Path, tmp_path: Path) -> None:
+    for path in (folder / "tokens").iterdir():
+        if path.name != "plain-validation.parquet":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    assert read_data(tmp_path, None, TRAINING, SamplingConfig()).bytes_per_token.keys() == {"umlauts"}
+
+
+def test_prompts_begin_a_document(folder: Path) -> None:
+    training = TRAINING.model_copy(update={"prompts": ["Text", "Wörter für"]})
+    data = read_data(folder / "tokens", str(folder / "tokenizer.json"), training, SamplingConfig())
+    assert list(data.prompts) == training.prompts
+    for text, ids in data.prompts.items():
+        assert ids[0] == data.end_id == 0 and data.decode(ids[1:]) == text
+    with pytest.raises(ValueError, match=r"training.prompts: sample texts need the tokenizer"):
+        read_data(folder / "tokens", None, training, SamplingConfig())
+
+
+def test_the_order_says_what_a_cursor_means(folder: Path) -> None:
+    order = read_data(folder / "tokens", None, TRAINING, SamplingConfig()).order
+    assert order.keys() == {"sequence_length", "sampling", "windows"}
+    assert order != read_data(folder / "tokens", None, TRAINING, SamplingConfig(seed=1)).order
