@@ -173,7 +173,7 @@ def _language(config: language.LanguageConfig, annotated: bool) -> Step:
     def step(draft: Draft) -> Rejection | None:
         if annotated and draft.is_as_it_came:
             draft.language, draft.language_score = draft.scores["language"], draft.scores["language_score"]
-            return language._judge(draft.scores["language"], draft.scores["language_score"], config)
+            return language.judge(draft.scores["language"], draft.scores["language_score"], config)
         found = language.check(draft.text, config)
         draft.language, draft.language_score = found.language, found.score
         draft.cut(found.text, found.dropped)

@@ -58,7 +58,7 @@ def check(text: str, config: LanguageConfig) -> Identified:
     """The language of `text`; rejected when it is not allowed or not sure, or when too little of a mixed text is left."""
     if config.unit == "document":
         language, score = identify(text, config.characters)
-        return Identified(text, language, score, _judge(language, score, config))
+        return Identified(text, language, score, judge(language, score, config))
     parts = [
         _Part(part, n, *identify(part, config.characters)) for part, n in _parts(text, config.paragraph_characters)
     ]
@@ -71,7 +71,7 @@ def check(text: str, config: LanguageConfig) -> Identified:
         found = below("language", fraction, config.min_fraction)
         return Identified(text, *_main_language(parts), found._replace(detail=f"{found.detail} in allowed languages"))
     language, score = _main_language(kept)
-    rejection = _judge(language, score, config)
+    rejection = judge(language, score, config)
     if rejection or len(kept) == len(parts):
         return Identified(text, language, score, rejection)
     dropped = sum(part.paragraphs for part in parts) - sum(part.paragraphs for part in kept)
@@ -88,7 +88,7 @@ def identify(text: str, characters: int) -> tuple[str, float]:
     return (best[0]["lang"], best[0]["score"]) if best else ("und", 0.0)
 
 
-def _judge(language: str, score: float, config: LanguageConfig) -> Rejection | None:
+def judge(language: str, score: float, config: LanguageConfig) -> Rejection | None:
     if config.allowed and language not in config.allowed:
         return Rejection("language", f"{language} ({score:.2f})")
     if config.allowed and score < config.threshold:

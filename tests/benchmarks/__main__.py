@@ -11,7 +11,17 @@ from pathlib import Path
 
 from tests.benchmarks.table import Row, save, show
 
-SUBJECTS = ("tokenization", "training_step", "training_ranks", "extraction", "reading")
+SUBJECTS = (
+    "tokenization",
+    "training_step",
+    "training_ranks",
+    "extraction",
+    "extraction_quality",
+    "reading",
+    "filters",
+    "workers",
+    "memory",
+)
 REPORT = Path("work/bench.json")
 
 

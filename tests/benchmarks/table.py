@@ -5,7 +5,6 @@ turns, in an order that is reversed every round, so that a change in the machine
 the rounds; `ratio` is the median of the rounds' ratios (ours / reference, above 1: ours is faster), which a busy machine
 moves less than the quotient of the two medians.
 
-Not measured, because no public tool for it is among the dependencies: the filters and MinHash (datatrove).
 """
 
 import json

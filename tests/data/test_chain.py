@@ -57,6 +57,13 @@ def test_a_rule_may_stand_twice_and_sees_the_text_as_it_is_then() -> None:
     assert rule_of(text, chain[1:]) is None
 
 
+def test_words_are_cut_again_from_what_a_step_has_left() -> None:
+    text = "\n".join(["one", "two", "three", "javascript " * 100])
+    chain = ["gopher_quality.hashes", "c4.javascript", "fineweb.newlines"]
+    assert rule_of(text, chain[::2]) is None
+    assert clean_text(text, CleanConfig(chain=chain)).rejection == ("fineweb.newlines", "0.6667 > 0.3")
+
+
 def test_what_is_left_empty_is_turned_away_there() -> None:
     draft = clean_text("too short\nnor this", CleanConfig(chain=["c4"], c4={"min_sentences": None}))
     assert draft.rejection == ("empty", "nothing left after c4")
