@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from data.html_bounds import bounded, check_depth, check_depth_for_lxml
+from data.html_bounds import bounded, check_depth, check_for_trafilatura
 
 if TYPE_CHECKING:
     from resiliparse.parse.html import HTMLTree
@@ -23,17 +23,20 @@ class Extracted(NamedTuple):
     text: str
 
 
+# A character for private use, as bytes or as a reference: those of fonts of icons.
+ICON = rb"(?:\xee[\x80-\xbf]{2}|\xef[\x80-\xa3][\x80-\xbf]|&#(?:[xX][eEfF][0-9a-fA-F]{3}|5[7-9]\d{3}|6[0-3]\d{3});)"
 # Elements inside a line that only change how their text looks are taken out of the page, with which the tree is much
 # smaller, and so are the signs that link to their own heading.
-INLINE = re.compile(rb'<(span|code|b|i|em|strong|tt|u|var|kbd|samp)((?: class="[\w -]{1,80}+")?+)>([^<]*+)</\1>')
+INLINE = re.compile(
+    rb"<(span|code|b|i|em|strong|tt|u|var|kbd|samp)((?: class=\"[\w -]{1,80}+\")?+)>(?!\s*+%b\s*+<)([^<]*+)</\1>" % ICON
+)
 PERMALINK = re.compile(rb"<a [^<>]*+>\s*+(?:#|\xc2\xb6|\xc2\xa7|&para;|&#182;|&#xb6;)\s*+</a>", re.IGNORECASE)
 # A paragraph that fills a cell of a table would break the row.
 CELL_START = re.compile(rb"(<t[dh]\b[^<>]*+>)\s*+<p\b[^<>]*+>")
 CELL_END = re.compile(rb"</p>\s*+(?=</t[dh]>)")
 # A character of three bytes alone between tags is dropped as if it were an icon: ideographs, dashes, quotation marks.
 LONE = re.compile(
-    rb"(>\s*+(?:[\xe0-\xed\xef][\x80-\xbf]{2}|&(?!nbsp|lt|gt|amp|quot|shy|#160|#x0*a0)#?[a-z0-9]++;))(?=\s*+<)",
-    re.IGNORECASE,
+    rb"(>\s*+(?!%b)(?:[\xe0-\xef][\x80-\xbf]{2}|&(?!nbsp|lt|gt|amp|quot|shy|#160|#[xX]0*[aA]0)#?\w++;))(?=\s*+<)" % ICON
 )
 COMPANY = "\ufdd0"  # no character; put beside the lone one and taken out again
 IMAGE = re.compile(rb"<(?:img|area)\b(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>", re.IGNORECASE)
@@ -88,9 +91,9 @@ def extract(
     tree = HTMLTree.parse(html.decode())
     check_depth(tree, html.count(b"<"))
     title = " ".join((tree.title or "").split())
-    if main_content and extractor == "trafilatura":
-        return Extracted(title, _by_trafilatura(tree))
-    return Extracted(title, _by_resiliparse(tree, html, main_content))
+    by_trafilatura = main_content and extractor == "trafilatura"
+    text = _by_trafilatura(tree, html) if by_trafilatura else _by_resiliparse(tree, html, main_content)
+    return Extracted(title.replace(COMPANY, ""), text.replace(COMPANY, ""))
 
 
 def to_utf8(page: bytes, declared: str | None) -> bytes:
@@ -148,7 +151,7 @@ def _by_resiliparse(tree: "HTMLTree", html: bytes, main_content: bool) -> str:
 
     skipped = SKIPPED + COOKIE_NOTICES if b"ookie" in html else SKIPPED
     _mend(tree, ", ".join(skipped))
-    return extract_plain_text(tree, main_content=main_content).replace(COMPANY, "")
+    return extract_plain_text(tree, main_content=main_content)
 
 
 def _mend(tree: "HTMLTree", skipped: str) -> None:
@@ -166,9 +169,9 @@ def _mend(tree: "HTMLTree", skipped: str) -> None:
         inner.append(found)
 
 
-def _by_trafilatura(tree: "HTMLTree") -> str:
+def _by_trafilatura(tree: "HTMLTree", html: bytes) -> str:
     import trafilatura
 
-    check_depth_for_lxml(tree)
+    check_for_trafilatura(tree, html.count(b"<"))
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it reports every page in which it finds nothing
     return trafilatura.extract(tree.document.html if tree.document else "", include_comments=False) or ""

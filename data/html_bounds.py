@@ -17,7 +17,10 @@ MAX_DEPTH = 512  # of elements in one another; browsers cut there, too
 # Finding the main content takes steps in proportion to elements times depth: with few tags any depth will do.
 FEW_TAGS = 3000
 TOO_DEEP = " > ".join("*" * (MAX_DEPTH + 1))  # a selector
-LXML_DEPTH = 250  # lxml leaves out what is deeper than 256
+TRAFILATURA_TAGS = (
+    30_000  # its time grows with the square of the elements of some kinds: 7,500 lists take 5 s, 20,000 take 150
+)
+LXML_DEPTH = 250  # lxml, which trafilatura reads with, leaves out what is deeper than 256
 TOO_DEEP_FOR_LXML = " > ".join("*" * (LXML_DEPTH + 1))
 
 # The parser, too, goes through the open elements at many tags. With many tags their depth is estimated beforehand, from
@@ -73,12 +76,12 @@ def check_depth(tree: "HTMLTree", tags: int) -> None:
         raise ValueError(f"elements are nested more than {MAX_DEPTH} deep")
 
 
-def check_depth_for_lxml(tree: "HTMLTree") -> None:
-    """Raise ValueError when elements are nested more deeply than lxml can read, whatever their number."""
+def check_for_trafilatura(tree: "HTMLTree", tags: int) -> None:
+    """Raise ValueError when `tree`, of a page with `tags` tags, is too large for trafilatura, or too deep."""
+    if tags > TRAFILATURA_TAGS:
+        raise ValueError(f"the page has {tags} tags, more than the {TRAFILATURA_TAGS} that trafilatura can do in time")
     if tree.document is not None and tree.document.query_selector(TOO_DEEP_FOR_LXML) is not None:
-        raise ValueError(
-            f"elements are nested more than {LXML_DEPTH} deep, which the extractor trafilatura cannot read"
-        )
+        raise ValueError(f"elements are nested more than {LXML_DEPTH} deep, which trafilatura cannot read")
 
 
 def _check_attributes(html: bytes) -> None:

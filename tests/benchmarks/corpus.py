@@ -63,9 +63,10 @@ def documents(least_bytes: int = LEAST_BYTES) -> list[str]:
     state.update(repr((sorted(versions().items()), version("resiliparse"))).encode())
     kept = FOLDER / f"documents-{least_bytes // 1_000_000}mb-{state.hexdigest()[:8]}.parquet"
     if not kept.is_file():
-        unfinished = kept.with_suffix(".unfinished")
-        pq.write_table(pa.table({"text": list(_texts(least_bytes))}), unfinished, compression="zstd")
-        unfinished.rename(kept)
+        with TemporaryDirectory(dir=FOLDER) as temporary:  # its own: another process may be making the same file
+            unfinished = Path(temporary) / kept.name
+            pq.write_table(pa.table({"text": list(_texts(least_bytes))}), unfinished, compression="zstd")
+            unfinished.rename(kept)
     return pq.read_table(kept)["text"].to_pylist()
 
 

@@ -90,6 +90,17 @@ def test_a_character_of_three_bytes_that_stands_alone_is_kept(character: str) ->
     assert body(f"<table><tr><td>&#{ord(character)};</td><td>a</td></tr></table>").strip() == f"{character}\t\ta"
 
 
+@pytest.mark.parametrize("icon", ["\uf0a9", "\ue001", "&#xf0a9;", "&#61609;"])
+def test_an_icon_is_no_text(icon: str) -> None:
+    assert body(f'<p><i class="fa">{icon}</i> Home <b> {icon}</b></p>').strip() == "Home"
+
+
+def test_trafilatura_gets_the_same_page_without_marks_of_ours() -> None:
+    page = PAGE.replace("First.", "First <a href=x>→</a> <a href=y>人</a>").replace(" A\n title", "→")
+    title, text = extract(page, extractor="trafilatura")
+    assert title == "→" and "First → 人" in text and "\ufdd0" not in text
+
+
 def test_elements_that_are_not_shown_are_not_taken_for_plain_ones() -> None:
     assert (
         body('<p>a<span class="hidden">b</span><span class="lineno">c</span><span class="n">d</span></p>').strip()

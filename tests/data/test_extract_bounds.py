@@ -66,5 +66,7 @@ def test_trafilatura_is_not_given_what_it_would_leave_out() -> None:
     for depth in (1, 200, 240):
         assert text.strip() in html_to_text("<div>" * depth + f"<p>{text}</p>", extractor="trafilatura")
     for depth in (260, 2_900):
-        with pytest.raises(ValueError, match="which the extractor trafilatura cannot read"):
+        with pytest.raises(ValueError, match="which trafilatura cannot read"):
             html_to_text("<div>" * depth + f"<p>{text}</p>", extractor="trafilatura")
+    with pytest.raises(ValueError, match="more than the 30000 that trafilatura"):
+        html_to_text("<ul><li>x</li></ul>" * 8_000, extractor="trafilatura")

@@ -53,7 +53,7 @@ def read(content: bytes, name: str, file_bytes: int = 1 << 30, members: int = 10
 
 
 def good(found: list[Record | Unreadable]) -> list[tuple[str, object]]:
-    return [(record.place, record.fields["text"]) for record in found if isinstance(record, Record)]
+    return [(record.place, str(record.fields["text"])) for record in found if isinstance(record, Record)]
 
 
 def bad(found: list[Record | Unreadable]) -> list[tuple[str, str]]:
