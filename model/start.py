@@ -32,6 +32,15 @@ FREE_FIELDS = {
     "rope_theta",
 }
 
+# Fields that may be left to a rule, with what the rule makes of them.
+MADE = {
+    "attention_pattern": "windows",
+    "d_ff": "feed_forward_dim",
+    "head_dim": "head_width",
+    "n_kv_heads": "kv_heads",
+    "sliding_window": "windows",
+}
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -129,7 +138,7 @@ def _check_fits(model: ModelConfig, theirs: ModelConfig, folder: Path) -> None:
     if model.positions == "learned" and model.max_sequence_length != theirs.max_sequence_length:
         different.append("max_sequence_length")
     if different:
-        has = ", ".join(f"{name}: {getattr(theirs, name)}" for name in different)
+        has = ", ".join(f"{name}: {_value(theirs, name)}" for name in different)
         raise ValueError(f"init_from: the network of {folder} has {has}; set model to the same")
 
 
@@ -144,7 +153,11 @@ def _check_continues(config: TrainConfig, info: CheckpointInfo) -> None:
 
 
 def _differences(ours: ModelConfig, theirs: ModelConfig) -> list[str]:
-    return sorted(name for name in ModelConfig.model_fields if getattr(ours, name) != getattr(theirs, name))
+    return sorted(name for name in ModelConfig.model_fields if _value(ours, name) != _value(theirs, name))
+
+
+def _value(config: ModelConfig, name: str) -> Any:
+    return getattr(config, MADE.get(name, name))
 
 
 def describe_resume(info: CheckpointInfo) -> str:

@@ -50,7 +50,7 @@ def pretraining(config: PretrainConfig, vocabulary: int) -> dict[str, Any]:
     model, training = config.model, config.training
     if model.vocab_size == 0:
         model = model.model_copy(update={"vocab_size": vocabulary})
-    count, tokens = parameters(model), training.steps * training.global_batch * training.sequence_length
+    count, tokens = parameters(model), training.total_samples * training.sequence_length
     width = 4 if training.dtype == "float32" else 2
     shared = [training.ranks if training.zero_stage >= stage else 1 for stage in (1, 2, 3)]
     state = count * (ADAM_BYTES / shared[0] + width / shared[1] + width / shared[2])

@@ -30,6 +30,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
         "training": plain(config.training),
         "sampling": plain(config.sampling),
         "tokens": str(inputs["tokenize"]),
+        "tokenizer": str(tokenizer),
         "folder": str(out),
     }
     _watch(context, config, out, lambda: run_group(run_rank_once, arguments, group))
