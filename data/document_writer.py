@@ -24,7 +24,10 @@ class DocumentWriter:
         self._in_file = self._held = 0  # bytes of text
         # Columns, not rows: strings in lists are nothing that Python's garbage collector would look through.
         self._texts: list[bytes] = []
-        self._strings: dict[str, list[str]] = {"id": [], "uri": [], "license": [], "meta": []}
+        self._ids: list[str] = []
+        self._uris: list[str] = []
+        self._licenses: list[str] = []
+        self._metas: list[str] = []
 
     def __enter__(self) -> "DocumentWriter":
         return self
@@ -43,8 +46,10 @@ class DocumentWriter:
         elif len(self._texts) == ROW_GROUP_ROWS or (self._held and self._held + size > ROW_GROUP_BYTES):
             self._write_rows()
         self._texts.append(document.text)
-        for name, column in self._strings.items():
-            column.append(getattr(document, name))
+        self._ids.append(document.id)
+        self._uris.append(document.uri)
+        self._licenses.append(document.license)
+        self._metas.append(document.meta)
         self._in_file += size
         self._held += size
 
@@ -63,7 +68,7 @@ class DocumentWriter:
             self._files += 1
         self._file.write_table(self._table())
         self._texts.clear()
-        for column in self._strings.values():
+        for column in (self._ids, self._uris, self._licenses, self._metas):
             column.clear()
         self._held = 0
 
@@ -72,7 +77,8 @@ class DocumentWriter:
         ends = np.cumsum([0, *map(len, self._texts)], dtype=np.int32)
         # Arrow's own way from a list of strings takes ten times as long.
         text = pa.StringArray.from_buffers(count, pa.py_buffer(ends), pa.py_buffer(b"".join(self._texts)))
-        arrays = {name: pa.array(column, pa.string()) for name, column in self._strings.items()}
+        strings = {"id": self._ids, "uri": self._uris, "license": self._licenses, "meta": self._metas}
+        arrays = {name: pa.array(column, pa.string()) for name, column in strings.items()}
         arrays |= {"text": text, "source": pa.repeat(self._source, count)}
         return pa.Table.from_arrays(
             [arrays[field.name] if field.name in arrays else pa.nulls(count, field.type) for field in SCHEMA],

@@ -7,7 +7,6 @@ around it. So runs tell, and there are few different ones.
 
 import re
 import unicodedata
-from functools import lru_cache
 from typing import Literal
 
 import ftfy
@@ -19,58 +18,73 @@ from ftfy.chardata import CONTROL_CHARS, HTML_ENTITY_RE, LIGATURES, WIDTH_MAP
 Kind = Literal["harmless", "form", "suspect", "control"]
 
 CONFIG = ftfy.TextFixerConfig(uncurl_quotes=False, normalization="NFC", explain=False)
-# For bytes of UTF-8: what is not ASCII and what ftfy removes stays, the rest becomes spaces, between which the runs stand.
+ASCII_CONTROLS = bytes([*(code for code in CONTROL_CHARS if code < 128), ord("\r")])  # that ftfy removes or replaces
+# For bytes of UTF-8: what is not ASCII stays, a control is a bell, the rest are spaces, between which the runs stand.
 BELL = 7
-RUNS = bytes(
-    code if code > 127 else BELL if code in CONTROL_CHARS or code == ord("\r") else ord(" ") for code in range(256)
-)
+RUNS = bytes(code if code > 127 else BELL if code in ASCII_CONTROLS else ord(" ") for code in range(256))
+ENTITY = re.compile(HTML_ENTITY_RE.pattern.encode())
 FORMS = LIGATURES | WIDTH_MAP
 FORM = re.compile(f"[{re.escape(''.join(map(chr, sorted(FORMS))))}]")
 # What ftfy removes or replaces, and the newlines that `normalise` does.
 CONTROL = re.compile(f"[\r\x80-\x9f\u2028\u2029{re.escape(''.join(map(chr, sorted(CONTROL_CHARS))))}]")
 # A test that is quick beside the pattern: what is bad has a control character, or one of a few that are bad alone, or two
-# characters beside each other that are not ASCII, at least one of them none of these: the common letters of the pattern
-# (but Ђ is bad behind в), and scripts that it has no character of.
-COMMON = (
-    "".join(MOJIBAKE_CATEGORIES[name] for name in ("common", "lower_common", "upper_common")).replace("Ё-Я", "ЁЃ-Я")
-    + "\u0530-\u1fff\u2e80-\uf8fe\uff00-\uffef"
+# characters of those that the pattern knows beside each other, at least one of them none of its common ones (but Ђ is bad
+# behind в, which is common, too). It knows nothing of ASCII in this, nor of these scripts.
+UNKNOWN = "\0-\x7f\u0530-\u1fff\u2e80-\uf8fe\uff00-\uffef"
+COMMON = "".join(MOJIBAKE_CATEGORIES[name] for name in ("common", "lower_common", "upper_common")).replace(
+    "Ё-Я", "ЁЃ-Я"
 )
-SUSPECT = re.compile(f"[ŒœÂÃ]|[^\0-\x7f{COMMON}][^\0-\x7f]|[^\0-\x7f][^\0-\x7f{COMMON}]")
+SUSPECT = re.compile(f"[ŒœÂÃ]|[^{UNKNOWN}{COMMON}][^{UNKNOWN}]|[^{UNKNOWN}][^{UNKNOWN}{COMMON}]")
 # Of each kind of ASCII that the pattern asks for around a run.
 BEFORE = ("", "a", "Z", "a ", " ", ".")
 BEHIND = ("", "aa", " ", ".a")
+MOST_RUNS = 1 << 16
+_harmless: set[bytes] = set()  # runs that were found so: most are, and the same ones come again
 
 
-def is_clean(text: str, content: bytes) -> bool:
-    """Whether the text, which is `content` in UTF-8, is NFC with no newline but \\n, and has nothing that ftfy could change.
+def is_clean(content: bytes) -> bool:
+    """Whether UTF-8 text is NFC with no newline but \\n, and has nothing that ftfy could change. May be False though it is."""
+    if content.isascii():  # the same in half the time
+        without = content.translate(None, ASCII_CONTROLS)
+        return len(without) == len(content) and not _has_entity(content)
+    return _kinds(content) <= {"harmless"} and not _has_entity(content)
 
-    May be False though it is.
-    """
-    return _kinds(content) <= {"harmless"} and not ("&" in text and HTML_ENTITY_RE.search(text))
+
+def _has_entity(content: bytes) -> bool:
+    """Whether there is an entity that ftfy unescapes: one on a line before the first with a tag."""
+    if b"&" not in content:
+        return False
+    tag = content.find(b"<")
+    return ENTITY.search(content, 0, len(content) if tag < 0 else content.rfind(b"\n", 0, tag) + 1) is not None
 
 
 def repair(text: str) -> str:
     """`text` with wrongly decoded characters, entities, ligatures, wide forms and controls repaired, in NFC."""
+    if _kinds(text.encode()) <= {"harmless", "form"} and not SUSPECT.search(text):
+        other = _in_usual_form(text)
+        if is_clean(other.encode()):  # as all lines on their own would become
+            return other
     entities = True
     lines = text.split("\n")
     for number, line in enumerate(lines):
         entities = entities and "<" not in line  # as ftfy: behind a tag they are meant as such
-        if not (line.isascii() and line.isprintable() and "&" not in line):  # most lines are
-            lines[number] = _repaired(line, entities)
-    return "\n".join(lines)
+        end = "\n" if number < len(lines) - 1 else ""
+        plain = line.isascii() and line.isprintable() and "&" not in line  # most lines are
+        lines[number] = line + end if plain else _repaired(line + end, entities)
+    return "".join(lines)
 
 
 def _repaired(line: str, entities: bool) -> str:
-    kinds = _kinds(line.encode())
-    has_entity = entities and "&" in line and HTML_ENTITY_RE.search(line) is not None
+    content = line.encode()
+    kinds = _kinds(content)
+    has_entity = entities and ENTITY.search(content) is not None
     if kinds <= {"harmless"} and not has_entity:
         return line
     if not (has_entity or "control" in kinds or _is_bad(line)):
         other = _in_usual_form(line) if "form" in kinds else line
         if other == line or _repaired(other, entities) == other:  # ftfy, too, goes on until nothing changes
             return other
-    config = CONFIG if entities else CONFIG._replace(unescape_html=False)
-    return ftfy.fix_text(f"{line}\n", config).removesuffix("\n")
+    return ftfy.fix_text(line, CONFIG if entities else CONFIG._replace(unescape_html=False))
 
 
 def _in_usual_form(line: str) -> str:
@@ -83,21 +97,23 @@ def _is_bad(line: str) -> bool:
 
 def _kinds(content: bytes) -> set[Kind]:
     """The kinds of the runs in UTF-8 of characters that are not ASCII or that ftfy removes."""
-    return {_kind(run) for run in set(content.translate(RUNS).split())}  # a third of the time of a regular expression
+    runs = content.translate(RUNS).split()  # a third of the time of a regular expression
+    return {"harmless"} if _harmless.issuperset(runs) else {_kind(run) for run in set(runs)}
 
 
-@lru_cache(maxsize=1 << 16)
 def _kind(run: bytes) -> Kind:
+    if run in _harmless:
+        return "harmless"
     characters = run.decode()
     if CONTROL.search(characters):
         return "control"
     # Of a run that begins with a mark the first composes with what stands before it.
-    if (
-        FORM.search(characters)
-        or unicodedata.combining(characters[0])
-        or not unicodedata.is_normalized("NFC", characters)
-    ):
+    composes = unicodedata.combining(characters[0]) or not unicodedata.is_normalized("NFC", characters)
+    if composes or FORM.search(characters):
         return "form"
     if SUSPECT.search(characters) and any(BADNESS_RE.search(a + characters + b) for a in BEFORE for b in BEHIND):
         return "suspect"
+    if len(_harmless) >= MOST_RUNS:
+        _harmless.clear()
+    _harmless.add(run)
     return "harmless"

@@ -2,12 +2,25 @@
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from typing import Literal
 
 Normalisation = Literal["ftfy", "nfc"]
 
 NEWLINES = re.compile("\r\n|[\r\x85\u2028\u2029]")
 SURROGATES = re.compile("[\ud800-\udfff]")
+ASCII_SPACE = b" \t\n\v\f\r\x1c\x1d\x1e\x1f"
+
+
+@dataclass(slots=True)
+class Utf8:
+    """A text in UTF-8 and how many characters it has."""
+
+    content: bytes
+    characters: int
+
+    def __str__(self) -> str:
+        return self.content.decode()
 
 
 def normalise(text: str, method: Normalisation = "ftfy") -> str:
@@ -18,31 +31,36 @@ def normalise(text: str, method: Normalisation = "ftfy") -> str:
     """
     if method == "nfc" and text.isascii() and "\r" not in text:
         return text.strip()
-    return normalise_and_encode(text, method)[0]
+    return str(normalise_utf8(encode(text), method))
 
 
-def normalise_and_encode(text: str, method: Normalisation) -> tuple[str, bytes]:
-    """`normalise`, and the UTF-8 of what it gives: a good part of the work is to come by that."""
-    text, content = _encodable(text)
+def normalise_utf8(text: Utf8, method: Normalisation) -> Utf8:
+    """`normalise`, of UTF-8 to UTF-8: most texts are not changed, and then need not be decoded."""
     if method == "ftfy":
         from data.mojibake import is_clean, repair
 
-        if not is_clean(text, content):
-            text = unicodedata.normalize("NFC", _one_newline(repair(_one_newline(text))))
-            content = b""
+        if is_clean(text.content):
+            return _strip(text)
+        repaired = repair(_one_newline(str(text)))
     else:
-        text, content = unicodedata.normalize("NFC", _one_newline(text)), b""
-    stripped = text.strip()
-    return stripped, content if content and len(stripped) == len(text) else stripped.encode()
+        repaired = str(text)
+    return encode(unicodedata.normalize("NFC", _one_newline(repaired)).strip())
 
 
-def _encodable(text: str) -> tuple[str, bytes]:
+def encode(text: str) -> Utf8:
+    """The text with lone surrogates as U+FFFD, in UTF-8."""
     try:
-        return text, text.encode()
+        return Utf8(text.encode(), len(text))
     except UnicodeEncodeError:
-        text = SURROGATES.sub("\ufffd", text)
-        return text, text.encode()
+        return Utf8(SURROGATES.sub("\ufffd", text).encode(), len(text))
 
 
 def _one_newline(text: str) -> str:
     return NEWLINES.sub("\n", text) if any(newline in text for newline in "\r\x85\u2028\u2029") else text
+
+
+def _strip(text: Utf8) -> Utf8:
+    content = text.content.strip(ASCII_SPACE)
+    if content and content[0] < 128 and content[-1] < 128:
+        return Utf8(content, text.characters - len(text.content) + len(content))
+    return encode(content.decode().strip())  # there may be other white space

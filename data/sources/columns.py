@@ -7,10 +7,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data.normalise import Utf8
 from data.sources.files import SourceConfig
 from data.sources.record import EXCERPT_BYTES, Record, Unreadable, excerpt, first_line, too_large
 
-BATCH_ROWS = 256  # turned into Python's values at once
+BATCH_ROWS = 64  # held at once; each may be as large as a record may
+BINARY = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
 UNDECODABLE = (UnicodeDecodeError, ValueError, OverflowError)  # invalid UTF-8; dates out of Python's range
 
 
@@ -47,19 +49,24 @@ def records_of(
 
 
 def _all_at_once(batch: pa.RecordBatch, text_field: str, limit: int) -> list[tuple[dict[str, Any], int]] | None:
-    """Every row's fields and bytes of text; None when a row needs a closer look."""
+    """Every row's fields, the text in UTF-8 as it is, and bytes of text; None when a row needs a closer look."""
     text = batch.column(text_field)
-    if not (pa.types.is_string(text.type) or pa.types.is_large_string(text.type)):
+    if text.type not in BINARY:
         return None
     sizes = pc.fill_null(pc.binary_length(text), 0).to_pylist()
     if max(sizes) > limit:
         return None
     try:
-        columns = [column.to_pylist() for column in batch.columns]
+        text.validate(full=True)  # UTF-8
+        contents, lengths = text.cast(BINARY[text.type]).to_pylist(), pc.utf8_length(text).to_pylist()
+        others = [batch.column(name).to_pylist() for name in batch.schema.names if name != text_field]
     except UNDECODABLE:
         return None
-    names = batch.schema.names
-    return [(dict(zip(names, cells, strict=True)), size) for *cells, size in zip(*columns, sizes, strict=True)]
+    texts = [
+        None if content is None else Utf8(content, length) for content, length in zip(contents, lengths, strict=True)
+    ]
+    names = [text_field, *(name for name in batch.schema.names if name != text_field)]
+    return [(dict(zip(names, cells, strict=True)), size) for *cells, size in zip(texts, *others, sizes, strict=True)]
 
 
 def _one_by_one(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from data.normalise import Normalisation, normalise, normalise_and_encode
+from data.normalise import Normalisation, Utf8, encode, normalise, normalise_utf8
 from data.sources.files import FIXED_FIELDS, Format, SourceConfig
 from data.sources.record import Record, Unreadable
 
@@ -49,18 +49,16 @@ def make_document(
     if isinstance(record, Unreadable):
         return record
     try:
-        text = _string(record.fields, fields.text)
-        if text is None:
-            raise TypeError(f"field {fields.text!r}, which text_field names, is missing")
+        text = _text(record.fields, fields.text)
         if source.html:
-            text = _main_content(text, source)
+            text = encode(_main_content(str(text), source))
         uri = _string(record.fields, fields.uri) or locator
         license = (fields.license and _string(record.fields, fields.license)) or source.license
         meta = _meta(record.fields, fields) if fields.meta else "{}"
     except (TypeError, ValueError) as problem:
         return Unreadable(record.place, str(problem), _beginning(record.fields), record.bytes)
-    text, content = normalise_and_encode(text, method)
-    return Document(id, content, len(text), normalise(uri, "nfc"), normalise(license, "nfc"), meta)
+    text = normalise_utf8(text, method)
+    return Document(id, text.content, text.characters, normalise(uri, "nfc"), normalise(license, "nfc"), meta)
 
 
 def withdrawn_uri(
@@ -79,12 +77,24 @@ def _main_content(page: str, source: SourceConfig) -> str:
     return html_to_text(page, extractor=source.extractor)
 
 
+def _text(fields: Mapping[str, object], name: str) -> Utf8:
+    """The field's value, which a reader may have in UTF-8. Raises TypeError when it is missing or no string."""
+    value = fields.get(name)
+    if value is None:
+        raise TypeError(f"field {name!r}, which text_field names, is missing")
+    return value if isinstance(value, Utf8) else encode(_checked(name, value))
+
+
 def _string(fields: Mapping[str, object], name: str | None) -> str | None:
     """The field's value, None when it is absent or null. Raises TypeError for a value that is no string."""
     value = None if name is None else fields.get(name)
-    if value is not None and not isinstance(value, str):
+    return None if value is None else _checked(name, value)
+
+
+def _checked(name: str | None, value: object) -> str:
+    if not isinstance(value, str | Utf8):
         raise TypeError(f"field {name!r} is not a string but {type(value).__name__}")
-    return value
+    return str(value)
 
 
 def _meta(fields: Mapping[str, object], which: Fields) -> str:

@@ -11,6 +11,7 @@ WINDOW_BYTES = 1 << 27  # what the zstd tool accepts without --long
 FRAME_MAGIC = 0xFD2FB528
 SKIPPABLE_MAGIC = 0x184D2A50  # and the 15 numbers that follow
 REPEATED_BYTE, RESERVED = 1, 3  # types of a block
+CHECKSUM_FLAG = 4
 
 
 class Block(NamedTuple):
@@ -18,7 +19,6 @@ class Block(NamedTuple):
 
     frame: int  # where the frame begins in the file
     stored: bytes
-    last: bool  # of its frame
 
 
 def frame_offsets(file: BinaryIO) -> Iterator[int]:
@@ -44,14 +44,12 @@ def decompressed_frames(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
             continue  # in a damaged frame
         try:
             output = decompressor.decompress(block.stored)
-            sound = decompressor.eof == block.last
         except zstandard.ZstdError:
-            output, sound = b"", False
-        if output:
-            yield frame, output
-        if not sound:
             decompressor = None
             yield frame, None
+        else:
+            if output:
+                yield frame, output
 
 
 def _blocks(file: BinaryIO, keep: bool) -> Iterator[Block]:
@@ -72,8 +70,7 @@ def _blocks(file: BinaryIO, keep: bool) -> Iterator[Block]:
 
 def _blocks_of_frame(file: BinaryIO, frame: int, magic: bytes, keep: bool) -> Iterator[Block]:
     descriptor = _exactly(file, 1)
-    yield Block(frame, magic + descriptor + _exactly(file, _header_bytes(descriptor[0])), last=False)
-    checksum = descriptor[0] & 4
+    yield Block(frame, magic + descriptor + _exactly(file, _header_bytes(descriptor[0])))
     last = False
     while not last:
         header = _exactly(file, 3)
@@ -83,9 +80,9 @@ def _blocks_of_frame(file: BinaryIO, frame: int, magic: bytes, keep: bool) -> It
             raise DamagedStream(f"corrupt zstd: a block of no known type in the frame at byte {frame}")
         stored = 1 if kind == REPEATED_BYTE else size
         content = _exactly(file, stored) if keep else _jump(file, stored)
-        yield Block(frame, header + content, last and not checksum)
-    if checksum:
-        yield Block(frame, _exactly(file, 4), last=True)
+        yield Block(frame, header + content)
+    if descriptor[0] & CHECKSUM_FLAG:
+        yield Block(frame, _exactly(file, 4))
 
 
 def _header_bytes(descriptor: int) -> int:
@@ -104,5 +101,7 @@ def _exactly(file: BinaryIO, size: int) -> bytes:
 
 
 def _jump(file: BinaryIO, size: int) -> bytes:
-    file.seek(size, 1)
+    if size:
+        file.seek(size - 1, 1)
+        _exactly(file, 1)  # or a jump behind the end would go unnoticed
     return b""

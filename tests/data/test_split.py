@@ -5,6 +5,7 @@ import io
 import json
 import os
 import random
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,11 +16,12 @@ import zstandard
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from data.sources import pieces
+from data.sources import lines, pieces
 from data.sources.bzip2 import Mark, Window, blocks_between, find_marks
 from data.sources.files import SourceConfig
-from data.sources.input import FileInput, Limits
+from data.sources.input import FileInput, Input, Limits
 from data.sources.listing import SourceFile
+from data.sources.pieces import Piece
 from data.sources.readers import reader
 from data.sources.record import Record, Unreadable
 from data.sources.split import Part, split
@@ -102,9 +104,9 @@ def test_json_lines_in_zstd_frames_do_not_depend_on_cuts(
         assert zstandard.ZstdDecompressor().decompressobj().decompress(path.read_bytes()[frame:])[offset:][:1] == b"{"
 
 
-def noise(seed: int, lines: int) -> bytes:
+def noise(seed: int, count: int) -> bytes:
     numbers = random.Random(seed)
-    return b"".join(b"%d %s\n" % (n, numbers.randbytes(numbers.randrange(45)).hex().encode()) for n in range(lines))
+    return b"".join(b"%d %s\n" % (n, numbers.randbytes(numbers.randrange(45)).hex().encode()) for n in range(count))
 
 
 @pytest.mark.parametrize("streams", [1, 3])
@@ -158,6 +160,13 @@ def test_a_damaged_frame_costs_its_lines_and_no_others(tmp_path: Path) -> None:
         assert read_all(parts_of(path, size)) == whole
 
 
+def test_a_skippable_frame_that_is_longer_than_the_file_is_no_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt.zst"
+    path.write_bytes(zstandard.compress(b"one\n") + b"\x50\x2a\x4d\x18\xff\xff\0\0" + zstandard.compress(b"two\n"))
+    first, lost = read_all(parts_of(path, 1 << 30))
+    assert isinstance(first, Record) and isinstance(lost, Unreadable) and "truncated zstd" in lost.error
+
+
 def test_what_looks_like_a_mark_in_a_block_is_none() -> None:
     content = noise(7, 4000)
     packed = bz2.compress(content, 1)
@@ -197,7 +206,7 @@ def test_row_groups_and_record_batches_do_not_depend_on_cuts(tmp_path: Path, kin
     source = SourceConfig(name="s", path="*", meta_fields=["n"])
     whole = read_all(parts_of(path, 1 << 30, source, kind), source)
     assert [record.fields["n"] for record in whole] == list(range(2000))
-    assert [record.fields["text"] for record in whole] == table(2000)["text"].to_pylist()
+    assert [str(record.fields["text"]) for record in whole] == table(2000)["text"].to_pylist()
     places = [str(n) if kind == "parquet" else f"{n // 90}+{n % 90}" for n in range(2000)]
     assert [record.place for record in whole] == places
     for size in (1, 10_000, 50_000):
@@ -213,6 +222,24 @@ def test_what_cannot_be_cut_is_read_whole(tmp_path: Path) -> None:
         assert [(part.start, part.stop) for part in parts_of(path, 100, format=format)] == [(0, None)], name
     (tmp_path / "b.txt").write_bytes(b"one\ndocument\n" * 100)
     assert len(parts_of(tmp_path / "b.txt", 100, SourceConfig(name="s", path="*"))) == 1  # a document a file
+
+
+def test_a_part_within_a_giant_line_reads_no_further_than_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_bytes(b"x" * (8 << 20))
+    taken: list[int] = []
+
+    def watched(input: Input, limit: int) -> Iterator[Piece]:
+        for piece in pieces.pieces(input, limit):
+            taken.append(piece.at)
+            yield piece
+
+    monkeypatch.setattr(lines, "pieces", watched)
+    for part in parts_of(tmp_path / "a.txt", 1 << 20)[1:]:
+        taken.clear()
+        assert read(part) == []
+        assert len(taken) <= 2, "a piece of the part, and one behind it"
 
 
 def test_parts_are_about_as_large_as_asked(tmp_path: Path) -> None:

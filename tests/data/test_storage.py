@@ -19,7 +19,7 @@ from moto.server import ThreadedMotoServer
 from data.collect import CollectConfig, SourceConfig, SourceFile, collect_shard, list_files, plan_shards
 from data.documents import read_table
 from data.sources import storage
-from data.sources.storage import check_url, list_url, open_file
+from data.sources.storage import list_url, open_file
 
 RECORDS = [{"text": f"Document number {n}. " + "word " * (n % 40)} for n in range(300)]
 LINES = b"".join(json.dumps(record).encode() + b"\n" for record in RECORDS)
@@ -64,6 +64,7 @@ class Web(BaseHTTPRequestHandler):
     etags: dict[str, str]
     ranges = True
     broken = 0  # transfers that end early, from now on
+    short = 0  # bytes that every answer lacks, without saying so
     requests: list[tuple[str, str | None]]
     status = 200
 
@@ -88,7 +89,7 @@ class Web(BaseHTTPRequestHandler):
         body = content
         if asked and cls.ranges:
             begin, _, end = asked.removeprefix("bytes=").partition("-")
-            body = content[int(begin) : int(end) + 1]
+            body = content[int(begin) : int(end) + 1 - cls.short]
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {begin}-{int(begin) + len(body) - 1}/{len(content)}")
         else:
@@ -235,7 +236,10 @@ def test_a_transfer_that_breaks_off_is_repeated_and_in_the_end_an_error(
     with pytest.raises(OSError, match=f"{address}/b.txt: ") as caught:
         open_file(f"{address}/b.txt")
     assert caught.value.errno is not None  # an error of the file system's, never a damaged file
-    handler.broken = 0
+    handler.broken, handler.short = 0, 1
+    with pytest.raises(OSError, match="99 bytes came instead of 100"):
+        open_file(f"{address}/b.txt")
+    handler.short = 0
     with open_file(f"{address}/a.jsonl") as file:
         file.read(100)
         handler.broken = 10**6
@@ -281,29 +285,3 @@ def test_refusals_of_a_web_server_are_one_line(web: tuple[type[Web], str]) -> No
         list_url(f"{address}/none.txt")
     with pytest.raises(ValueError, match=r"127\.0\.0\.1:1/a\.txt: "):
         list_url("http://127.0.0.1:1/a.txt")
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("https://user:password@example.org/a.txt", "holds a user or a password"),
-        ("s3://key@bucket/a.txt", "holds a user or a password"),
-        ("https://example.org/a.txt?X-Amz-Signature=abc123", "X-Amz-Signature looks like a secret"),
-        ("https://example.org/a.txt?sig=abc123&x=1", "sig looks like a secret"),
-        ("https://example.org/a.txt?AWSAccessKeyId=abc123", "looks like a secret"),
-        ("https://example.org/a.txt?access_token=abc123", "looks like a secret"),
-        ("https://example.org/a.txt?X-Goog-Credential=abc123", "looks like a secret"),
-        ("ftp://example.org/abc123", "cannot read ftp://"),
-    ],
-)
-def test_urls_with_secrets_are_refused_and_the_secret_is_not_repeated(url: str, expected: str) -> None:
-    with pytest.raises(ValueError, match=expected) as caught:
-        check_url(url)
-    assert "abc123" not in str(caught.value) or (url.startswith("ftp") and "password" not in str(caught.value))
-    with pytest.raises(ValueError, match=expected):
-        SourceConfig(name="s", path=["a.txt", url])
-
-
-def test_harmless_queries_are_not_refused() -> None:
-    check_url("https://example.org/a.txt?download=1&keyword=monkey")
-    check_url("s3://bucket/a?.txt")
