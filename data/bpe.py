@@ -6,7 +6,6 @@ A special token's name that stands in a text is text like any other: only the pr
 """
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,31 +13,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from data.vocabulary import END_OF_TEXT, PAD, PATTERNS, SETTINGS, Encoder, Vocabulary, load_vocabulary
+
 if TYPE_CHECKING:
-    import numpy as np
     from tokenizers import Tokenizer
 
-END_OF_TEXT = "<|endoftext|>"  # id 0: ends every document
-PAD = "<|pad|>"  # id 1: fills up batches of unequal lengths, never in a token shard
-END_OF_TEXT_ID = 0
-PAD_ID = 1
-
-CONTRACTIONS = r"'s|'t|'re|'ve|'m|'ll|'d"
-PATTERNS = {
-    # GPT-2 `encoder.py`: a word with one space before it; numbers of any length.
-    "gpt2": rf"{CONTRACTIONS}| ?\p{{L}}+| ?\p{{N}}+| ?[^\s\p{{L}}\p{{N}}]+|\s+(?!\S)|\s+",
-    # Llama 3 `tokenizer.py`, after GPT-4's: numbers in groups of at most 3 digits, line ends of their own.
-    "llama3": rf"(?i:{CONTRACTIONS})|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}{{1,3}}"
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-}
 MEASURED_BYTES = 2_000_000  # text of each source that the report encodes
 LONGEST_TOKENS = 20  # listed in the report
-LONG_RUN = 100_000  # characters of white space in a row; tiktoken panics from about a million
-WHITE_SPACE = re.compile(r"\s{100,}")
 
 
 class VocabConfig(BaseModel):
-    """How the vocabulary is trained."""
+    """How the vocabulary is trained, or whose is taken."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,6 +34,9 @@ class VocabConfig(BaseModel):
     special_tokens: tuple[str, ...] = ()  # further ones, ids from 2; <|endoftext|> is 0 and <|pad|> is 1
     min_frequency: int = Field(2, ge=1)  # a pair seen less often is not merged
     sample_mb: float = Field(200.0, gt=0)  # MB of text to train on, drawn by document; all of it where there is less
+    tokenizer: str | None = (
+        None  # tokenizer.json or a Hugging Face folder of others to take as it is: nothing is trained
+    )
 
     @model_validator(mode="after")
     def _room_for_bytes(self) -> "VocabConfig":
@@ -91,9 +79,7 @@ def train_tokenizer(out: Path, documents: list[Path], config: VocabConfig, seed:
     if taken["bytes"] == 0:
         raise ValueError(f"sample_mb: {config.sample_mb} MB drew no document out of {total / 1e6:.1f} MB; raise it")
     tokenizer.save(str(out / "tokenizer.json"), pretty=True)
-    report = _report(tokenizer, documents, totals, seed)
-    report["sample"] = {"fraction": fraction, **taken}
-    (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+    _write_report(out, documents, totals, seed, {"sample": {"fraction": fraction, **taken}})
     count = sum(number for number, _ in totals.values())
     left_out = count - taken["documents"]
     return {
@@ -106,50 +92,23 @@ def train_tokenizer(out: Path, documents: list[Path], config: VocabConfig, seed:
     }
 
 
-def load_tokenizer(path: Path) -> "Tokenizer":
-    """Read `tokenizer.json`; names of special tokens in a text are encoded as text. Raises ValueError naming the file."""
-    from tokenizers import Tokenizer
+def adopt_tokenizer(out: Path, documents: list[Path], tokenizer: Path, seed: int) -> dict[str, Any]:
+    """Take a `tokenizer.json` of others as it is; writes it, what has to stand beside it, and `report.json` into `out`.
 
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the Rust side raises bare Exception
-        raise ValueError(f"{path}: not a tokenizer file ({error})") from error
-    if tokenizer.token_to_id(END_OF_TEXT) != END_OF_TEXT_ID:
-        raise ValueError(f"{path}: {END_OF_TEXT} is not id {END_OF_TEXT_ID}; train the vocabulary with this program")
-    tokenizer.encode_special_tokens = True  # not stored in the file
-    return tokenizer
-
-
-def encode_documents(tokenizer: "Tokenizer", texts: list[str]) -> "list[np.ndarray]":
-    """The ids of each text, (n,) int32, without special tokens; keep a `DocumentEncoder` where there are many calls."""
-    return DocumentEncoder(tokenizer).encode(texts)
-
-
-class DocumentEncoder:
-    """Encodes as `tokenizer.encode_batch_fast` does, several times faster, by giving vocabulary and pattern to tiktoken.
-
-    tiktoken merges by the rank of what comes out, `tokenizers` by the rank of the merge; for merges in the order in which they
-    were learned, each with a new id, the two are the same. Both class every character alike (a test goes over them all). On
-    endless white space tiktoken panics: such a text goes the slow way.
+    Returns counts. Raises ValueError when it cannot be read, or nothing says which of its tokens ends a text.
     """
-
-    def __init__(self, tokenizer: "Tokenizer") -> None:
-        import tiktoken
-
-        self._tokenizer = tokenizer
-        pattern, ranks = _pattern_and_ranks(tokenizer)
-        self._fast = tiktoken.Encoding("gristmill", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
-
-    def encode(self, texts: list[str]) -> "list[np.ndarray]":
-        """The ids of each text, (n,) int32, without special tokens."""
-        import numpy as np
-
-        return [np.array(self._encode(text), dtype=np.int32) for text in texts]
-
-    def _encode(self, text: str) -> list[int]:
-        if len(text) > LONG_RUN and any(len(run) > LONG_RUN for run in WHITE_SPACE.findall(text)):
-            return self._tokenizer.encode(text, add_special_tokens=False).ids
-        return self._fast.encode_ordinary(text)
+    vocabulary = load_vocabulary(tokenizer)
+    name = vocabulary.tokenizer.id_to_token
+    special = {"eos_token": name(vocabulary.end_id)}
+    if vocabulary.pad_id is not None:
+        special["pad_token"] = name(vocabulary.pad_id)
+    (out / tokenizer.name).write_bytes(tokenizer.read_bytes())
+    (out / SETTINGS).write_text(json.dumps(special, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    totals = _bytes_by_source(documents)
+    _write_report(out, documents, totals, seed, {})
+    count = sum(number for number, _ in totals.values())
+    kept = {"documents_in": count, "documents_out": count, "dropped": {}, "quarantined": 0}
+    return {**kept, "vocab_size": vocabulary.size}
 
 
 def _train(texts: Iterator[str], config: VocabConfig) -> "Tokenizer":
@@ -175,11 +134,19 @@ def _train(texts: Iterator[str], config: VocabConfig) -> "Tokenizer":
     return tokenizer
 
 
+def _write_report(
+    out: Path, documents: list[Path], totals: dict[str, tuple[int, int]], seed: int, facts: dict[str, Any]
+) -> None:
+    report = _report(load_vocabulary(out / "tokenizer.json"), documents, totals, seed) | facts
+    content = json.dumps(report, indent=1, ensure_ascii=False, sort_keys=True)
+    (out / "report.json").write_text(content + "\n", encoding="utf-8")
+
+
 def _report(
-    tokenizer: "Tokenizer", documents: list[Path], totals: dict[str, tuple[int, int]], seed: int
+    vocabulary: Vocabulary, documents: list[Path], totals: dict[str, tuple[int, int]], seed: int
 ) -> dict[str, Any]:
     """Bytes per token by source, on about MEASURED_BYTES of each, and over all text in proportion to the sources' sizes."""
-    encoder = DocumentEncoder(tokenizer)
+    encoder, tokenizer = Encoder(vocabulary), vocabulary.tokenizer
     measured: dict[str, list[int]] = {source: [0, 0] for source in totals}  # bytes, tokens
     for identifier, text, source in _rows(documents):
         if _draw(f"report\0{seed}\0{identifier}") * totals[source][1] < MEASURED_BYTES:
@@ -195,7 +162,7 @@ def _report(
     longest = sorted(tokenizer.get_vocab().items(), key=lambda item: (-len(item[0]), item[1]))
     longest = [(token, number) for token, number in longest if number not in tokenizer.get_added_tokens_decoder()]
     return {
-        "vocab_size": tokenizer.get_vocab_size(),
+        "vocab_size": vocabulary.size,
         "bytes_per_token": round(overall, 4) if overall else None,
         "sources": sources,
         "longest_tokens": [tokenizer.decode([number]) for _, number in longest[:LONGEST_TOKENS]],
@@ -226,26 +193,3 @@ def _draw(key: str) -> float:
     import xxhash
 
     return xxhash.xxh3_64_intdigest(key.encode()) / 2**64
-
-
-def _pattern_and_ranks(tokenizer: "Tokenizer") -> tuple[str, dict[bytes, int]]:
-    """The regular expression that cuts pieces, and the id of each token by its bytes, special tokens left out."""
-    content = json.loads(tokenizer.to_str())
-    steps = (content["pre_tokenizer"] or {}).get("pretokenizers", [])
-    vocab, special = content["model"]["vocab"], {token["content"] for token in content["added_tokens"]}
-    learned = [vocab["".join(pair)] for pair in content["model"]["merges"]]
-    in_order = learned == list(range(len(special) + 256, len(vocab)))
-    if [step["type"] for step in steps] != ["Split", "ByteLevel"] or not in_order:
-        raise ValueError("tokenizer: not a regular expression followed by byte-level BPE, as trained by this program")
-    if steps[0]["pattern"]["Regex"] not in PATTERNS.values():  # a stranger's could take forever
-        raise ValueError(f"tokenizer: its regular expression is none of {', '.join(PATTERNS)}")
-    byte_of = {character: byte for byte, character in _byte_alphabet().items()}
-    ranks = {bytes(byte_of[c] for c in token): number for token, number in vocab.items() if token not in special}
-    return steps[0]["pattern"]["Regex"], ranks
-
-
-def _byte_alphabet() -> dict[int, str]:
-    """Byte -> the printable character that stands for it (GPT-2 `bytes_to_unicode`)."""
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {byte: chr(byte) for byte in printable} | {byte: chr(256 + place) for place, byte in enumerate(others)}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from data.bpe import END_OF_TEXT_ID, DocumentEncoder, load_tokenizer
+from data.vocabulary import Encoder, load_vocabulary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,15 +71,15 @@ def check_dtype(config: TokenizeConfig, vocab_size: int) -> str:
 def tokenize_shard(out: Path, documents: Path, tokenizer: Path, config: TokenizeConfig) -> dict[str, Any]:
     """Write `<source>-<split>.bin`, `.idx` and `.parquet` for the documents of one table; returns counts.
 
-    Every document ends with <|endoftext|>; a split without documents has no files. The Parquet table has, for each document in
-    the order of the shard: document (its number), id, uri, license, bytes (UTF-8 bytes of the text), tokens (separator included).
+    Every document ends with the vocabulary's end token; a split without documents has no files. The Parquet table has, for
+    each document in the order of the shard: document (its number), id, uri, license, bytes (of the text in UTF-8), tokens
+    (its end included).
     """
-    import numpy as np
     import pyarrow.parquet as pq
 
-    loaded = load_tokenizer(tokenizer)
-    encoder = DocumentEncoder(loaded)
-    dtype = check_dtype(config, loaded.get_vocab_size())
+    vocabulary = load_vocabulary(tokenizer)
+    encoder = Encoder(vocabulary)
+    dtype = check_dtype(config, vocabulary.size)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     with ExitStack() as stack:
         shards: dict[str, _ShardFiles] = {}
@@ -92,11 +92,12 @@ def tokenize_shard(out: Path, documents: Path, tokenizer: Path, config: Tokenize
                 if name not in shards:
                     shards[name] = stack.enter_context(_ShardFiles(out / name, dtype))
                 size = len(row["text"].encode())
-                shards[name].append(row, np.append(ids, np.int32(END_OF_TEXT_ID)), size)
+                document = vocabulary.document(ids)
+                shards[name].append(row, document, size)
                 counts["documents_by_split"][split] += 1
                 counts["bytes_by_split"][split] += size
-                counts["tokens_by_split"][split] += len(ids) + 1
-                counts["tokens_by_source"][row["source"]] += len(ids) + 1
+                counts["tokens_by_split"][split] += len(document)
+                counts["tokens_by_source"][row["source"]] += len(document)
     number = counts["documents_by_split"].total()
     return {
         "documents_in": number,

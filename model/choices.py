@@ -88,7 +88,7 @@ def score_items(
     network: Network,
     items: Sequence[Item],
     encode: Callable[[str], list[int]],
-    end_id: int,
+    start_id: int,
     context_length: int | None = None,
     batch_size: int = 8,
     progress: Progress = lambda done, total: None,
@@ -98,7 +98,7 @@ def score_items(
     for item in items:
         for choice in item.choices:
             head, tail = join(item.context, choice)
-            context = [end_id, *encode(head)]
+            context = [start_id, *encode(head)]
             sequences.append(np.array(context + encode(tail), dtype=np.int64))
             first.append(len(context))
             sizes.append(len(choice.strip().encode()))

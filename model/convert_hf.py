@@ -5,7 +5,7 @@ safetensors are read: files of the folder itself, never more than its config say
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,21 +35,23 @@ def export_hf(
     tokenizer: Path,
     end_id: int,
     pad_id: int | None = None,
+    start_id: int | None = None,
     dtype: torch.dtype = torch.float32,
     shard_bytes: int = SHARD_BYTES,
 ) -> None:
     """Write weights (a network's `state_dict()`) and tokenizer as a folder for AutoModelForCausalLM and AutoTokenizer.
 
-    The same weights give the same bytes. Raises ValueError when no family expresses the network, or an id is not in
-    the tokenizer.
+    `end_id` ends a text, `start_id` begins one (None: the end of the one before). The same weights give the same bytes.
+    Raises ValueError when no family expresses the network, or an id is not in the tokenizer.
     """
     from transformers import GenerationConfig
 
-    settings = hf_config(config, end_id, pad_id, str(dtype).removeprefix("torch."))
+    start_id = end_id if start_id is None else start_id
+    settings = hf_config(config, start_id, end_id, pad_id, str(dtype).removeprefix("torch."))
     folder.mkdir(parents=True, exist_ok=True)
     settings.save_pretrained(folder)
-    GenerationConfig(bos_token_id=end_id, eos_token_id=end_id, pad_token_id=pad_id).save_pretrained(folder)
-    write_tokenizer(folder, tokenizer, end_id, pad_id, config.max_sequence_length)
+    GenerationConfig(bos_token_id=start_id, eos_token_id=end_id, pad_token_id=pad_id).save_pretrained(folder)
+    write_tokenizer(folder, tokenizer, (start_id, end_id, pad_id), config.max_sequence_length)
     write_weights(folder, weights, config, dtype, shard_bytes)
 
 
@@ -75,21 +77,19 @@ def write_weights(folder: Path, weights: Weights, config: ModelConfig, dtype: to
         write_json(folder / INDEX, contents)
 
 
-def write_tokenizer(folder: Path, tokenizer: Path, end_id: int, pad_id: int | None, max_length: int) -> None:
-    """`tokenizer.json` as it is, and beside it what transformers needs to know of it."""
+def write_tokenizer(folder: Path, tokenizer: Path, ids: Sequence[int | None], max_length: int) -> None:
+    """`tokenizer.json` as it is, and beside it what transformers needs to know of it: `ids` of start, end and padding."""
     from tokenizers import Tokenizer
 
     contents = tokenizer.read_bytes()
     loaded = Tokenizer.from_str(contents.decode())
-    end = loaded.id_to_token(end_id)
-    pad = None if pad_id is None else loaded.id_to_token(pad_id)
-    if end is None or (pad_id is not None and pad is None):
-        raise ValueError(f"{tokenizer}: has no token with id {end_id if end is None else pad_id}")
+    names = [None if number is None else loaded.id_to_token(number) for number in ids]
+    for number, name in zip(ids, names, strict=True):
+        if number is not None and name is None:
+            raise ValueError(f"{tokenizer}: has no token with id {number}")
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "bos_token": end,
-        "eos_token": end,
-        "pad_token": pad,
+        **dict(zip(("bos_token", "eos_token", "pad_token"), names, strict=True)),
         "model_max_length": max_length,
         "clean_up_tokenization_spaces": False,  # decoding gives the text back, byte for byte
     }

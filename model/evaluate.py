@@ -57,20 +57,20 @@ def score_documents(
     network: Network,
     documents: Sequence[np.ndarray],
     bytes: Sequence[int],
-    end_id: int,
+    start_id: int,
     context_length: int | None = None,
     batch_size: int = 8,
     stride: int | None = None,
     progress: Progress = lambda done, total: None,
 ) -> DocumentScores:
-    """Score every token of every document once, given `end_id` (the id of `<|endoftext|>`) and the tokens before it.
+    """Score every token of every document once, given `start_id` (what a text begins behind) and the tokens before it.
 
     `documents` are arrays of ids; a final `<|endoftext|>`, if there is one, is a token like the others. `bytes` are the
     documents' UTF-8 lengths. `context_length` is at most (and by default) the network's `max_sequence_length`, `stride`
     half of it by default. `progress` is told the windows done and their number.
     """
     assert len(documents) == len(bytes)
-    sequences = [np.concatenate([[end_id], document]) for document in documents]
+    sequences = [np.concatenate([[start_id], document]) for document in documents]
     nats = score_continuations(network, sequences, [1] * len(sequences), context_length, batch_size, stride, progress)
     tokens = np.array([len(document) for document in documents], dtype=np.int64)
     return DocumentScores(nats, tokens, np.array(bytes, dtype=np.int64))

@@ -92,8 +92,8 @@ def query_scalar(config: ModelConfig) -> int:
     return round(config.attention_scale**-2) if config.attention_scale else config.head_width
 
 
-def hf_config(config: ModelConfig, end_id: int, pad_id: int | None, dtype: str) -> "PretrainedConfig":
-    """The transformers configuration of this network; `<|endoftext|>` both begins and ends a text."""
+def hf_config(config: ModelConfig, start_id: int, end_id: int, pad_id: int | None, dtype: str) -> "PretrainedConfig":
+    """The transformers configuration of this network; a text begins behind `start_id` and ends with `end_id`."""
     from transformers import AutoConfig
 
     family = architecture(config)
@@ -101,7 +101,7 @@ def hf_config(config: ModelConfig, end_id: int, pad_id: int | None, dtype: str) 
         family,
         architectures=[CLASSES[family]],
         vocab_size=config.vocab_size,
-        bos_token_id=end_id,
+        bos_token_id=start_id,
         eos_token_id=end_id,
         pad_token_id=pad_id,
         tie_word_embeddings=config.tied_embeddings,

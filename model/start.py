@@ -13,6 +13,7 @@ from model.checkpoint import DESCRIPTION, CheckpointInfo, open_tensors, read_che
 from model.config import ModelConfig
 from model.convert_hf import import_hf
 from model.engine import Engine
+from model.import_config import import_config
 from model.init import initialize
 from model.loss import NextTokenLoss
 from model.network import Network
@@ -55,21 +56,35 @@ class Origin:
 def origin_identity(folder: Path) -> str:
     """A hash of what an origin holds: of a checkpoint's description, which has the hashes of its files, or of all
     that a Hugging Face folder's weights are read from. Raises ValueError when it is neither."""
+    parts = [f"{path.name} {blake3.blake3().update_mmap(path).hexdigest()}" for path in origin_files(folder)]
+    return blake3.blake3("\n".join(parts).encode()).hexdigest()
+
+
+def origin_files(folder: Path) -> list[Path]:
+    """The files whose content `origin_identity` is."""
     if (folder / DESCRIPTION).is_file():
-        paths = [folder / DESCRIPTION]
-    else:
-        paths = sorted([*folder.glob("config.json"), *folder.glob("*.safetensors*")])
+        return [folder / DESCRIPTION]
+    paths = sorted([*folder.glob("config.json"), *folder.glob("*.safetensors*")])
     if not paths:
         raise ValueError(f"init_from: {folder} is neither a checkpoint nor a Hugging Face folder")
-    parts = [f"{path.name} {blake3.blake3().update_mmap(path).hexdigest()}" for path in paths]
-    return blake3.blake3("\n".join(parts).encode()).hexdigest()
+    return paths
 
 
 def origin_model(folder: Path) -> ModelConfig:
     """The network of an origin. Raises ValueError naming what is wrong with the folder."""
     if (folder / DESCRIPTION).is_file():
         return ModelConfig.model_validate(read_checkpoint(folder).model)
-    return import_hf(folder)[0]
+    return import_config(folder)
+
+
+def check_origin(model: ModelConfig, config: TrainConfig, origin: Origin) -> None:
+    """Raise ValueError when this network and training cannot begin with the origin."""
+    _check_fits(model, origin_model(origin.folder), origin.folder)
+    if origin.mode == "weights":
+        return
+    if not (origin.folder / DESCRIPTION).is_file():
+        raise ValueError(f"init_from: {origin.folder} has no state of an optimizer to continue with; use init: weights")
+    _check_continues(config, read_checkpoint(origin.folder))
 
 
 def resume(model: ModelConfig, config: TrainConfig, info: CheckpointInfo) -> tuple[Engine, Progress]:
@@ -84,22 +99,16 @@ def begin(
     if origin is None:
         return _engine(model, config, None, None), Progress()
     parent: dict[str, Any] = {"identity": origin_identity(origin.folder), "mode": origin.mode}
+    check_origin(model, config, origin)
     if not (origin.folder / DESCRIPTION).is_file():
-        if origin.mode == "continue":
-            raise ValueError(
-                f"init_from: {origin.folder} has no state of an optimizer to continue with; use init: weights"
-            )
-        theirs, weights = import_hf(origin.folder)
-        _check_fits(model, theirs, origin.folder)
+        weights = import_hf(origin.folder)[1]
         return _engine(model, config, weights.__getitem__, None), Progress(parent=parent)
     info = read_checkpoint(origin.folder)
     verify(info)
-    _check_fits(model, ModelConfig.model_validate(info.model), origin.folder)
     parent["step"] = info.step
     read = open_tensors(info, "weights")
     if origin.mode == "weights":
         return _engine(model, config, read, None), Progress(parent=parent)
-    _check_continues(config, info)
     now = at(info)
     now.parent = parent
     if info.samples != samples:  # new data: from its first sample on

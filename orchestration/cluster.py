@@ -27,9 +27,14 @@ class ClusterUnusable(ValueError):
 def cluster(address: str | None, cpus: int | None) -> Iterator[None]:
     """Join the Ray cluster at `address`, or start a local one of `cpus` CPUs (default: all cores) and stop it afterwards.
 
+    Within another such block it changes nothing: that one's cluster is used.
+
     Ray puts the driver's current folder first on its workers' `sys.path`, where a user's own `model.py` or `data/` would shadow
     our packages; so we connect from an empty folder.
     """
+    if ray.is_initialized():
+        yield
+        return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     # The folder stays until the end: Ray's processes keep it as their current one.
@@ -71,6 +76,11 @@ def _check_answers(address: str) -> None:
         raise ClusterUnusable(
             f"no Ray cluster answers at {address}: {error}; start one with `ray start --head`"
         ) from error
+
+
+def own_address() -> str:
+    """host:port at which other processes can join the cluster that we are in."""
+    return str(ray.get_runtime_context().gcs_address)
 
 
 def resources() -> dict[str, float]:

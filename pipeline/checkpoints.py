@@ -1,9 +1,7 @@
-"""Finding what a user means by CHECKPOINT: a run's name, a checkpoint folder, or an exported folder."""
+"""Finding what a user means by a checkpoint: a run, by its name or folder, a checkpoint folder, or an exported folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
-
-from pipeline.view import runs_folder
 
 
 @dataclass(frozen=True)
@@ -14,24 +12,34 @@ class Release:
     tokenizer: Path
 
 
-def find_release(checkpoint: str, workdir: Path) -> Release:
-    """Resolve a CHECKPOINT argument; raises ValueError that says what was looked for."""
-    path, run = Path(checkpoint), runs_folder(workdir) / checkpoint
+def find_release(checkpoint: str, runs: Path) -> Release:
+    """Resolve a CHECKPOINT argument, `runs` being the folder of all runs; raises ValueError that says what was looked for."""
+    path, run = Path(checkpoint), runs / checkpoint
     if path.is_dir():
-        return _at(path)
+        return release_at(path)
     if Path(checkpoint).name == checkpoint and run.is_dir():
         if not (run / "pretrain").exists():
             raise ValueError(
                 f"run {checkpoint!r} has no pretrained checkpoint yet: `gristmill status {checkpoint}` says how far it is"
             )
-        return _at((run / "pretrain").resolve())
-    raise ValueError(f"{checkpoint}: neither a folder nor the name of a run in {runs_folder(workdir)}")
+        return release_at(run)
+    raise ValueError(f"{checkpoint}: neither a folder nor the name of a run in {runs}")
 
 
-def _at(folder: Path) -> Release:
+def network_at(folder: Path) -> Path:
+    """The checkpoint or Hugging Face folder that a folder leads to: itself, or the newest checkpoint of a run.
+
+    Raises ValueError when there is none.
+    """
     from model.load import find_checkpoint
 
-    network = find_checkpoint(folder / "checkpoints" if (folder / "checkpoints").is_dir() else folder)
+    pretrain = (folder / "pretrain").resolve() if (folder / "pretrain").exists() else folder
+    return find_checkpoint(pretrain / "checkpoints" if (pretrain / "checkpoints").is_dir() else pretrain)
+
+
+def release_at(folder: Path) -> Release:
+    """The network that a folder leads to, with its tokenizer. Raises ValueError when one of them is missing."""
+    network = network_at(folder)
     places = [
         place for place in (network, network.parent, network.parent.parent) if (place / "tokenizer.json").is_file()
     ]

@@ -59,14 +59,23 @@ def run(
     allow_code: AllowCode = False,
 ) -> None:
     """Run a recipe: build what is not there yet, go on where an earlier attempt stopped."""
-    from pipeline.recipe import check_code, load_recipe
+    from pipeline.recipe_file import check_code, load_recipe
     from pipeline.report import write_report
     from pipeline.run import run_recipe
     from pipeline.summary import print_summary
+    from pipeline.sweep import print_sweep, run_sweep
 
     console = Console(stderr=False)
     read = load_recipe(recipe, overrides or [])
     check_code(read, allow_code)
+    if read.sweep:
+        if until:
+            raise ValueError("--until: a sweep runs whole; leave stages out of its recipe instead")
+        results = run_sweep(read, base or recipe.parent, workdir, console, address, verify)
+        print_sweep(read.name, results, console)
+        if any(result["state"] != "finished" for result in results):
+            raise typer.Exit(1)
+        return
     view = run_recipe(read, base or recipe.parent, workdir, console, address, until, verify)
     report = write_report(view)
     print_summary(view, report, console)
@@ -84,12 +93,13 @@ def plan(
     """Say for every stage whether it would be reused or built, why, and what it will cost."""
     from orchestration.store import Store
     from pipeline.cost import estimate
+    from pipeline.origin import with_origin
     from pipeline.plan import make_plan
-    from pipeline.recipe import load_recipe
+    from pipeline.recipe_file import load_recipe
     from pipeline.summary import print_plan
     from pipeline.view import plan_facts, runs_folder
 
-    read = load_recipe(recipe, overrides or [])
+    read = with_origin(load_recipe(recipe, overrides or []), recipe.parent.resolve())
     store = Store(workdir.resolve() / "store")
     steps = make_plan(read, recipe.parent.resolve(), store, runs_folder(workdir.resolve()) / read.name, verify)
     costs = estimate(read, recipe.parent.resolve(), steps, store)
@@ -155,10 +165,11 @@ def evaluate(
     """Score a checkpoint on text or on a task."""
     from pipeline.checkpoints import find_release
     from pipeline.use import evaluate_release
+    from pipeline.view import runs_folder
 
     if data is None and task is None:
         raise ValueError("say what to score: --data FILE for perplexity, --task FILE for a multiple-choice task")
-    result = evaluate_release(find_release(checkpoint, workdir), data, task, Console(stderr=True))
+    result = evaluate_release(find_release(checkpoint, runs_folder(workdir)), data, task, Console(stderr=True))
     _print_json(result) if as_json else _print_facts(result)
 
 
@@ -180,8 +191,9 @@ def finetune(
     """Fine-tune a checkpoint for classification; scores beside the majority class and random weights."""
     from pipeline.checkpoints import find_release
     from pipeline.use import finetune_release
+    from pipeline.view import runs_folder
 
-    release = find_release(checkpoint, workdir)
+    release = find_release(checkpoint, runs_folder(workdir))
     folder = out or workdir / "finetuned" / f"{Path(checkpoint).name}-{data.name.split('.')[0]}"
     result = finetune_release(release, data, overrides or [], folder, Console(stderr=True))
     _print_json(result) if as_json else _print_facts(result)
@@ -201,8 +213,9 @@ def generate(
     """Let a checkpoint go on from a prompt."""
     from pipeline.checkpoints import find_release
     from pipeline.use import generate_text
+    from pipeline.view import runs_folder
 
-    release = find_release(checkpoint, workdir)
+    release = find_release(checkpoint, runs_folder(workdir))
     print(prompt + generate_text(release, prompt, max_new_tokens, temperature, top_k, seed))
 
 
@@ -216,8 +229,9 @@ def export(
     """Write a checkpoint as a Hugging Face folder and check it against the network."""
     from pipeline.checkpoints import find_release
     from pipeline.use import export_release
+    from pipeline.view import runs_folder
 
-    _print_facts(export_release(find_release(checkpoint, workdir), to))
+    _print_facts(export_release(find_release(checkpoint, runs_folder(workdir)), to))
 
 
 @app.command()

@@ -37,11 +37,10 @@ def run_rank(arguments: dict[str, Any]) -> None:
     """Train on this rank until the last step, or until a stop is asked for.
 
     `arguments`: `model`, `training` and `sampling` (the sections of the recipe as JSON values), `tokens` (a folder of token
-    shards) and `folder` (where checkpoints and metrics go, and where an earlier attempt may have left some); where there
-    are prompts, `tokenizer` (the tokenizer.json behind the shards); where the run begins with another's weights, `init_from` (a
-    checkpoint, a folder of them or a Hugging Face folder) and `init` ("weights" or "continue").
+    shards), `tokenizer` (the tokenizer.json behind them) and `folder` (where checkpoints and metrics go, and where an earlier
+    attempt may have left some); where the run begins with another's weights, `init_from` (a checkpoint or a Hugging Face
+    folder) and `init` ("weights" or "continue").
     """
-    from model.load import find_checkpoint
     from model.start import Origin
     from model.train import train
 
@@ -49,10 +48,10 @@ def run_rank(arguments: dict[str, Any]) -> None:
     model = ModelConfig.model_validate(arguments["model"])
     training = TrainConfig.model_validate(arguments["training"])
     sampling = SamplingConfig.model_validate(arguments["sampling"])
-    data = read_data(Path(arguments["tokens"]), arguments.get("tokenizer"), training, sampling)
+    data = read_data(Path(arguments["tokens"]), Path(arguments["tokenizer"]), training, sampling)
     origin = None
     if arguments.get("init_from"):
-        origin = Origin(find_checkpoint(Path(arguments["init_from"])), arguments["init"])
+        origin = Origin(Path(arguments["init_from"]), arguments["init"])
     with occupy(folder):
         _check_same_samples(folder, data.order)
         train(
@@ -67,11 +66,11 @@ def run_rank(arguments: dict[str, Any]) -> None:
         )
 
 
-def read_data(tokens: Path, tokenizer: str | None, training: TrainConfig, sampling: SamplingConfig) -> "Data":
+def read_data(tokens: Path, tokenizer: Path, training: TrainConfig, sampling: SamplingConfig) -> "Data":
     """What the trainer reads: samples and validation windows of a folder of token shards, prompts in tokens."""
-    from data.bpe import END_OF_TEXT_ID, encode_documents, load_tokenizer
     from data.sampling import Samples, validation_windows
     from data.tokenize import list_token_shards
+    from data.vocabulary import Encoder, load_vocabulary
     from model.batch import Data
 
     entries = list_token_shards(tokens)
@@ -83,15 +82,8 @@ def read_data(tokens: Path, tokenizer: str | None, training: TrainConfig, sampli
         source: validation_windows(prefixes, training.sequence_length, training.validation_samples)
         for source, prefixes in shards["validation"].items()
     }
-    prompts: dict[str, list[int]] = {}
-    decode: Callable[[list[int]], str] = str
-    if training.prompts:
-        if tokenizer is None:
-            raise ValueError("training.prompts: sample texts need the tokenizer that made the token shards")
-        reader = load_tokenizer(Path(tokenizer))
-        encoded = encode_documents(reader, training.prompts)
-        prompts = {text: [END_OF_TEXT_ID, *ids.tolist()] for text, ids in zip(training.prompts, encoded, strict=True)}
-        decode = reader.decode
+    vocabulary = load_vocabulary(tokenizer)
+    prompts = zip(training.prompts, Encoder(vocabulary).encode(training.prompts), strict=True)
     sizes = {source: _bytes_per_token(prefixes) for source, prefixes in shards["validation"].items()}
     return Data(
         batches=samples.batch,
@@ -102,9 +94,9 @@ def read_data(tokens: Path, tokenizer: str | None, training: TrainConfig, sampli
             "windows": dict(samples.windows),
         },
         bytes_per_token={source: size for source, size in sizes.items() if size},
-        end_id=END_OF_TEXT_ID,
-        prompts=prompts,
-        decode=decode,
+        end_id=vocabulary.end_id,
+        prompts={text: [vocabulary.start_id, *ids.tolist()] for text, ids in prompts},
+        decode=vocabulary.tokenizer.decode,
     )
 
 
@@ -164,9 +156,9 @@ def _appender(path: Path) -> Callable[[dict[str, Any]], None]:
 
 def with_vocabulary(model: ModelConfig, tokenizer: Path) -> ModelConfig:
     """The network's config with its vocabulary size taken from the tokenizer where it is 0; raises ValueError if too small."""
-    from data.bpe import load_tokenizer
+    from data.vocabulary import load_vocabulary
 
-    size = load_tokenizer(tokenizer).get_vocab_size(with_added_tokens=True)
+    size = load_vocabulary(tokenizer).size
     if model.vocab_size == 0:
         return model.model_copy(update={"vocab_size": size})
     if model.vocab_size < size:
@@ -178,7 +170,9 @@ def with_vocabulary(model: ModelConfig, tokenizer: Path) -> ModelConfig:
 
 def main() -> None:
     """The command line of `torchrun -m pipeline.pretrain`."""
-    from pipeline.recipe import load_recipe
+    from pipeline.checkpoints import network_at
+    from pipeline.origin import check_vocabulary, with_origin
+    from pipeline.recipe_file import load_recipe
 
     parser = argparse.ArgumentParser(
         prog="torchrun -m pipeline.pretrain", description="Pretrain on given token shards."
@@ -190,10 +184,14 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", help="key.path=value")
     options = parser.parse_args()
     try:
-        pretrain = load_recipe(options.recipe, options.overrides).pretrain
+        base = options.recipe.resolve().parent
+        pretrain = with_origin(load_recipe(options.recipe, options.overrides), base).pretrain
         if pretrain is None:
             raise ValueError(f"{options.recipe}: there is no pretrain section")
         model = with_vocabulary(pretrain.model, options.tokenizer)
+        origin = None if pretrain.init_from is None else network_at(base / pretrain.init_from)
+        if origin is not None:
+            check_vocabulary(origin, options.tokenizer)
     except ValueError as error:
         sys.exit(f"gristmill: {error}")
     options.out.mkdir(parents=True, exist_ok=True)
@@ -205,6 +203,8 @@ def main() -> None:
             "tokens": str(options.tokens.resolve()),
             "tokenizer": str(options.tokenizer.resolve()),
             "folder": str(options.out.resolve()),
+            "init_from": None if origin is None else str(origin),
+            "init": pretrain.init,
         }
     )
 

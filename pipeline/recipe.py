@@ -1,13 +1,11 @@
 """The recipe: one YAML file that is the whole run, a section a stage."""
 
 import difflib
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+import math
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from data.annotate import AnnotateConfig
 from data.bpe import VocabConfig
@@ -21,8 +19,7 @@ from model.config import ModelConfig
 from model.hf_config import architecture
 from model.train_config import TrainConfig
 
-FORMAT = 1
-MAX_RECIPE_BYTES = 1 << 20
+MAX_TRIALS = 1000
 
 
 class Section(BaseModel):
@@ -38,18 +35,29 @@ class Section(BaseModel):
 class PretrainConfig(Section):
     """The network, its training, and the order of the samples."""
 
+    init_from: str | None = None
+    """A run's folder, a checkpoint or a Hugging Face folder to begin with; `model` may be left out then: it is that one's."""
+    init: Literal["weights", "continue"] = "weights"
+    """weights: take only these, from step 0 on; continue: the optimizer and the step as well (and the place in the same data)."""
     model: ModelConfig = ModelConfig()
     training: TrainConfig = TrainConfig()
     sampling: SamplingConfig = SamplingConfig()
 
     @model_validator(mode="after")
     def _lengths_fit(self) -> "PretrainConfig":
+        if self.takes_model:
+            return self
         if self.training.sequence_length > self.model.max_sequence_length:
             raise ValueError(
                 f"training.sequence_length ({self.training.sequence_length}) is longer than model.max_sequence_length "
                 f"({self.model.max_sequence_length}): raise the second or lower the first"
             )
         return self
+
+    @property
+    def takes_model(self) -> bool:
+        """Whether the network is the origin's, and not known from the recipe alone."""
+        return self.init_from is not None and self.model == ModelConfig()
 
 
 class TaskConfig(Section):
@@ -124,6 +132,27 @@ class TrackingConfig(Section):
         return "off" if value is False else value  # what YAML makes of a bare `off`
 
 
+class SweepConfig(Section):
+    """Trials: the same recipe again and again with other values, to find the best ones."""
+
+    values: dict[str, list[Any]] = Field(min_length=1)
+    """Fields by dotted names (`pretrain.training.learning_rate`), each with the values to try; of several every combination."""
+    parallel: Annotated[int | None, "speed"] = Field(default=None, gt=0)
+    """Trials at a time; null: as many as the cluster has room for."""
+
+    @field_validator("values")
+    @classmethod
+    def _not_empty(cls, values: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        for name, tried in values.items():
+            if not tried:
+                raise ValueError(f"{name} has no values to try")
+            if name.split(".")[0] in ("sweep", "name", "format", "resources"):
+                raise ValueError(f"{name} is nothing that trials can differ in")
+        if math.prod(len(tried) for tried in values.values()) > MAX_TRIALS:
+            raise ValueError(f"more than {MAX_TRIALS} combinations; take fewer values")
+        return values
+
+
 class Recipe(Section):
     """A whole run."""
 
@@ -140,6 +169,7 @@ class Recipe(Section):
     evaluate: EvaluateConfig | None = None
     finetune: FinetuneConfig | None = None
     export: ExportConfig | None = None
+    sweep: Annotated[SweepConfig | None, "display"] = None
     resources: Annotated[ResourcesConfig, "speed"] = ResourcesConfig()
     tracking: Annotated[TrackingConfig, "display"] = TrackingConfig()
 
@@ -149,7 +179,7 @@ class Recipe(Section):
             if getattr(self, section) is not None and self.pretrain is None:
                 raise ValueError(f"{section}: there is no `pretrain` section whose network it could take")
         self._check_scores()
-        if self.tokenize.dtype == "uint16" and self.vocab.size >= 65_536:
+        if self.tokenize.dtype == "uint16" and self.vocab.tokenizer is None and self.vocab.size >= 65_536:
             raise ValueError(
                 f"tokenize.dtype: uint16 holds fewer than 65,536 ids and vocab.size is {self.vocab.size:,}; "
                 "use int32 or a smaller vocabulary"
@@ -158,7 +188,7 @@ class Recipe(Section):
             raise ValueError("tokenize.test: 0 leaves nothing for `evaluate`; raise it, or leave that section out")
         if self.pretrain:
             self._check_pretrain(self.pretrain)
-        if self.pretrain and self.export:
+        if self.pretrain and self.export and not self.pretrain.takes_model:
             try:
                 architecture(self.pretrain.model)
             except ValueError as error:
@@ -177,7 +207,7 @@ class Recipe(Section):
         known = self.annotate.scores
         for score in self.clean.scores:
             if score.name not in known:
-                raise ValueError(f"clean.scores: annotate has no {score.name}{_did_you_mean(score.name, known)}")
+                raise ValueError(f"clean.scores: annotate has no {score.name}{did_you_mean(score.name, known)}")
 
     @property
     def functions(self) -> list[str]:
@@ -189,149 +219,24 @@ class Recipe(Section):
         strange = sorted(set(pretrain.sampling.weights or {}) - names)
         if strange:
             raise ValueError(
-                f"pretrain.sampling.weights: no source is called {strange[0]!r}{_did_you_mean(strange[0], names)}"
+                f"pretrain.sampling.weights: no source is called {strange[0]!r}{did_you_mean(strange[0], names)}"
             )
         left_out = sorted(names - set(pretrain.sampling.weights or names))
         if left_out:
             raise ValueError(
                 f"pretrain.sampling.weights: {left_out[0]!r} has none; give every source one, 0 leaves it out"
             )
-        if 0 < pretrain.model.vocab_size < self.vocab.size:
+        if self.vocab.tokenizer is None and 0 < pretrain.model.vocab_size < self.vocab.size:
             raise ValueError(
                 f"pretrain.model.vocab_size ({pretrain.model.vocab_size}) is smaller than vocab.size ({self.vocab.size}); "
                 "leave it out to take it from the tokenizer"
             )
 
 
-class RecipeError(ValueError):
-    """A mistake in a recipe; the message has one line for each mistake."""
-
-
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read and check a recipe, with `key.path=value` overrides applied; raises RecipeError."""
-    return check_recipe(with_overrides(read_yaml(path), overrides), str(path))
-
-
-def check_code(recipe: Recipe, allowed: bool) -> None:
-    """Raise RecipeError when the recipe names Python code and its user has not said `--allow-code`."""
-    if recipe.functions and not allowed:
-        raise RecipeError(
-            f"the recipe names Python code that would be run ({', '.join(recipe.functions)}): read it, then add --allow-code"
-        )
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The recipe file as a mapping; raises RecipeError that names the file."""
-    try:
-        if path.stat().st_size > MAX_RECIPE_BYTES:
-            raise RecipeError(f"{path}: larger than {MAX_RECIPE_BYTES:,} bytes, which no recipe is")
-        text = path.read_text(encoding="utf-8")
-        _refuse_traps(yaml.compose(text, Loader=yaml.SafeLoader), str(path))
-        value = yaml.safe_load(text)
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot be read ({os.strerror(error.errno or 0)})") from error
-    except RecipeError:
-        raise
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: of a date or a number that is none
-        raise RecipeError(f"{path}: not valid YAML: {' '.join(str(error).split())}"[:500]) from error
-    if not isinstance(value, dict):
-        raise RecipeError(f"{path}: a recipe is a mapping of sections, this is {type(value).__name__}")
-    return value
-
-
-def _refuse_traps(node: yaml.Node | None, where: str, seen: set[int] | None = None) -> None:
-    """Raise RecipeError for aliases (a few lines of them can stand for gigabytes) and for keys that stand twice."""
-    seen = set() if seen is None else seen
-    if id(node) in seen:
-        raise RecipeError(f"{where}: YAML aliases (*name) are not read; write the value out")
-    seen.add(id(node))
-    children = list(node.value) if isinstance(node, yaml.SequenceNode) else []
-    if isinstance(node, yaml.MappingNode):
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for key, value in node.value:
-            if keys.count(key.value) > 1:
-                raise RecipeError(f"{where}: {key.value} stands twice in the same section; keep one")
-            children.append(value)
-    for child in children:
-        _refuse_traps(child, where, seen)
-
-
-def with_overrides(recipe: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
-    """The recipe with each `key.path=value` set, the value read as YAML; raises RecipeError."""
-    changed = yaml.safe_load(yaml.safe_dump(dict(recipe)))
-    for override in overrides:
-        key, sign, text = override.partition("=")
-        if not sign or not key:
-            raise RecipeError(f"{override!r} is not an override: write key.path=value")
-        try:
-            value = yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise RecipeError(f"{override!r}: the value is not valid YAML") from error
-        _set(changed, key.split("."), value, override)
-    return changed
-
-
-def _set(tree: Any, keys: list[str], value: Any, override: str) -> None:
-    for before, key in zip(["the recipe", *keys], keys[:-1], strict=False):
-        if isinstance(tree, list):
-            tree = tree[_index(tree, key, override)]
-            continue
-        if not isinstance(tree, dict):
-            raise RecipeError(f"{override!r}: {before} is a value, not a section")
-        if tree.get(key) is None:
-            tree[key] = {}
-        tree = tree[key]
-        if not isinstance(tree, dict | list):
-            raise RecipeError(f"{override!r}: {key} is a value, not a section")
-    if isinstance(tree, list):
-        tree[_index(tree, keys[-1], override)] = value
-    elif not isinstance(tree, dict):
-        raise RecipeError(f"{override!r}: {keys[-2]} is a value, not a section")
-    else:
-        tree[keys[-1]] = value
-
-
-def _index(items: list[Any], key: str, override: str) -> int:
-    if not (key.isascii() and key.isdigit()) or int(key) >= len(items):
-        raise RecipeError(f"{override!r}: {key} is not the number of an item, there are {len(items)}")
-    return int(key)
-
-
-def check_recipe(values: Mapping[str, Any], where: str) -> Recipe:
-    """Check a recipe that was read; raises RecipeError with one line a mistake."""
-    try:
-        recipe = Recipe.model_validate(values)
-        # Once more from its own dump: a default of 3 for a number with decimals has to be the 3.0 that a written one is.
-        return Recipe.model_validate(recipe.model_dump(mode="json"))
-    except ValidationError as error:
-        raise RecipeError("\n".join(f"{where}: {_line(item)}" for item in error.errors())) from error
-
-
-def _line(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"] if not str(part).startswith("function-"))
-    if error["type"] == "extra_forbidden":
-        return f"{place}: there is no such field{_did_you_mean(str(error['loc'][-1]), _fields_at(error['loc'][:-1]))}"
-    if error["type"] == "missing":
-        return f"{place}: this field is required"
-    if error["type"] == "value_error":
-        message = str(error["ctx"]["error"])
-        return f"{place}: {message}" if place else message
-    return f"{place}: {error['msg']}, not {error['input']!r}"[:500]
-
-
-def _fields_at(location: Sequence[Any]) -> set[str]:
-    """Names of the fields of the section at a place in the recipe."""
-    models = [Recipe]
-    for part in location:
-        if isinstance(part, int):
-            continue
-        models = [
-            found
-            for model in models
-            if part in model.model_fields
-            for found in models_in(model.model_fields[part].annotation)
-        ] or models
-    return {name for model in models for name in model.model_fields}
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """What a misspelt name may have meant, as the end of a sentence."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(known))}"
 
 
 def models_in(annotation: Any) -> list[Any]:
@@ -339,11 +244,6 @@ def models_in(annotation: Any) -> list[Any]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for argument in getattr(annotation, "__args__", ()) for model in models_in(argument)]
-
-
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(known))}"
 
 
 def output_fields(config: BaseModel) -> dict[str, Any]:
@@ -363,8 +263,3 @@ def _json(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _json(item) for key, item in value.items()}
     return value
-
-
-def to_yaml(recipe: Recipe) -> str:
-    """The recipe with every default written out."""
-    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)

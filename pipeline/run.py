@@ -21,6 +21,7 @@ from orchestration.progress import Display, duration
 from orchestration.store import Artifact, CountsDoNotAddUp, Store
 from orchestration.tracking import MetricsFile, Tracker, Trackers, WeightsAndBiases, wandb_mode
 from pipeline.failures import RunStopped, StageFailed
+from pipeline.origin import with_origin
 from pipeline.plan import Step, changed_sources, make_plan
 from pipeline.recipe import Recipe
 from pipeline.stage import Context
@@ -73,6 +74,7 @@ def run_recipe(
     Raises ValueError for the user's mistakes, StageFailed when a stage fails, RunStopped when a signal asked for it.
     """
     workdir, base = workdir.resolve(), base.resolve()
+    recipe = with_origin(recipe, base)
     store, view = Store(workdir / "store"), runs_folder(workdir) / recipe.name
     _check_room(workdir)
     store.open()

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
-from pipeline.recipe import check_code, check_recipe, read_yaml, with_overrides
+from pipeline.recipe_file import check_code, check_recipe, read_yaml, with_overrides
 
 RECIPE = "recipe.yaml"
 

@@ -7,16 +7,14 @@ from typing import Any
 
 from rich.console import Console
 
-from data.bpe import END_OF_TEXT_ID, PAD_ID
+from data.vocabulary import Encoder, Vocabulary, load_vocabulary
 from orchestration.progress import Display
 from pipeline.checkpoints import Release
 
 
-def encoder(tokenizer: Path) -> Callable[[Sequence[str]], list[list[int]]]:
+def encoder(vocabulary: Vocabulary) -> Callable[[Sequence[str]], list[list[int]]]:
     """A function from texts to token ids, special tokens in the text read as plain text."""
-    from data.bpe import DocumentEncoder, load_tokenizer
-
-    reader = DocumentEncoder(load_tokenizer(tokenizer))
+    reader = Encoder(vocabulary)
     return lambda texts: [ids.tolist() for ids in reader.encode(list(texts))]
 
 
@@ -29,7 +27,8 @@ def evaluate_release(release: Release, data: Path | None, task: Path | None, con
     from model.load import load_network
     from pipeline.stages.evaluate import device
 
-    network, encode = load_network(release.network, device=device()), encoder(release.tokenizer)
+    network, vocabulary = load_network(release.network, device=device()), load_vocabulary(release.tokenizer)
+    encode = encoder(vocabulary)
     result: dict[str, Any] = {}
     if data is not None:
         texts = read_texts(data)
@@ -39,7 +38,7 @@ def evaluate_release(release: Release, data: Path | None, task: Path | None, con
                 network,
                 ids,
                 [len(text.encode()) for text in texts],
-                END_OF_TEXT_ID,
+                vocabulary.start_id,
                 progress=lambda done, total: display.update("text", done, total, "windows"),
             )
         nats, tokens, size = float(scores.nats.sum()), int(scores.tokens.sum()), int(scores.bytes.sum())
@@ -57,7 +56,7 @@ def evaluate_release(release: Release, data: Path | None, task: Path | None, con
                 network,
                 read_items(task),
                 lambda text: encode([text])[0],
-                END_OF_TEXT_ID,
+                vocabulary.start_id,
                 progress=lambda done, total: display.update("task", done, total, "windows"),
             )
         result["task"] = summary(answers)
@@ -125,27 +124,28 @@ def finetune_release(
     console.print(
         f"{len(examples.train):,} texts to learn from, {len(examples.test):,} held out, {2 * len(config.seeds)} fine-tunings"
     )
+    vocabulary = load_vocabulary(release.tokenizer)
     with Display(console) as display:
         classifier, scores = compare(
             load_network(release.network, device=device()),
             examples,
-            encoder(release.tokenizer),
+            encoder(vocabulary),
             config,
-            END_OF_TEXT_ID,
+            vocabulary.start_id,
             progress=lambda done, total: display.update("finetune", done, total, "steps"),
         )
-    save_classifier(folder, classifier, config, END_OF_TEXT_ID, release.tokenizer)
+    save_classifier(folder, classifier, config, vocabulary.start_id, release.tokenizer)
     return {**scores, "classifier": str(folder)}
 
 
 def generate_text(release: Release, prompt: str, max_new_tokens: int, temperature: float, top_k: int, seed: int) -> str:
     """What the network writes after `prompt`."""
-    from data.bpe import load_tokenizer
     from model.generate import generate
     from model.load import load_network
     from pipeline.stages.evaluate import device
 
-    ids = [END_OF_TEXT_ID, *encoder(release.tokenizer)([prompt])[0]]
+    vocabulary = load_vocabulary(release.tokenizer)
+    ids = [vocabulary.start_id, *encoder(vocabulary)([prompt])[0]]
     grown = generate(
         load_network(release.network, device=device()),
         ids,
@@ -153,9 +153,9 @@ def generate_text(release: Release, prompt: str, max_new_tokens: int, temperatur
         temperature,
         top_k,
         seed=seed,
-        stop_id=END_OF_TEXT_ID,
+        stop_id=vocabulary.end_id,
     )
-    return str(load_tokenizer(release.tokenizer).decode(grown, skip_special_tokens=True))
+    return str(vocabulary.tokenizer.decode(grown, skip_special_tokens=True))
 
 
 def export_release(release: Release, folder: Path) -> dict[str, Any]:
@@ -163,31 +163,27 @@ def export_release(release: Release, folder: Path) -> dict[str, Any]:
     import shutil
     import uuid
 
+    import numpy as np
+
     from model.convert_hf import export_hf
     from model.load import load_network
     from model.verify_hf import verify_hf
     from orchestration.files import commit_folder, write_json
     from pipeline.stages.evaluate import device
+    from pipeline.stages.export import special_ids
 
     if folder.exists():
         raise ValueError(f"--to {folder}: exists already; choose another folder or remove it")
-    network, prompts = (
-        load_network(release.network, device=device()),
-        encoder(release.tokenizer)(["The", "In the beginning", "1, 2, 3"]),
-    )
+    network, vocabulary = load_network(release.network, device=device()), load_vocabulary(release.tokenizer)
+    prompts = encoder(vocabulary)(["The", "In the beginning", "1, 2, 3"])
+    sequences = [np.array([vocabulary.start_id, *prompt]) for prompt in prompts]
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     try:
-        export_hf(network.state_dict(), network.config, temporary, release.tokenizer, END_OF_TEXT_ID, PAD_ID)
-        figures = verify_hf(temporary, network, release.tokenizer, _sequences(prompts), prompts)
+        export_hf(network.state_dict(), network.config, temporary, release.tokenizer, **special_ids(vocabulary))
+        figures = verify_hf(temporary, network, release.tokenizer, sequences, prompts)
         write_json(temporary / "certificate.json", {"checks": figures})
         commit_folder(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return {**figures, "folder": str(folder)}
-
-
-def _sequences(prompts: Sequence[Sequence[int]]) -> list[Any]:
-    import numpy as np
-
-    return [np.array([END_OF_TEXT_ID, *prompt]) for prompt in prompts]

@@ -10,7 +10,8 @@ from orchestration.events import read_lines
 from orchestration.files import read_json, write_json, write_text
 from orchestration.store import Artifact, Store
 from pipeline.plan import STAGES, Step
-from pipeline.recipe import Recipe, to_yaml
+from pipeline.recipe import Recipe
+from pipeline.recipe_file import to_yaml
 
 ORDER = tuple(stage.name for stage in STAGES)
 

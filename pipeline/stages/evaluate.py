@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from data.bpe import END_OF_TEXT_ID
 from data.tokenize import ShardEntry, list_token_shards
+from data.vocabulary import Encoder, Vocabulary, load_vocabulary
 from orchestration.files import read_json, write_json
 from orchestration.shards import Shard
 from pipeline.recipe import EvaluateConfig, TaskConfig
@@ -25,13 +25,10 @@ def _run(context: Context, inputs: Mapping[str, Path], config: EvaluateConfig, o
     tests = [entry for entry in list_token_shards(tokens) if entry.split == "test"]
     if not tests:
         raise ValueError("evaluate: the test split has no documents; raise tokenize.test or give the run more text")
-    scores = [
-        Shard(f"{number:05d}", {"checkpoint": checkpoint, "prefixes": prefixes, "config": config})
-        for number, prefixes in enumerate(_tasks(tests))
-    ]
+    shared = {"checkpoint": checkpoint, "tokenizer": tokenizer, "config": config}
+    scores = [Shard(f"{number:05d}", {"prefixes": prefixes, **shared}) for number, prefixes in enumerate(_tasks(tests))]
     context.map(score_shards, scores, out, "network", gpu=True)
     context.map(score_baselines, [Shard("all", {"tokens": tokens, "tokenizer": tokenizer})], out, "ngrams")
-    shared = {"checkpoint": checkpoint, "tokenizer": tokenizer, "config": config}
     tasks = [Shard(task.name, {"path": context.base / task.path, "task": task, **shared}) for task in config.tasks]
     answers = context.map(score_task, tasks, out, "tasks", gpu=True)
     results = {task.name: answer for task, answer in zip(config.tasks, answers, strict=True)}
@@ -66,16 +63,18 @@ def newest_checkpoint(pretrain: Path) -> Path:
     return checkpoint_folders(pretrain / "checkpoints")[-1]
 
 
-def score_shards(out: Path, checkpoint: Path, prefixes: Sequence[Path], config: EvaluateConfig) -> dict[str, Any]:
+def score_shards(
+    out: Path, checkpoint: Path, tokenizer: Path, prefixes: Sequence[Path], config: EvaluateConfig
+) -> dict[str, Any]:
     """Score test shards with the network; writes documents.json: by shard, nats, tokens and bytes of each document."""
     from model.evaluate import score_documents
     from model.load import load_network
 
-    network = load_network(checkpoint, device=device())
+    network, vocabulary = load_network(checkpoint, device=device()), load_vocabulary(tokenizer)
     facts, tokens = [], 0
     for prefix in prefixes:
-        documents, sizes = test_documents(prefix)
-        scores = score_documents(network, documents, sizes, end_id=END_OF_TEXT_ID, batch_size=config.batch_size)
+        documents, sizes = test_documents(prefix, vocabulary)
+        scores = score_documents(network, documents, sizes, vocabulary.start_id, batch_size=config.batch_size)
         facts.append({"nats": scores.nats.tolist(), "tokens": scores.tokens.tolist(), "bytes": scores.bytes.tolist()})
         tokens += int(scores.tokens.sum())
     write_json(out / "documents.json", facts)
@@ -84,7 +83,6 @@ def score_shards(out: Path, checkpoint: Path, prefixes: Sequence[Path], config: 
 
 def score_baselines(out: Path, tokens: Path, tokenizer: Path) -> dict[str, Any]:
     """Train the n-gram models, score every test shard with them; writes documents.json: nats by model, shard and document."""
-    from data.bpe import load_tokenizer
     from data.token_shards import TokenShard
     from model.ngrams import Bigram, Unigram, fit_bigram, fit_unigram
 
@@ -92,12 +90,12 @@ def score_baselines(out: Path, tokens: Path, tokenizer: Path) -> dict[str, Any]:
     training = _at_most(
         [TokenShard.open(entry.prefix).tokens for entry in entries if entry.split == "train"], BASELINE_TOKENS
     )
-    size = load_tokenizer(tokenizer).get_vocab_size(with_added_tokens=True)
+    vocabulary = load_vocabulary(tokenizer)
     models: dict[str, Unigram | Bigram] = {
-        "unigram": fit_unigram(training, size),
-        "bigram": fit_bigram(training, size, separator=END_OF_TEXT_ID),
+        "unigram": fit_unigram(training, vocabulary.size),
+        "bigram": fit_bigram(training, vocabulary.size, separator=vocabulary.start_id),
     }
-    tests = [test_documents(entry.prefix)[0] for entry in entries if entry.split == "test"]
+    tests = [test_documents(entry.prefix, vocabulary)[0] for entry in entries if entry.split == "test"]
     scores = {
         name: [[float(model.score(document).sum()) for document in documents] for documents in tests]
         for name, model in models.items()
@@ -118,17 +116,17 @@ def score_task(
     out: Path, path: Path, task: TaskConfig, checkpoint: Path, tokenizer: Path, config: EvaluateConfig
 ) -> dict[str, Any]:
     """Score a multiple-choice task; accuracy by log-likelihood, raw and by byte, with a 95 % interval over items."""
-    from data.bpe import DocumentEncoder, load_tokenizer
     from model.choices import read_items, score_items
     from model.load import load_network
     from model.statistics import bootstrap_ratio
 
-    encoder = DocumentEncoder(load_tokenizer(tokenizer))
+    vocabulary = load_vocabulary(tokenizer)
+    encoder = Encoder(vocabulary)
     scores = score_items(
         load_network(checkpoint, device=device()),
         read_items(path),
         encode=lambda text: encoder.encode([text])[0].tolist(),
-        end_id=END_OF_TEXT_ID,
+        start_id=vocabulary.start_id,
         batch_size=config.batch_size,
     )
     ones = np.ones(len(scores))
@@ -142,14 +140,13 @@ def score_task(
 
 def write_samples(out: Path, checkpoint: Path, tokenizer: Path, config: EvaluateConfig) -> dict[str, Any]:
     """Let the network go on from each prompt; writes samples.json."""
-    from data.bpe import encode_documents, load_tokenizer
     from model.generate import generate
     from model.load import load_network
 
-    network, reader = load_network(checkpoint, device=device()), load_tokenizer(tokenizer)
-    samples = []
+    network, vocabulary = load_network(checkpoint, device=device()), load_vocabulary(tokenizer)
+    encoder, samples = Encoder(vocabulary), []
     for number, prompt in enumerate(config.prompts):
-        ids = [END_OF_TEXT_ID, *encode_documents(reader, [prompt])[0].tolist()]
+        ids = [vocabulary.start_id, *encoder.encode([prompt])[0].tolist()]
         grown = generate(
             network,
             ids,
@@ -157,22 +154,22 @@ def write_samples(out: Path, checkpoint: Path, tokenizer: Path, config: Evaluate
             temperature=config.temperature,
             top_k=config.top_k or 0,
             seed=config.seed + number,
-            stop_id=END_OF_TEXT_ID,
+            stop_id=vocabulary.end_id,
         )
-        samples.append({"prompt": prompt, "text": reader.decode(grown, skip_special_tokens=True)})
+        samples.append({"prompt": prompt, "text": vocabulary.tokenizer.decode(grown, skip_special_tokens=True)})
     write_json(out / "samples.json", samples)
     return {"samples": len(samples)}
 
 
-def test_documents(prefix: Path) -> tuple[list[np.ndarray], list[int]]:
-    """The documents of a test shard without their end token, and the bytes of text of each."""
+def test_documents(prefix: Path, vocabulary: Vocabulary) -> tuple[list[np.ndarray], list[int]]:
+    """The ids of the text of each document of a test shard, and its bytes."""
     import pyarrow.parquet as pq
 
     from data.token_shards import TokenShard
 
     shard = TokenShard.open(prefix)
     sizes = pq.read_table(f"{prefix}.parquet", columns=["bytes"])["bytes"].to_pylist()
-    return [np.asarray(shard.document(n))[:-1] for n in range(len(sizes))], sizes
+    return [vocabulary.text_of(np.asarray(shard.document(n))) for n in range(len(sizes))], sizes
 
 
 def device() -> str:

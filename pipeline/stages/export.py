@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data.bpe import END_OF_TEXT_ID, PAD_ID
+from data.vocabulary import Vocabulary, load_vocabulary
 from orchestration.files import checksum, files_below, read_json, write_json
 from orchestration.shards import Shard
 from pipeline.model_card import model_card
@@ -49,8 +49,8 @@ def export_shard(
     from model.load import load_network
     from model.verify_hf import verify_hf
 
-    network = load_network(checkpoint)
-    export_hf(network.state_dict(), network.config, out, tokenizer, end_id=END_OF_TEXT_ID, pad_id=PAD_ID)
+    network, vocabulary = load_network(checkpoint), load_vocabulary(tokenizer)
+    export_hf(network.state_dict(), network.config, out, tokenizer, **special_ids(vocabulary))
     length = network.config.max_sequence_length
     sequences = _real_sequences(tokens, length)
     prompts = [sequence[: min(PROMPT_TOKENS, length // 2)].tolist() for sequence in sequences]
@@ -67,6 +67,11 @@ def export_shard(
     write_json(out / "certificate.json", certificate)
     (out / "README.md").write_text(model_card(config, network.config, manifests, scores, figures), encoding="utf-8")
     return {"parameters": sum(p.numel() for p in network.parameters()), **figures}
+
+
+def special_ids(vocabulary: Vocabulary) -> dict[str, Any]:
+    """The ids that an exported folder has to name."""
+    return {"end_id": vocabulary.end_id, "pad_id": vocabulary.pad_id, "start_id": vocabulary.start_id}
 
 
 def _real_sequences(tokens: Path, length: int) -> list[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from data.bpe import END_OF_TEXT_ID
+from data.vocabulary import Encoder, load_vocabulary
 from orchestration.files import write_json
 from orchestration.shards import Shard
 from pipeline.recipe import FinetuneConfig
@@ -53,25 +53,25 @@ def finetune_shard(
     save: bool,
 ) -> dict[str, Any]:
     """Fine-tune once; the first seed's pretrained classifier is kept in `classifier/`."""
-    from data.bpe import encode_documents, load_tokenizer
     from model.classifier_files import save_classifier
     from model.classify import finetune, majority_scores
     from model.examples import read_examples
     from model.load import load_network
 
-    reader = load_tokenizer(tokenizer)
+    vocabulary = load_vocabulary(tokenizer)
+    encoder = Encoder(vocabulary)
     examples = read_examples(data, config)
     classifier, scores = finetune(
         load_network(checkpoint, device=device()),
         examples,
-        lambda texts: [ids.tolist() for ids in encode_documents(reader, texts)],
+        lambda texts: [ids.tolist() for ids in encoder.encode(texts)],
         config,
-        start_id=END_OF_TEXT_ID,
+        start_id=vocabulary.start_id,
         seed=seed,
         pretrained=pretrained,
     )
     if save and pretrained:
-        save_classifier(out / "classifier", classifier, config, END_OF_TEXT_ID, tokenizer)
+        save_classifier(out / "classifier", classifier, config, vocabulary.start_id, tokenizer)
     majority = {f"majority_{name}": value for name, value in majority_scores(examples).items()}
     sizes = {"training_examples": len(examples.train), "test_examples": len(examples.test)}
     return {**scores, **majority, **sizes, "left_out": examples.other_splits}

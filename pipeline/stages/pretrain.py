@@ -7,8 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from data.vocabulary import copy_vocabulary
 from model.config import ModelConfig, parameters
 from orchestration.lease import Stopped
+from pipeline.checkpoints import network_at
+from pipeline.origin import check_vocabulary, origin_sources
 from pipeline.pretrain import CHECKPOINTS, METRICS, REFUSED, STOP, run_rank_once, with_vocabulary
 from pipeline.recipe import PretrainConfig
 from pipeline.stage import Context, Stage, plain
@@ -21,6 +24,9 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
 
     tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
     model = with_vocabulary(config.model, tokenizer)
+    origin = None if config.init_from is None else network_at(context.base / config.init_from)
+    if origin is not None:
+        check_vocabulary(origin, tokenizer)
     for name in (STOP, REFUSED):
         (out / name).unlink(missing_ok=True)
     gpus = bool(context.cluster.get("GPU"))
@@ -32,6 +38,8 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
         "tokens": str(inputs["tokenize"]),
         "tokenizer": str(tokenizer),
         "folder": str(out),
+        "init_from": None if origin is None else str(origin),
+        "init": config.init,
     }
     _watch(context, config, out, lambda: run_group(run_rank_once, arguments, group))
     (out / STOP).unlink(missing_ok=True)
@@ -126,9 +134,10 @@ def _settle(out: Path, tokenizer: Path, steps: int) -> dict[str, Any]:
     for path in (out / CHECKPOINTS).iterdir():
         if path != whole[-1]:
             shutil.rmtree(path)
-    shutil.copyfile(tokenizer, out / "tokenizer.json")
+    copy_vocabulary(tokenizer, out)
     validations = [record["validation_loss"] for record in read_metrics(out / METRICS) if "validation_loss" in record]
     return {
+        **({"parent": found.parent} if found.parent else {}),
         "steps": found.step,
         "samples": found.cursor,
         "tokens": found.tokens,
@@ -160,5 +169,6 @@ STAGE = Stage(
     inputs=("tokenize", "vocab"),
     libraries=("deepspeed", "torch"),
     run=_run,
+    sources=origin_sources,
     layout=_layout,
 )

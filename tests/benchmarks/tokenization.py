@@ -6,9 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 import tiktoken
 
-from data.bpe import DocumentEncoder, VocabConfig, _pattern_and_ranks, load_tokenizer, train_tokenizer
+from data.bpe import VocabConfig, train_tokenizer
 from data.documents import SCHEMA, document_id, write_table
 from data.tokenize import TokenizeConfig, tokenize_shard
+from data.vocabulary import Encoder, load_vocabulary, pattern_and_ranks
 from tests.benchmarks.sample import addresses
 from tests.benchmarks.table import Row, compare, measure
 
@@ -25,10 +26,12 @@ def rows() -> list[Row]:
         documents = folder / "documents.parquet"
         write_table(documents, [_document(number, text) for number, text in enumerate(texts)], SCHEMA)
         train_tokenizer(folder, [documents], VocabConfig(size=VOCAB_SIZE), seed=0)
-        tokenizer = load_tokenizer(folder / "tokenizer.json")
-        pattern, ranks = _pattern_and_ranks(tokenizer)
+        vocabulary = load_vocabulary(folder / "tokenizer.json")
+        tokenizer, found = vocabulary.tokenizer, pattern_and_ranks(vocabulary.tokenizer)
+        assert found, "not a vocabulary of our own"
+        pattern, ranks = found
         theirs = tiktoken.Encoding("reference", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
-        ours = DocumentEncoder(tokenizer)
+        ours = Encoder(vocabulary)
 
         def with_tokenizers() -> list[list[int]]:
             return [found.ids for found in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]

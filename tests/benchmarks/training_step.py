@@ -77,7 +77,7 @@ def contenders(config: ModelConfig, dtype: str, batches: Prefetch) -> tuple[dict
     )
     network = Network(config)
     initialize(network, train.seed)
-    reference = AutoModelForCausalLM.from_config(hf_config(config, 0, 1, "float32"), attn_implementation="sdpa")
+    reference = AutoModelForCausalLM.from_config(hf_config(config, 0, 0, 1, "float32"), attn_implementation="sdpa")
     weights = network.state_dict()
     reference.load_state_dict({entry.theirs: to_theirs(entry, weights) for entry in layout(config)}, strict=False)
     reference.train()

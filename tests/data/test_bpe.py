@@ -1,25 +1,14 @@
-"""The vocabulary: exact round trips, special tokens in text, determinism, and the cached encoder against `tokenizers`."""
+"""Training a vocabulary: determinism, its sample and its report."""
 
 import json
 import random
-import time
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
-from tokenizers import Tokenizer
 
-from data.bpe import (
-    END_OF_TEXT,
-    PAD,
-    DocumentEncoder,
-    VocabConfig,
-    encode_documents,
-    load_tokenizer,
-    train_tokenizer,
-)
+from data.bpe import VocabConfig, train_tokenizer
 from data.documents import SCHEMA, document_id, write_table
+from data.vocabulary import END_OF_TEXT, load_vocabulary
 
 WORDS = [
     "the",
@@ -63,64 +52,6 @@ def train(folder: Path, paths: list[Path], **config) -> tuple[bytes, dict, dict]
     return (folder / "tokenizer.json").read_bytes(), json.loads((folder / "report.json").read_text()), counts
 
 
-@pytest.fixture(scope="module", params=["llama3", "gpt2"])
-def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
-    folder = tmp_path_factory.mktemp("bpe")
-    train(
-        folder / "out",
-        write(folder / "in", make_documents(20)),
-        pre_tokenizer=request.param,
-        special_tokens=["<|user|>"],
-    )
-    return load_tokenizer(folder / "out" / "tokenizer.json")
-
-
-@settings(max_examples=200, deadline=None)
-@given(text=st.text(max_size=60))
-@example(text="don't  DON'T\r\n\r\n  x\t1234567 ½ ①")
-@example(text="<|endoftext|> a<|pad|><|user|>\0")
-@example(text="\u0558 \ua7ce \U00011de0")  # assigned in some Unicode versions only
-@example(text="'ſ 'ſ\u200b\u0085\x1c")
-def test_round_trip_and_equality_with_tokenizers(tokenizer: Tokenizer, text: str) -> None:
-    (ids,) = encode_documents(tokenizer, [text])
-    assert ids.tolist() == tokenizer.encode_batch_fast([text], add_special_tokens=False)[0].ids
-    assert tokenizer.decode(ids.tolist(), skip_special_tokens=False) == text
-
-
-def test_every_code_point_is_encoded_as_tokenizers_does(tokenizer: Tokenizer) -> None:
-    """Catches a tiktoken whose Unicode tables differ from those of `tokenizers`; 64 code points a text."""
-    points = [chr(point) for point in range(0x30000) if not 0xD800 <= point < 0xE000]
-    texts = ["a".join(points[start : start + 64]) for start in range(0, len(points), 64)]
-    ours = [ids.tolist() for ids in DocumentEncoder(tokenizer).encode(texts)]
-    assert ours == [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-
-
-def test_special_tokens_have_fixed_ids_and_never_come_from_text(tokenizer: Tokenizer) -> None:
-    assert [tokenizer.id_to_token(number) for number in range(3)] == [END_OF_TEXT, PAD, "<|user|>"]
-    text = f"one{END_OF_TEXT}two {PAD} <|user|>"
-    for ids in (encode_documents(tokenizer, [text])[0].tolist(), tokenizer.encode(text).ids):
-        assert min(ids) > 2
-        assert tokenizer.decode(ids) == text
-
-
-@pytest.mark.parametrize(
-    "text", [" " * 1_200_000 + "x", "\n " * 60_000, "\t\x0b" * 60_000 + "1", "a" * 100_000, "!" * 100_000]
-)
-def test_a_long_run_is_encoded_exactly_and_in_bounded_time(tokenizer: Tokenizer, text: str) -> None:
-    begun = time.perf_counter()
-    (ids,) = encode_documents(tokenizer, [text])
-    assert time.perf_counter() - begun < 60
-    assert ids.tolist() == tokenizer.encode(text).ids
-
-
-def test_a_foreign_tokenizer_is_refused(tokenizer: Tokenizer) -> None:
-    content = json.loads(tokenizer.to_str())
-    merges = content["model"]["merges"]
-    merges[0], merges[-1] = merges[-1], merges[0]
-    with pytest.raises(ValueError, match="as trained by this program"):
-        DocumentEncoder(Tokenizer.from_str(json.dumps(content)))
-
-
 def test_result_depends_neither_on_order_nor_on_shards(tmp_path: Path) -> None:
     rows = make_documents(30) + make_documents(10, "b")
     mixed = random.Random(0).sample(rows, len(rows))
@@ -141,7 +72,7 @@ def test_sample_is_about_as_large_as_asked_for(tmp_path: Path) -> None:
 def test_report_counts_bytes_per_token(tmp_path: Path) -> None:
     rows = make_documents(10) + make_documents(5, "b")
     _, report, counts = train(tmp_path / "o", write(tmp_path / "i", rows))
-    tokenizer = load_tokenizer(tmp_path / "o" / "tokenizer.json")
+    tokenizer = load_vocabulary(tmp_path / "o" / "tokenizer.json").tokenizer
     texts = [str(row["text"]) for row in rows if row["source"] == "b"]
     tokens = sum(len(encoding.ids) for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False))
     assert report["sources"]["b"]["bytes_per_token"] == pytest.approx(
@@ -157,7 +88,7 @@ def test_pre_tokenizers_cut_numbers_differently(tmp_path: Path) -> None:
     paths = write(tmp_path / "i", rows)
     for name, longest in (("llama3", 3), ("gpt2", 9)):  # gpt2 keeps the space and all digits together
         train(tmp_path / name, paths, pre_tokenizer=name)
-        tokens = load_tokenizer(tmp_path / name / "tokenizer.json").encode(" 12345678 12345678").tokens
+        tokens = load_vocabulary(tmp_path / name / "tokenizer.json").tokenizer.encode(" 12345678 12345678").tokens
         assert max(map(len, tokens)) == longest
 
 
@@ -179,9 +110,3 @@ def test_wrong_configs_are_refused(fields: dict, message: str) -> None:
 def test_no_text_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no text to train on"):
         train(tmp_path / "o", write(tmp_path / "i", []))
-
-
-def test_a_file_that_is_no_tokenizer_is_named(tmp_path: Path) -> None:
-    (tmp_path / "tokenizer.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"tokenizer\.json: not a tokenizer"):
-        load_tokenizer(tmp_path / "tokenizer.json")

@@ -6,10 +6,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from data.bpe import END_OF_TEXT, VocabConfig, load_tokenizer, train_tokenizer
+from data.bpe import VocabConfig, train_tokenizer
 from data.documents import SCHEMA, document_id, write_table
 from data.token_shards import TokenShard
 from data.tokenize import TokenizeConfig, check_dtype, list_token_shards, provenance, split_of, tokenize_shard
+from data.vocabulary import END_OF_TEXT, load_vocabulary
 
 CONFIG = TokenizeConfig(validation=0.2, test=0.2)
 
@@ -42,7 +43,7 @@ def run(folder: Path, out: Path, config: TokenizeConfig = CONFIG) -> dict:
 
 def test_every_document_is_in_its_split_with_its_tokens_and_origin(folder: Path, tmp_path: Path) -> None:
     run(folder, tmp_path / "00000")
-    tokenizer = load_tokenizer(folder / "tokenizer.json")
+    tokenizer = load_vocabulary(folder / "tokenizer.json").tokenizer
     rows = {str(row["id"]): row for row in make_rows(30, "my-source") + make_rows(3, "b")}
     found = []
     for entry in list_token_shards(tmp_path):

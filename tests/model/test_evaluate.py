@@ -64,7 +64,7 @@ def test_short_documents_are_predicted_from_the_first_token_given_the_end_of_tex
     expected = -logits.log_softmax(-1)[torch.arange(9), torch.from_numpy(text)].sum()
     score = score_documents(network, [text], [9], END)
     assert score.nats[0] == pytest.approx(float(expected), rel=1e-5)
-    other = score_documents(network, [text], [9], end_id=7)
+    other = score_documents(network, [text], [9], start_id=7)
     assert other.nats[0] != pytest.approx(score.nats[0], rel=1e-3)
 
 

@@ -102,7 +102,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     again.append(job(root / "other-optimizer", LLAMA, {"origin": [str(parent), "continue"], "fails": True},
                      optimizer="muon", **longer))  # fmt: skip
     theirs = root / "hugging-face"
-    hf_config(ModelConfig(vocab_size=61, **LLAMA), 0, 1, "float32").save_pretrained(theirs)
+    hf_config(ModelConfig(vocab_size=61, **LLAMA), 0, 0, 1, "float32").save_pretrained(theirs)
     write_weights(theirs, read_weights(parent), ModelConfig(vocab_size=61, **LLAMA), torch.float32, 10**9)
     again.append(job(root / "from-theirs", LLAMA, {"origin": [str(theirs), "weights"]}))
     again.append(job(root / "no-state", LLAMA, {"origin": [str(theirs), "continue"], "fails": True}, **longer))

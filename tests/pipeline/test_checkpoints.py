@@ -31,19 +31,20 @@ def test_a_run_an_artifact_and_a_checkpoint_lead_to_the_same(workdir: Path) -> N
     newest = artifact / "checkpoints" / "step-00000020"
     for name in (
         "r",
+        str(workdir / "runs" / "r"),
         str(artifact),
         str(artifact / "checkpoints"),
         str(newest),
         str(workdir / "runs" / "r" / "pretrain"),
     ):
-        release = find_release(name, workdir)
+        release = find_release(name, workdir / "runs")
         assert release.network.resolve() == newest
         assert release.tokenizer.resolve() == artifact / "tokenizer.json"
 
 
 def test_an_older_checkpoint_can_be_asked_for(workdir: Path) -> None:
     older = workdir / "store" / "pretrain" / "ab" / "checkpoints" / "step-00000010"
-    assert find_release(str(older), workdir).network == older
+    assert find_release(str(older), workdir / "runs").network == older
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_an_older_checkpoint_can_be_asked_for(workdir: Path) -> None:
 )
 def test_what_is_not_there(workdir: Path, name: str, message: str) -> None:
     with pytest.raises(ValueError, match=message.replace("(", r"\(")) as error:
-        find_release(name, workdir)
+        find_release(name, workdir / "runs")
     assert "\n" not in str(error.value)
 
 

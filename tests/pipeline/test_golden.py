@@ -16,11 +16,12 @@ import pytest
 from safetensors.numpy import load_file
 
 from data.annotate import AnnotateConfig, annotate_shard
-from data.bpe import VocabConfig, encode_documents, load_tokenizer, train_tokenizer
+from data.bpe import VocabConfig, train_tokenizer
 from data.clean import CleanConfig, clean_shard
 from data.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
 from data.dedup import DedupConfig, dedup_shard, match_partition, resolve_duplicates, sign_shard
 from data.tokenize import TokenizeConfig, list_token_shards, tokenize_shard
+from data.vocabulary import Encoder, load_vocabulary
 from orchestration.files import files_below, write_json
 from orchestration.identity import digest
 from pipeline.plan import STAGES
@@ -154,12 +155,14 @@ def _trained(root: Path) -> dict[str, Any]:
     from pipeline.stages.evaluate import test_documents as documents_of
 
     tokenizer = root / "vocab" / "tokenizer.json"
-    reader = load_tokenizer(tokenizer)
+    vocabulary = load_vocabulary(tokenizer)
+    encoder = Encoder(vocabulary)
     arguments = {
-        "model": MODEL | {"vocab_size": reader.get_vocab_size()},
+        "model": MODEL | {"vocab_size": vocabulary.size},
         "training": TRAINING,
         "sampling": {},
         "tokens": str(root / "tokenize"),
+        "tokenizer": str(tokenizer),
         "folder": str(root / "pretrain"),
     }
     (root / "pretrain").mkdir()
@@ -170,16 +173,16 @@ def _trained(root: Path) -> dict[str, Any]:
     network = load_network(find_checkpoint(root / "pretrain" / "checkpoints"))
 
     test = next(entry for entry in list_token_shards(root / "tokenize") if entry.split == "train")
-    documents, sizes = documents_of(test.prefix)
-    scores = score_documents(network, documents, sizes, end_id=0)
+    documents, sizes = documents_of(test.prefix, vocabulary)
+    scores = score_documents(network, documents, sizes, start_id=0)
     items = score_items(
-        network, read_items(SAMPLES / "cloze.jsonl")[:4], lambda text: encode_documents(reader, [text])[0].tolist(), 0
+        network, read_items(SAMPLES / "cloze.jsonl")[:4], lambda text: encoder.encode([text])[0].tolist(), 0
     )
     config = ClassifyConfig(max_length=16, epochs=0.1)
     classifier, _ = finetune(
         network,
         read_examples(SAMPLES / "spam.jsonl.gz", config),
-        lambda texts: [ids.tolist() for ids in encode_documents(reader, texts)],
+        lambda texts: [ids.tolist() for ids in encoder.encode(texts)],
         config,
         start_id=0,
         seed=0,

@@ -10,7 +10,7 @@ import pytest
 from orchestration.files import read_json
 from orchestration.store import Artifact, Store
 from pipeline.plan import SourceHashes, Step, flatten, make_plan
-from pipeline.recipe import check_recipe
+from pipeline.recipe_file import check_recipe
 from pipeline.view import link, open_view
 
 RECIPE: dict[str, Any] = {

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from data.bpe import VocabConfig, load_tokenizer, train_tokenizer
+from data.bpe import VocabConfig, train_tokenizer
 from data.documents import SCHEMA, document_id, write_table
 from data.sampling import SamplingConfig
 from data.tokenize import TokenizeConfig, tokenize_shard
+from data.vocabulary import load_vocabulary
 from model.train_config import TrainConfig
 from pipeline.pretrain import read_data
 
@@ -34,9 +35,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_bytes_per_token_by_source(folder: Path) -> None:
-    data = read_data(folder / "tokens", None, TRAINING, SamplingConfig())
+    data = read_data(folder / "tokens", folder / "tokenizer.json", TRAINING, SamplingConfig())
     assert data.bytes_per_token.keys() == data.validation.keys() == {"plain", "umlauts"}
-    reader = load_tokenizer(folder / "tokenizer.json")
+    reader = load_vocabulary(folder / "tokenizer.json").tokenizer
     text = "Text number 7, not more. " * 4
     expected = len(text) / (len(reader.encode(text).ids) + 1)  # and its separator
     assert data.bytes_per_token["plain"] == pytest.approx(expected, rel=0.1)
@@ -47,20 +48,20 @@ def test_shards_without_tables_have_no_bytes(folder: Path, tmp_path: Path) -> No
     for path in (folder / "tokens").iterdir():
         if path.name != "plain-validation.parquet":
             (tmp_path / path.name).write_bytes(path.read_bytes())
-    assert read_data(tmp_path, None, TRAINING, SamplingConfig()).bytes_per_token.keys() == {"umlauts"}
+    assert read_data(tmp_path, folder / "tokenizer.json", TRAINING, SamplingConfig()).bytes_per_token.keys() == {
+        "umlauts"
+    }
 
 
 def test_prompts_begin_a_document(folder: Path) -> None:
     training = TRAINING.model_copy(update={"prompts": ["Text", "Wörter für"]})
-    data = read_data(folder / "tokens", str(folder / "tokenizer.json"), training, SamplingConfig())
+    data = read_data(folder / "tokens", folder / "tokenizer.json", training, SamplingConfig())
     assert list(data.prompts) == training.prompts
     for text, ids in data.prompts.items():
         assert ids[0] == data.end_id == 0 and data.decode(ids[1:]) == text
-    with pytest.raises(ValueError, match=r"training.prompts: sample texts need the tokenizer"):
-        read_data(folder / "tokens", None, training, SamplingConfig())
 
 
 def test_the_order_says_what_a_cursor_means(folder: Path) -> None:
-    order = read_data(folder / "tokens", None, TRAINING, SamplingConfig()).order
+    order = read_data(folder / "tokens", folder / "tokenizer.json", TRAINING, SamplingConfig()).order
     assert order.keys() == {"sequence_length", "sampling", "windows"}
-    assert order != read_data(folder / "tokens", None, TRAINING, SamplingConfig(seed=1)).order
+    assert order != read_data(folder / "tokens", folder / "tokenizer.json", TRAINING, SamplingConfig(seed=1)).order

@@ -12,16 +12,8 @@ from pydantic import BaseModel
 
 from orchestration.store import Store
 from pipeline.plan import STAGES, make_plan
-from pipeline.recipe import (
-    Recipe,
-    RecipeError,
-    check_recipe,
-    load_recipe,
-    models_in,
-    read_yaml,
-    to_yaml,
-    with_overrides,
-)
+from pipeline.recipe import Recipe, models_in
+from pipeline.recipe_file import RecipeError, check_recipe, load_recipe, read_yaml, to_yaml, with_overrides
 
 ALL = tuple(stage.name for stage in STAGES)
 TINY: dict[str, Any] = {
@@ -180,9 +172,12 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "vocab.special_tokens": (["<|x|>"], VOCAB),
     "vocab.min_frequency": (3, VOCAB),
     "vocab.sample_mb": (1.0, VOCAB),
+    "vocab.tokenizer": ("theirs", VOCAB),
     "tokenize.validation": (0.2, TOKENIZE),
     "tokenize.test": (0.2, TOKENIZE),
     "tokenize.dtype": ("int32", TOKENIZE),
+    "pretrain.init_from": ("theirs", PRETRAIN),
+    "pretrain.init": ("continue", PRETRAIN),
     "pretrain.model.vocab_size": (512, PRETRAIN),
     "pretrain.model.max_sequence_length": (32, PRETRAIN),
     "pretrain.model.d_model": (16, PRETRAIN),
@@ -303,6 +298,8 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "export.model_name": ("other", EXPORT),
     "export.license": ("mit", EXPORT),
     "export.description": ("words", EXPORT),
+    "sweep.values": ({"vocab.size": [300]}, NOTHING),
+    "sweep.parallel": (1, NOTHING),
     "resources.workers": (1, NOTHING),
     "resources.cpus": (1, NOTHING),
     "tracking.wandb": ("off", NOTHING),
@@ -368,6 +365,7 @@ BESIDE: dict[str, dict[str, Any]] = {
         f"pretrain.model.{name}": {"export": None}
         for name in ("norm_position", "attention_scale", "attention_softcap", "logit_softcap", "embedding_scale")
     },
+    "sweep.parallel": {"sweep": {"values": {"vocab.size": [300]}}},
     "pretrain.model.positions": {"export": None},
     "pretrain.model.norm": {"export": None},
     "pretrain.model.feed_forward": {"export": None},
@@ -407,6 +405,9 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "b.jsonl").write_text('{"text": "b"}\n')
     (folder / "a.txt").write_text("a\n")
     (folder / "b.txt").write_text("b\n")
+    (folder / "theirs").mkdir()
+    for name in ("config.json", "tokenizer.json"):
+        (folder / "theirs" / name).write_text("{}")
     (folder / "rules.py").write_text("def length(text, document):\n    return len(text)\n\n\nlower = length\n")
     return folder
 

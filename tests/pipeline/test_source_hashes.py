@@ -10,7 +10,7 @@ from data.collect import CollectConfig, SourceConfig
 from orchestration.files import checksum
 from orchestration.store import Store
 from pipeline.plan import make_plan
-from pipeline.recipe import check_recipe
+from pipeline.recipe_file import check_recipe
 from pipeline.source_hashes import Remote, SourceHashes, source_bytes
 from pipeline.stages import collect
 from pipeline.stages.collect import STAGE

@@ -14,7 +14,8 @@ import pytest
 
 from orchestration.store import Artifact, Identity, Store
 from pipeline.plan import STAGES, Step
-from pipeline.recipe import Recipe, check_recipe
+from pipeline.recipe import Recipe
+from pipeline.recipe_file import check_recipe
 from pipeline.view import ORDER, link, manifests, open_view, plan_facts, run_status, runs_folder
 
 HERE = {"pid": os.getpid(), "host": socket.gethostname()}

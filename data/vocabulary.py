@@ -1,0 +1,201 @@
+"""A vocabulary in use: text to token ids and back, and the ids that mark where documents begin and end.
+
+It is a `tokenizer.json`, trained by this program (`data.bpe`) or by others; beside one of others stands the
+`tokenizer_config.json` that says which of its tokens ends a text.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from tokenizers import Tokenizer
+
+# In the vocabularies that this program trains these have the ids 0 and 1.
+END_OF_TEXT = "<|endoftext|>"
+PAD = "<|pad|>"
+CONTRACTIONS = r"'s|'t|'re|'ve|'m|'ll|'d"
+PATTERNS = {
+    # GPT-2 `encoder.py`: a word with one space before it; numbers of any length.
+    "gpt2": rf"{CONTRACTIONS}| ?\p{{L}}+| ?\p{{N}}+| ?[^\s\p{{L}}\p{{N}}]+|\s+(?!\S)|\s+",
+    # Llama 3 `tokenizer.py`, after GPT-4's: numbers in groups of at most 3 digits, line ends of their own.
+    "llama3": rf"(?i:{CONTRACTIONS})|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}{{1,3}}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+}
+SETTINGS = "tokenizer_config.json"
+MODEL_SETTINGS = "config.json"  # that of old families alone says which token ends a text
+SETTINGS_BYTES = 16 << 20  # some list every added token
+LONG_RUN = 100_000  # characters of white space in a row; tiktoken panics from about a million
+WHITE_SPACE = re.compile(r"\s{100,}")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A tokenizer, and the ids that have a part of their own in a sequence of tokens."""
+
+    tokenizer: "Tokenizer"
+    end_id: int
+    """Ends every document."""
+    begin_id: int | None
+    """Begins every document; most vocabularies have none."""
+    pad_id: int | None
+    """Fills up batches of unequal lengths, never in a token shard."""
+
+    @property
+    def size(self) -> int:
+        """Ids, special tokens included."""
+        return int(self.tokenizer.get_vocab_size(with_added_tokens=True))
+
+    @property
+    def start_id(self) -> int:
+        """What stands before the first word of a text: the beginning of a document, or the end of the one before."""
+        return self.end_id if self.begin_id is None else self.begin_id
+
+    def document(self, ids: "np.ndarray") -> "np.ndarray":
+        """The ids of a text (n,) as a document (n + 1 or n + 2,), with its beginning, if it has one, and its end."""
+        import numpy as np
+
+        begin = [] if self.begin_id is None else [self.begin_id]
+        return np.concatenate([begin, ids, [self.end_id]]).astype(np.int32)
+
+    def text_of(self, document: "np.ndarray") -> "np.ndarray":
+        """The ids of the text in a document: the opposite of `document`."""
+        return document[0 if self.begin_id is None else 1 : -1]
+
+
+def load_vocabulary(path: Path) -> Vocabulary:
+    """Read a `tokenizer.json` and what stands beside it. Names of special tokens in a text will be encoded as text.
+
+    Raises ValueError naming the file when it is no tokenizer, or when nothing says which token ends a text.
+    """
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the Rust side raises bare Exception
+        raise ValueError(f"{path}: not a tokenizer file ({error})") from error
+    wrapped = tokenizer.encode("").ids  # what its post-processor puts around a text
+    tokenizer.encode_special_tokens = True  # not stored in the file
+    end = _special(tokenizer, path, "eos_token", END_OF_TEXT)
+    if end is None:
+        raise ValueError(
+            f"{path}: nothing says which of its tokens ends a text; put a {SETTINGS} with eos_token beside it"
+        )
+    begin = wrapped[0] if wrapped and wrapped[0] != end else None
+    return Vocabulary(tokenizer, end, begin, _special(tokenizer, path, "pad_token", PAD))
+
+
+def copy_vocabulary(tokenizer: Path, folder: Path) -> None:
+    """Copy a `tokenizer.json` and what stands beside it."""
+    for path in (tokenizer, tokenizer.with_name(SETTINGS)):
+        if path.is_file():
+            (folder / path.name).write_bytes(path.read_bytes())
+
+
+def find_tokenizer(path: Path) -> Path:
+    """The `tokenizer.json` that a file or a folder stands for. Raises ValueError when there is none."""
+    found = path / "tokenizer.json" if path.is_dir() else path
+    if not found.is_file():
+        raise ValueError(
+            f"{found}: there is no such file; transformers writes it: AutoTokenizer.from_pretrained(…).save_pretrained(…)"
+        )
+    return found
+
+
+def settings_files(tokenizer: Path) -> list[Path]:
+    """The files beside a `tokenizer.json` that say what its special tokens are for."""
+    return [path for path in (tokenizer.with_name(SETTINGS), tokenizer.with_name(MODEL_SETTINGS)) if path.is_file()]
+
+
+def _special(tokenizer: "Tokenizer", path: Path, key: str, ours: str) -> int | None:
+    """The id of a special token: by its name in tokenizer_config.json, by its id in config.json, or by the name that ours has."""
+    name = _settings(path.with_name(SETTINGS)).get(key)
+    name = name.get("content") if isinstance(name, dict) else name
+    if isinstance(name, str):
+        found = tokenizer.token_to_id(name)
+        if found is None:
+            raise ValueError(f"{path}: has no token {name!r}, which {SETTINGS} beside it names as {key}")
+        return int(found)
+    number = _settings(path.with_name(MODEL_SETTINGS)).get(f"{key}_id")
+    number = number[0] if isinstance(number, list) and number else number
+    if isinstance(number, int) and tokenizer.id_to_token(number) is not None:
+        return number
+    found = tokenizer.token_to_id(ours)
+    return None if found is None else int(found)
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        if path.stat().st_size > SETTINGS_BYTES:
+            raise ValueError(f"larger than {SETTINGS_BYTES:,} bytes")
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: cannot be read ({error})") from error
+    return content if isinstance(content, dict) else {}
+
+
+class Encoder:
+    """Encodes as `tokenizer.encode_batch_fast` does, several times faster, by giving vocabulary and pattern to tiktoken.
+
+    tiktoken merges by the rank of what comes out, `tokenizers` by the rank of the merge; for merges in the order in which they
+    were learned, each with a new id, the two are the same. Both class every character alike (a test goes over them all). On
+    endless white space tiktoken panics: such a text goes the slow way, and so does every text under a vocabulary of others.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        import tiktoken
+
+        self._tokenizer = vocabulary.tokenizer
+        found = pattern_and_ranks(vocabulary.tokenizer)
+        self._fast = found and tiktoken.Encoding(
+            "gristmill", pat_str=found[0], mergeable_ranks=found[1], special_tokens={}
+        )
+
+    def encode(self, texts: Sequence[str]) -> "list[np.ndarray]":
+        """The ids of each text, (n,) int32, without special tokens."""
+        import numpy as np
+
+        return [np.array(self._encode(text), dtype=np.int32) for text in texts]
+
+    def _encode(self, text: str) -> list[int]:
+        if self._fast is None or (
+            len(text) > LONG_RUN and any(len(run) > LONG_RUN for run in WHITE_SPACE.findall(text))
+        ):
+            return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        return list(self._fast.encode_ordinary(text))
+
+
+def pattern_and_ranks(tokenizer: "Tokenizer") -> tuple[str, dict[bytes, int]] | None:
+    """The regular expression that cuts pieces, and the id of each token by its bytes, special tokens left out.
+
+    None for a tokenizer that is not one of these patterns followed by byte-level BPE, as this program trains them.
+    """
+    content = json.loads(tokenizer.to_str())
+    steps = (content["pre_tokenizer"] or {}).get("pretokenizers", [])
+    if [step["type"] for step in steps] != ["Split", "ByteLevel"] or content["model"]["type"] != "BPE":
+        return None
+    pattern = steps[0]["pattern"].get("Regex")
+    ordinary = steps[0]["behavior"] == "Isolated" and not steps[0]["invert"] and not steps[1]["add_prefix_space"]
+    if content["normalizer"] or pattern not in PATTERNS.values() or not ordinary:
+        return None
+    vocab, special = content["model"]["vocab"], {token["content"] for token in content["added_tokens"]}
+    learned = [vocab["".join(pair)] for pair in content["model"]["merges"]]
+    if learned != list(range(len(special) + 256, len(vocab))):
+        return None
+    byte_of = {character: byte for byte, character in _byte_alphabet().items()}
+    return pattern, {
+        bytes(byte_of[c] for c in token): number for token, number in vocab.items() if token not in special
+    }
+
+
+def _byte_alphabet() -> dict[int, str]:
+    """Byte -> the printable character that stands for it (GPT-2 `bytes_to_unicode`)."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {byte: chr(byte) for byte in printable} | {byte: chr(256 + place) for place, byte in enumerate(others)}

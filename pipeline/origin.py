@@ -1,0 +1,67 @@
+"""What a pretraining begins with when it does not begin from random weights: another run's checkpoint, or weights of others."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline.checkpoints import network_at, release_at
+from pipeline.recipe import PretrainConfig, Recipe
+from pipeline.recipe_file import check_recipe
+
+
+def with_origin(recipe: Recipe, base: Path) -> Recipe:
+    """The recipe with the network of what it begins with, if anything; raises ValueError for what does not fit.
+
+    `base` is the folder of the recipe.
+    """
+    pretrain = recipe.pretrain
+    if pretrain is None or pretrain.init_from is None:
+        return recipe
+    from model.start import Origin, check_origin, origin_model
+
+    folder = network_at(base / pretrain.init_from)
+    theirs = origin_model(folder)
+    model = theirs if pretrain.takes_model else pretrain.model
+    if model.vocab_size == 0:
+        model = model.model_copy(update={"vocab_size": theirs.vocab_size})
+    check_origin(model, pretrain.training, Origin(folder, pretrain.init))
+    if is_foreign(folder) and recipe.vocab.tokenizer is None:
+        raise ValueError(
+            f"vocab: the network of {folder} knows its own tokens only; set vocab.tokenizer to the folder of its tokenizer"
+        )
+    values = recipe.model_dump(mode="json")
+    values["pretrain"]["model"] = model.model_dump(mode="json")
+    return check_recipe(values, f"with the network of {folder}")
+
+
+def is_foreign(folder: Path) -> bool:
+    """Whether it is a Hugging Face folder, and not a checkpoint of ours."""
+    return (folder / "config.json").is_file()
+
+
+def origin_sources(config: PretrainConfig, base: Path) -> dict[str, Any]:
+    """The files that identify what a pretraining begins with."""
+    if config.init_from is None:
+        return {}
+    from model.start import origin_files
+
+    return {"origin": {path.name: path for path in origin_files(network_at(base / config.init_from))}}
+
+
+def check_vocabulary(origin: Path, tokenizer: Path) -> None:
+    """Raise ValueError when a run's vocabulary is not the one that its origin was trained with."""
+    try:
+        theirs = release_at(origin).tokenizer
+    except ValueError:
+        if is_foreign(origin):
+            return  # weights without a tokenizer: the recipe names the one to take
+        raise
+    if _tokens(theirs) != _tokens(tokenizer):
+        raise ValueError(
+            f"init_from: {origin} was trained with another vocabulary; set vocab.tokenizer to {theirs.parent}"
+        )
+
+
+def _tokens(tokenizer: Path) -> Any:
+    content = json.loads(tokenizer.read_text(encoding="utf-8"))
+    return content["model"], [token["content"] for token in content["added_tokens"]]
