@@ -1,0 +1,34 @@
+"""A sweep on real Ray: what trials share is built once, each is a run, a failed one stops no other, all in one table."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+def test_trials_share_the_data_and_fail_alone(line: Any, tools: Any, tmp_path: Path) -> None:
+    training = {**tools.RECIPE["pretrain"]["training"], "steps": 4, "warmup_steps": 1, "ranks": 1, "zero_stage": 1}
+    recipe = {
+        "extends": "recipe.yaml",
+        "name": "swept",
+        "pretrain": {"training": {**training, "spikes": {"patience": 1, "rewinds": 0}}},
+        "finetune": None,
+        "export": None,
+        "sweep": {"values": {"pretrain.training.learning_rate": [1.0e-3, 1.0e30, 2.0e-3]}},
+    }
+    (line.folder / "swept.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    ended = line.run("run", "swept.yaml", "--workdir", tmp_path)
+    assert ended.returncode == 1, f"{ended.stdout}\n{ended.stderr}"
+    assert "swept.2: pretrain: " in ended.stdout
+    results = json.loads((tmp_path / "runs" / "swept" / "sweep.json").read_text(encoding="utf-8"))
+    assert [result["state"] for result in results] == ["finished", "failed", "finished"]
+    assert all(result["bits_per_byte"] > 0 for result in results if result["state"] == "finished")
+    assert "best: swept." in ended.stdout
+    runs = ("swept", "swept.1", "swept.2", "swept.3")
+    events = [event for run in runs for event in tools.read_events(tmp_path, run)]
+    built = Counter(event["stage"] for event in events if event["event"] == "stage_finished")
+    assert all(built[stage] == 1 for stage in tools.DATA_STAGES)
+    status = json.loads(line.succeed("status", "swept.2", "--json", "--workdir", tmp_path))
+    assert status["state"] == "failed"

@@ -1,0 +1,124 @@
+"""Sweeps: which trials there are, what they share, how many fit, and what is said of their results."""
+
+import copy
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from pipeline.recipe_file import RecipeError, check_recipe, load_recipe
+from pipeline.sweep import best, make_trials, plan_trial, print_sweep, room, shared_stages, whereabouts
+
+RATE, SIZE = "pretrain.training.learning_rate", "vocab.size"
+RECIPE: dict[str, Any] = {
+    "name": "s",
+    "collect": {"sources": [{"name": "a", "path": "a.jsonl"}]},
+    "tokenize": {"test": 0.2},
+    "pretrain": {"training": {"ranks": 2}},
+}
+
+
+def swept(values: dict[str, list[Any]], **changes: Any) -> Any:
+    return check_recipe({**copy.deepcopy(RECIPE), "sweep": {"values": values}, **changes}, "test")
+
+
+def test_every_combination_is_a_trial_with_its_values() -> None:
+    trials = make_trials(swept({RATE: [0.1, 0.2], SIZE: [300, 400, 500]}))
+    assert [trial.name for trial in trials] == [f"s.{number}" for number in range(1, 7)]
+    assert [tuple(trial.values.values()) for trial in trials] == [(r, s) for r in (0.1, 0.2) for s in (300, 400, 500)]
+    for trial in trials:
+        assert trial.recipe.sweep is None
+        assert (trial.recipe.pretrain.training.learning_rate, trial.recipe.vocab.size) == tuple(trial.values.values())
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"pretrain.training.learning_rat": [0.1]}, "did you mean learning_rate?"),
+        ({RATE: [0.1, -1]}, r"sweep, trial 2: pretrain.training.learning_rate: .*greater than 0"),
+        ({RATE: []}, "has no values to try"),
+        ({"name": ["a"]}, "name is nothing that trials can differ in"),
+        ({RATE: [0.1] * 40, SIZE: [300] * 40}, "more than 1000 combinations"),
+        ({}, "sweep.values"),
+    ],
+)
+def test_wrong_sweeps_are_refused(values: dict[str, list[Any]], expected: str) -> None:
+    with pytest.raises(RecipeError, match=expected):
+        make_trials(swept(values))
+
+
+def test_trials_share_the_stages_before_the_first_difference(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "a"}\n')
+
+    def shared(values: dict[str, list[Any]]) -> list[str]:
+        return shared_stages([plan_trial(trial, tmp_path, tmp_path) for trial in make_trials(swept(values))])
+
+    data = ["collect", "clean", "dedup"]
+    assert shared({RATE: [0.1, 0.2]}) == [*data, "vocab", "tokenize"]
+    assert shared({RATE: [0.1, 0.2], SIZE: [300, 400]}) == data
+    assert shared({"collect.normalise": ["ftfy", "nfc"]}) == []
+    assert shared({RATE: [0.1]}) == [*data, "vocab", "tokenize", "pretrain"]
+
+
+def test_as_many_run_at_a_time_as_there_is_room_for() -> None:
+    trials = make_trials(swept({"pretrain.training.ranks": [1, 2]}))
+    assert room(trials, {"CPU": 5}) == 2
+    assert room(trials, {"CPU": 64, "GPU": 8}) == 4
+    assert room(trials, {"CPU": 1}) == 1
+
+
+def test_a_recipe_can_extend_another_in_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(json.dumps({**RECIPE, "vocab": {"size": 300, "min_frequency": 5}}))
+    above = tmp_path / "above.yaml"
+    above.write_text("extends: base.yaml\nname: above\nvocab: {size: 400}\npretrain: null\n")
+    recipe = load_recipe(above, ["vocab.sample_mb=1.5"])
+    assert (recipe.name, recipe.vocab.size, recipe.vocab.min_frequency) == ("above", 400, 5)
+    assert recipe.pretrain is None and recipe.vocab.sample_mb == 1.5 and recipe.tokenize.test == 0.2
+    for text, expected in (
+        ("extends: ../base.yaml", "name a recipe in the same folder"),
+        ("extends: [base.yaml]", "name a recipe in the same folder"),
+        ("extends: above.yaml", "extends another one itself"),
+        ("extends: none.yaml", "none.yaml: cannot be read"),
+    ):
+        (tmp_path / "wrong.yaml").write_text(f"{text}\nname: wrong\n")
+        with pytest.raises(RecipeError, match=expected):
+            load_recipe(tmp_path / "wrong.yaml")
+
+
+def test_the_whereabouts_is_read_from_the_end_of_a_log(tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    assert whereabouts(log) == ("", 0)
+    reached = {"event": "training_reached", "stage": "pretrain", "note": "x" * 50}
+    events: list[dict[str, Any]] = [{**reached, "step": number} for number in range(500)]
+    events.append({"event": "shard_started", "stage": "evaluate", "step": "network"})
+    log.write_text("".join(json.dumps(event) + "\n" for event in events) + '{"event": "traini')
+    assert whereabouts(log) == ("evaluate", 499)
+    with log.open("a") as file:
+        file.write('\n{"event": "run_started"}\n')
+    assert whereabouts(log) == ("", 0)
+
+
+RESULTS: list[dict[str, Any]] = [
+    {"trial": "s.1", "values": {RATE: 0.1}, "state": "finished", "loss": 4.0, "validation_loss": 4.5},
+    {"trial": "s.2", "values": {RATE: 0.2}, "state": "failed", "error": "pretrain: the loss is not finite"},
+    {"trial": "s.3", "values": {RATE: 0.3}, "state": "finished", "loss": 4.2, "validation_loss": 4.4},
+]
+
+
+def test_the_best_trial_is_the_one_with_the_least_of_what_all_have() -> None:
+    assert best(RESULTS) == "s.3"
+    assert best([{**RESULTS[0], "bits_per_byte": 2.0}, {**RESULTS[2], "bits_per_byte": 2.1}]) == "s.1"
+    assert best([{**RESULTS[0], "validation_loss": None}, RESULTS[2]]) == "s.1"
+    assert best([RESULTS[1]]) is None
+
+
+def test_the_table_has_every_trial_and_what_went_wrong() -> None:
+    text = StringIO()
+    print_sweep("s", RESULTS, Console(file=text, width=160))
+    lines = [line.split() for line in text.getvalue().splitlines()]
+    assert ["trial", "learning_rate", "loss", "validation", "loss"] in lines
+    assert ["s.1", "0.1", "4.0000", "4.5000"] in lines and ["s.2", "0.2", "failed"] in lines
+    assert "s.2: pretrain: the loss is not finite" in text.getvalue() and "best: s.3" in text.getvalue()
