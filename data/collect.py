@@ -72,6 +72,7 @@ class Counts:
     dropped: Counter[str] = field(default_factory=Counter)
     bytes_dropped: Counter[str] = field(default_factory=Counter)
     licenses: Counter[str] = field(default_factory=Counter)
+    lengths_out: Counter[str] = field(default_factory=Counter)  # as `data.profile.count_lengths` has them
 
     def drop(self, rule: str, size: int) -> None:
         """A document of `size` bytes was dropped by `rule`."""
@@ -84,6 +85,7 @@ class Counts:
         self.bytes_out += len(document.text)
         self.characters_out += document.characters
         self.licenses[document.license] += 1
+        self.lengths_out[str(1 << document.characters.bit_length() >> 1)] += 1
 
     def result(self, source: str) -> dict[str, object]:
         """All counts of a shard of `source`."""

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import jinja2
 
 from model.config import ModelConfig
 from pipeline.recipe import ExportConfig
+
+OPTIMIZERS = {"adamw": "AdamW", "muon": "Muon and AdamW"}
 
 
 def model_card(
@@ -21,15 +24,26 @@ def model_card(
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_template), trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
+    pretrain = manifests["pretrain"]
     environment.filters["number"] = lambda value: f"{value:,}"
     return environment.get_template("model_card.md.j2").render(
         export=config,
+        origin=_origin(pretrain["counts"].get("parent"), pretrain["config"].get("init_from")),
+        optimizer=OPTIMIZERS[pretrain["config"]["training"].get("optimizer", "adamw")],
         model=model,
         manifests=manifests,
         evaluation=scores.get("evaluate"),
         finetuning=scores.get("finetune"),
         checks=checks,
     )
+
+
+def _origin(parent: Mapping[str, Any] | None, init_from: str | None) -> str | None:
+    """What a training began with, in words: by its last name alone, since a path tells nothing elsewhere."""
+    if parent is None:
+        return None
+    state = "weights" if parent["mode"] == "weights" else "weights and optimizer"
+    return f"{state} of `{Path(init_from or '').name}` (BLAKE3 {parent['identity'][:16]})"
 
 
 def _template(name: str) -> str:

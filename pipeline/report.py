@@ -11,9 +11,12 @@ import jinja2
 
 from orchestration.files import read_json, write_text
 from pipeline.inspect import STAGES, funnel_rows
+from pipeline.pretrain import METRICS
 from pipeline.summary import summary_rows
+from pipeline.training_log import EVENTS, event_rows, read_events, read_metrics, speed_rows, validation_rows
 from pipeline.view import manifests
 
+LISTED_EVENTS = 30
 INK, ACCENT, QUIET = "#1f2430", "#b4532a", "#8a8f98"
 
 
@@ -36,7 +39,7 @@ def write_report(view: Path) -> Path:
         summary=summary_rows(view),
         funnel=[row for stage in STAGES if stage in found for row in funnel_rows(stage, found[stage]["counts"])],
         manifests=found,
-        loss_plot=_loss_plot(view) if "pretrain" in found else None,
+        training=_training(view) if "pretrain" in found else None,
         evaluation=_scores(view, "evaluate", found),
         bytes_plot=_bits_plot(_scores(view, "evaluate", found)),
         samples=read_json(view / "evaluate" / "samples" / "all" / "samples.json") if "evaluate" in found else [],
@@ -56,10 +59,20 @@ def _scores(view: Path, stage: str, found: Mapping[str, Any]) -> dict[str, Any] 
     return read_json(view / stage / "scores.json") if stage in found else None
 
 
-def _loss_plot(view: Path) -> str:
-    from pipeline.stages.pretrain import METRICS, read_metrics
+def _training(view: Path) -> dict[str, Any]:
+    """The plot of the losses, speed, the last validation, what happened, and sample texts by step."""
+    log = view / "pretrain" / METRICS
+    records, happened = read_metrics(log), event_rows(read_events(log, EVENTS))
+    return {
+        "plot": _loss_plot(records),
+        "rows": [*speed_rows(records), *validation_rows(records)],
+        "events": happened[:LISTED_EVENTS],
+        "more_events": max(0, len(happened) - LISTED_EVENTS),
+        "samples": read_events(log, ["sample"]),
+    }
 
-    records = read_metrics(view / "pretrain" / METRICS)
+
+def _loss_plot(records: Sequence[Mapping[str, Any]]) -> str:
     training = [(record["tokens"], record["loss"]) for record in records if "loss" in record]
     by_step = {record["step"]: record["tokens"] for record in records if "loss" in record}
     validation = [

@@ -66,6 +66,12 @@ def _losses(counts: Mapping[str, Any]) -> str:
 
 def _training_rows(counts: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = [("network", f"{counts['parameters']:,} parameters, {counts['steps']:,} steps, {counts['tokens']:,} tokens")]
+    if counts.get("steps_left_out"):
+        rows.append(("  left out", f"{counts['steps_left_out']:,} steps whose loss or gradient was out of line"))
+    if counts.get("parent"):
+        taken = "weights" if counts["parent"]["mode"] == "weights" else "weights, optimizer and step"
+        at = f" at step {counts['parent']['step']:,}" if "step" in counts["parent"] else ""
+        rows.append(("  began with", f"{taken} of {counts['parent']['identity'][:12]}{at}"))
     loss = f"training {counts['loss']:.4f}"
     if counts["validation_loss"] is not None:
         loss += f", validation {counts['validation_loss']:.4f}"

@@ -1,6 +1,5 @@
 """Pretrain: the ranks run `pipeline.pretrain.run_rank`; the driver watches their metrics and passes on a stop."""
 
-import json
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from pipeline.origin import check_vocabulary, origin_sources
 from pipeline.pretrain import CHECKPOINTS, METRICS, REFUSED, STOP, run_rank_once, with_vocabulary
 from pipeline.recipe import PretrainConfig
 from pipeline.stage import Context, Stage, plain
+from pipeline.training_log import parse, read_metrics
 
 POLL_SECONDS = 0.5
 
@@ -109,15 +109,8 @@ def _follow(path: Path) -> Iterator[list[dict[str, Any]]]:
                         break
                     position += len(line)
                     if line.strip():
-                        records.append(_parse(line))
+                        records.append(parse(line))
         yield [record for record in records if record]
-
-
-def _parse(line: bytes) -> dict[str, Any]:
-    try:
-        return json.loads(line)
-    except ValueError:  # half a line of a rank that was killed, with the next attempt's first line behind it
-        return {}
 
 
 def _settle(out: Path, tokenizer: Path, steps: int) -> dict[str, Any]:
@@ -139,23 +132,13 @@ def _settle(out: Path, tokenizer: Path, steps: int) -> dict[str, Any]:
     return {
         **({"parent": found.parent} if found.parent else {}),
         "steps": found.step,
+        "steps_left_out": found.guard.get("skipped", 0),
         "samples": found.cursor,
         "tokens": found.tokens,
         "parameters": parameters(ModelConfig.model_validate(found.model)),
         "loss": found.loss,
         "validation_loss": validations[-1] if validations else None,
     }
-
-
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The records of a training's metrics by step; where a step was done again after a crash, the later record counts."""
-    records: dict[tuple[int, bool], dict[str, Any]] = {}
-    with path.open("rb") as file:
-        for line in file:
-            record = _parse(line)
-            if record and "event" not in record:
-                records[record["step"], "validation_loss" in record] = record
-    return [records[key] for key in sorted(records)]
 
 
 def _layout(config: PretrainConfig) -> dict[str, Any]:

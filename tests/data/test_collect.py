@@ -14,7 +14,8 @@ import zstandard
 from pydantic import ValidationError
 
 from data.collect import CollectConfig, SourceConfig, collect_shard, list_files, plan_shards
-from data.documents import document_id, read_table
+from data.documents import SCHEMA, document_id, read_table
+from data.profile import Profile
 
 
 def collect(base: Path, out: Path, **source: object) -> tuple[dict, list[dict], list[dict], list[dict]]:
@@ -295,3 +296,16 @@ def test_mistakes_are_one_clear_line(tmp_path: Path) -> None:
         SourceConfig(name="Not Good", path="a")
     with pytest.raises(ValidationError, match="names no file"):
         SourceConfig(name="s", path=[])
+
+
+def test_counts_are_those_of_the_tables(tmp_path: Path) -> None:
+    texts = ["a", "ab", "abc", "naïve", "x" * 1023, "x" * 1024, "国" * 5000]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    counts, documents, _, _ = collect(tmp_path, tmp_path / "out", path="a.jsonl", license="CC0-1.0")
+    profile = Profile()
+    profile.keep(pa.Table.from_pylist(documents, SCHEMA))
+    expected = profile.counts()
+    names = ("documents_out", "bytes_out", "characters_out", "documents_by_source", "bytes_by_source", "licenses")
+    assert {name: counts[name] for name in names} == {name: expected[name] for name in names}
+    assert counts["lengths_out"] == expected["lengths_out"]
+    assert sum(counts["lengths_out"].values()) == len(texts)

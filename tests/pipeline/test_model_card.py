@@ -109,3 +109,14 @@ def test_text_from_outside_cannot_end_the_header() -> None:
     card = model_card(ExportConfig(license="mit\n---\nevil: true"), MODEL, MANIFESTS, {}, CHECKS)
     _, header, _ = card.split("---\n", 2)
     assert set(yaml.safe_load(header)) == {"license", "library_name", "pipeline_tag", "tags"}
+
+
+def test_what_the_training_began_with_is_said() -> None:
+    manifests = copy.deepcopy(MANIFESTS)
+    assert "trained from scratch by a Gristmill run." in model_card(CONFIG, MODEL, manifests, {}, CHECKS)
+    manifests["pretrain"]["counts"]["parent"] = {"identity": "0123456789abcdef" * 4, "mode": "continue", "step": 9}
+    manifests["pretrain"]["config"] |= {"init_from": "../work/runs/first"}
+    manifests["pretrain"]["config"]["training"]["optimizer"] = "muon"
+    card = model_card(CONFIG, MODEL, manifests, {}, CHECKS)
+    assert "began with the weights and optimizer of `first` (BLAKE3 0123456789abcdef)." in card
+    assert "from scratch" not in card and "Muon and AdamW with a peak" in card

@@ -82,6 +82,15 @@ def test_a_run_of_two_stages_and_brackets_in_names(tmp_path: Path) -> None:
     assert "r[1]/report.html" in output.getvalue()
 
 
+def test_what_a_training_left_out_and_what_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = {"identity": "0123456789abcdef", "mode": "continue", "step": 1200}
+    counts = {**MANIFESTS["pretrain"], "steps_left_out": 3, "parent": parent}
+    monkeypatch.setitem(MANIFESTS, "pretrain", counts)
+    rows = dict(summary_rows(view_of(tmp_path / "r", "pretrain")))
+    assert rows["  left out"] == "3 steps whose loss or gradient was out of line"
+    assert rows["  began with"] == "weights, optimizer and step of 0123456789ab at step 1,200"
+
+
 def test_facts_are_indented_and_in_units() -> None:
     output = io.StringIO()
     facts = {
