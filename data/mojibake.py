@@ -15,6 +15,7 @@ from ftfy.chardata import CONTROL_CHARS, HTML_ENTITY_RE, LIGATURES, WIDTH_MAP
 
 # harmless: left as it is. form: another form of the same characters. suspect: may be bad, by what stands around it.
 # control: removed or replaced.
+# Of a run: nothing to repair; not in its usual form, and no more; perhaps wrongly decoded; with a character that goes.
 Kind = Literal["harmless", "form", "suspect", "control"]
 
 CONFIG = ftfy.TextFixerConfig(uncurl_quotes=False, normalization="NFC", explain=False)
@@ -39,7 +40,8 @@ SUSPECT = re.compile(f"[ŒœÂÃ]|[^{UNKNOWN}{COMMON}][^{UNKNOWN}]|[^{UNKNOWN}][
 BEFORE = ("", "a", "Z", "a ", " ", ".")
 BEHIND = ("", "aa", " ", ".a")
 MOST_RUNS = 1 << 16
-_harmless: set[bytes] = set()  # runs that were found so: most are, and the same ones come again
+_known: dict[bytes, Kind] = {}  # of runs that were seen: the same ones come again
+_harmless: set[bytes] = set()  # those that are: most
 
 
 def is_clean(content: bytes) -> bool:
@@ -60,7 +62,7 @@ def _has_entity(content: bytes) -> bool:
 
 def repair(text: str) -> str:
     """`text` with wrongly decoded characters, entities, ligatures, wide forms and controls repaired, in NFC."""
-    if _kinds(text.encode()) <= {"harmless", "form"} and not SUSPECT.search(text):
+    if _kinds(text.encode()) <= {"harmless", "form"}:
         other = _in_usual_form(text)
         if is_clean(other.encode()):  # as all lines on their own would become
             return other
@@ -80,8 +82,8 @@ def _repaired(line: str, entities: bool) -> str:
     has_entity = entities and ENTITY.search(content) is not None
     if kinds <= {"harmless"} and not has_entity:
         return line
-    if not (has_entity or "control" in kinds or _is_bad(line)):
-        other = _in_usual_form(line) if "form" in kinds else line
+    if not (has_entity or "control" in kinds or ("suspect" in kinds and BADNESS_RE.search(line))):
+        other = _in_usual_form(line)
         if other == line or _repaired(other, entities) == other:  # ftfy, too, goes on until nothing changes
             return other
     return ftfy.fix_text(line, CONFIG if entities else CONFIG._replace(unescape_html=False))
@@ -91,29 +93,35 @@ def _in_usual_form(line: str) -> str:
     return unicodedata.normalize("NFC", FORM.sub(lambda match: FORMS[ord(match[0])], line))
 
 
-def _is_bad(line: str) -> bool:
-    return SUSPECT.search(line) is not None and BADNESS_RE.search(line) is not None
-
-
 def _kinds(content: bytes) -> set[Kind]:
     """The kinds of the runs in UTF-8 of characters that are not ASCII or that ftfy removes."""
     runs = content.translate(RUNS).split()  # a third of the time of a regular expression
-    return {"harmless"} if _harmless.issuperset(runs) else {_kind(run) for run in set(runs)}
+    if _harmless.issuperset(runs):
+        return {"harmless"}
+    return {_kind_of(run) for run in set(runs)}
 
 
-def _kind(run: bytes) -> Kind:
-    if run in _harmless:
-        return "harmless"
-    characters = run.decode()
-    if CONTROL.search(characters):
+def _kind_of(run: bytes) -> Kind:
+    known = _known.get(run)
+    if known is None:
+        if len(_known) >= MOST_RUNS:
+            _known.clear()
+            _harmless.clear()
+        known = _known[run] = _find_kind(run.decode())
+        if known == "harmless":
+            _harmless.add(run)
+    return known
+
+
+def _find_kind(run: str) -> Kind:
+    if CONTROL.search(run):
         return "control"
     # Of a run that begins with a mark the first composes with what stands before it.
-    composes = unicodedata.combining(characters[0]) or not unicodedata.is_normalized("NFC", characters)
-    if composes or FORM.search(characters):
-        return "form"
-    if SUSPECT.search(characters) and any(BADNESS_RE.search(a + characters + b) for a in BEFORE for b in BEHIND):
+    usual = not (unicodedata.combining(run[0]) or FORM.search(run)) and unicodedata.is_normalized("NFC", run)
+    if SUSPECT.search(run) and not (usual and _is_never_bad(run)):
         return "suspect"
-    if len(_harmless) >= MOST_RUNS:
-        _harmless.clear()
-    _harmless.add(run)
-    return "harmless"
+    return "harmless" if usual else "form"
+
+
+def _is_never_bad(run: str) -> bool:
+    return not any(BADNESS_RE.search(before + run + behind) for before in BEFORE for behind in BEHIND)
