@@ -39,6 +39,13 @@ class VocabConfig(BaseModel):
     )
 
     @model_validator(mode="after")
+    def _trained_or_taken(self) -> "VocabConfig":
+        others = [name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default]
+        if self.tokenizer is not None and others != ["tokenizer"]:
+            raise ValueError(f"{others[0]}: nothing is trained where `tokenizer` is given; leave one of them out")
+        return self
+
+    @model_validator(mode="after")
     def _room_for_bytes(self) -> "VocabConfig":
         special = special_tokens(self)
         if len(set(special)) < len(special) or "" in special:
@@ -102,7 +109,7 @@ def adopt_tokenizer(out: Path, documents: list[Path], tokenizer: Path, seed: int
     special = {"eos_token": name(vocabulary.end_id)}
     if vocabulary.pad_id is not None:
         special["pad_token"] = name(vocabulary.pad_id)
-    (out / tokenizer.name).write_bytes(tokenizer.read_bytes())
+    (out / "tokenizer.json").write_bytes(tokenizer.read_bytes())
     (out / SETTINGS).write_text(json.dumps(special, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     totals = _bytes_by_source(documents)
     _write_report(out, documents, totals, seed, {})

@@ -29,6 +29,7 @@ PATTERNS = {
 SETTINGS = "tokenizer_config.json"
 MODEL_SETTINGS = "config.json"  # that of old families alone says which token ends a text
 SETTINGS_BYTES = 16 << 20  # some list every added token
+TOKENIZER_BYTES = 1 << 28
 LONG_RUN = 100_000  # characters of white space in a row; tiktoken panics from about a million
 WHITE_SPACE = re.compile(r"\s{100,}")
 
@@ -47,8 +48,8 @@ class Vocabulary:
 
     @property
     def size(self) -> int:
-        """Ids, special tokens included."""
-        return int(self.tokenizer.get_vocab_size(with_added_tokens=True))
+        """One more than the highest id, special tokens included."""
+        return 1 + max(self.tokenizer.get_vocab(with_added_tokens=True).values())
 
     @property
     def start_id(self) -> int:
@@ -62,6 +63,14 @@ class Vocabulary:
         begin = [] if self.begin_id is None else [self.begin_id]
         return np.concatenate([begin, ids, [self.end_id]]).astype(np.int32)
 
+    def continued(self, prompt: Sequence[int], ids: Sequence[int]) -> str:
+        """The text of new `ids` behind those of a prompt; special tokens have none.
+
+        Decoded alone they could lack the space that some vocabularies put before a word, and take from the first of a text.
+        """
+        whole = self.tokenizer.decode([*prompt, *ids], skip_special_tokens=True)
+        return str(whole[len(self.tokenizer.decode(list(prompt), skip_special_tokens=True)) :])
+
     def text_of(self, document: "np.ndarray") -> "np.ndarray":
         """The ids of the text in a document: the opposite of `document`."""
         return document[0 if self.begin_id is None else 1 : -1]
@@ -70,14 +79,19 @@ class Vocabulary:
 def load_vocabulary(path: Path) -> Vocabulary:
     """Read a `tokenizer.json` and what stands beside it. Names of special tokens in a text will be encoded as text.
 
-    Raises ValueError naming the file when it is no tokenizer, or when nothing says which token ends a text.
+    Raises ValueError naming the file when it is no tokenizer, when nothing says which token ends a text, and for one that
+    would not encode a text as such, or not always alike.
     """
     from tokenizers import Tokenizer
 
     try:
+        if path.stat().st_size > TOKENIZER_BYTES:
+            raise ValueError(f"larger than {TOKENIZER_BYTES:,} bytes")
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the Rust side raises bare Exception
         raise ValueError(f"{path}: not a tokenizer file ({error})") from error
+    tokenizer.no_truncation()  # as some are saved: documents would be cut to a model's length
+    tokenizer.no_padding()
     wrapped = tokenizer.encode("").ids  # what its post-processor puts around a text
     tokenizer.encode_special_tokens = True  # not stored in the file
     end = _special(tokenizer, path, "eos_token", END_OF_TEXT)
@@ -86,6 +100,16 @@ def load_vocabulary(path: Path) -> Vocabulary:
             f"{path}: nothing says which of its tokens ends a text; put a {SETTINGS} with eos_token beside it"
         )
     begin = wrapped[0] if wrapped and wrapped[0] != end else None
+    if getattr(tokenizer.model, "dropout", None):
+        raise ValueError(f"{path}: its BPE drops merges at random; set model.dropout to null in it")
+    for number in (end, begin):
+        if (
+            number is not None
+            and number in tokenizer.encode(tokenizer.id_to_token(number), add_special_tokens=False).ids
+        ):
+            raise ValueError(
+                f"{path}: makes of {tokenizer.id_to_token(number)!r} in a text the token that no text may have"
+            )
     return Vocabulary(tokenizer, end, begin, _special(tokenizer, path, "pad_token", PAD))
 
 
@@ -122,7 +146,7 @@ def _special(tokenizer: "Tokenizer", path: Path, key: str, ours: str) -> int | N
         return int(found)
     number = _settings(path.with_name(MODEL_SETTINGS)).get(f"{key}_id")
     number = number[0] if isinstance(number, list) and number else number
-    if isinstance(number, int) and tokenizer.id_to_token(number) is not None:
+    if type(number) is int and number >= 0 and tokenizer.id_to_token(number) is not None:
         return number
     found = tokenizer.token_to_id(ours)
     return None if found is None else int(found)
@@ -180,12 +204,31 @@ def pattern_and_ranks(tokenizer: "Tokenizer") -> tuple[str, dict[bytes, int]] | 
     steps = (content["pre_tokenizer"] or {}).get("pretokenizers", [])
     if [step["type"] for step in steps] != ["Split", "ByteLevel"] or content["model"]["type"] != "BPE":
         return None
-    pattern = steps[0]["pattern"].get("Regex")
-    ordinary = steps[0]["behavior"] == "Isolated" and not steps[0]["invert"] and not steps[1]["add_prefix_space"]
-    if content["normalizer"] or pattern not in PATTERNS.values() or not ordinary:
+    cut, by_byte = steps
+    model = content["model"]
+    pattern = cut["pattern"].get("Regex")
+    ordinary = cut["behavior"] == "Isolated" and not (
+        cut["invert"] or by_byte["add_prefix_space"] or by_byte["use_regex"]
+    )
+    extras = (
+        "dropout",
+        "unk_token",
+        "continuing_subword_prefix",
+        "end_of_word_suffix",
+        "byte_fallback",
+        "ignore_merges",
+    )
+    if (
+        content["normalizer"]
+        or pattern not in PATTERNS.values()
+        or not ordinary
+        or any(model.get(name) for name in extras)
+    ):
         return None
-    vocab, special = content["model"]["vocab"], {token["content"] for token in content["added_tokens"]}
-    learned = [vocab["".join(pair)] for pair in content["model"]["merges"]]
+    if not all(token["special"] for token in content["added_tokens"]):
+        return None
+    vocab, special = model["vocab"], {token["content"] for token in content["added_tokens"]}
+    learned = [vocab.get("".join(pair)) for pair in model["merges"]]
     if learned != list(range(len(special) + 256, len(vocab))):
         return None
     byte_of = {character: byte for byte, character in _byte_alphabet().items()}

@@ -98,9 +98,10 @@ def score_items(
     for item in items:
         for choice in item.choices:
             head, tail = join(item.context, choice)
-            context = [start_id, *encode(head)]
-            sequences.append(np.array(context + encode(tail), dtype=np.int64))
-            first.append(len(context))
+            # Encoded as a whole: some vocabularies put a space before every text, which a choice alone would have, too.
+            whole, before = encode(head + tail), encode(head)
+            sequences.append(np.array([start_id, *whole], dtype=np.int64))
+            first.append(1 + min(len(before), len(whole) - 1))
             sizes.append(len(choice.strip().encode()))
     log_likelihoods = -score_continuations(network, sequences, first, context_length, batch_size, progress=progress)
     scores, at = [], 0

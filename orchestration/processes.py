@@ -1,17 +1,21 @@
 """Commands that run side by side, each in a process of its own."""
 
+import ctypes
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 POLL_SECONDS = 0.5
+PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
 
 @dataclass(frozen=True)
 class Command:
-    """What to run, and the file that what it prints goes to."""
+    """What to run, and the file that what it prints is added to."""
 
     arguments: Sequence[str]
     log: Path
@@ -26,7 +30,8 @@ def run_processes(
     """Run all commands in their order, `at_once` at a time; gives the exit code of each that has ended.
 
     `on_poll` hears every half second which ones run. When asked to stop nothing new starts, and what runs is asked to stop
-    as well (SIGTERM) and waited for; whatever still runs at the end of this function, also by an exception, is killed.
+    as well (SIGTERM) and waited for; whatever still runs at the end of this function, also by an exception, is killed. When
+    this process is killed itself, what runs is asked to stop.
     """
     waiting, asked = list(commands), False
     running: dict[str, subprocess.Popen[bytes]] = {}
@@ -55,8 +60,19 @@ def run_processes(
 
 def _start(command: Command) -> "subprocess.Popen[bytes]":
     command.log.parent.mkdir(parents=True, exist_ok=True)
-    with command.log.open("wb") as log:
+    with command.log.open("ab") as log:
         # A session of its own: Ctrl-C in the terminal reaches it through us, once.
         return subprocess.Popen(
-            command.arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            command.arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=_stop_with_parent,
         )
+
+
+def _stop_with_parent() -> None:
+    """In the new process: let the system ask it to stop when ours ends, however that may be. Only Linux can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -64,6 +64,7 @@ def run(
     from pipeline.run import run_recipe
     from pipeline.summary import print_summary
     from pipeline.sweep import print_sweep, run_sweep
+    from pipeline.view import runs_folder
 
     console = Console(stderr=False)
     read = load_recipe(recipe, overrides or [])
@@ -71,8 +72,8 @@ def run(
     if read.sweep:
         if until:
             raise ValueError("--until: a sweep runs whole; leave stages out of its recipe instead")
-        results = run_sweep(read, base or recipe.parent, workdir, console, address, verify)
-        print_sweep(read.name, results, console)
+        results = run_sweep(read, base or recipe.parent, workdir, console, address, verify, allow_code)
+        print_sweep(runs_folder(workdir) / read.name, console)
         if any(result["state"] != "finished" for result in results):
             raise typer.Exit(1)
         return
@@ -97,12 +98,19 @@ def plan(
     from pipeline.plan import make_plan
     from pipeline.recipe_file import load_recipe
     from pipeline.summary import print_plan
+    from pipeline.sweep import plan_sweep, print_sweep_plan
     from pipeline.view import plan_facts, runs_folder
 
-    read = with_origin(load_recipe(recipe, overrides or []), recipe.parent.resolve())
+    read, base = load_recipe(recipe, overrides or []), recipe.parent.resolve()
     store = Store(workdir.resolve() / "store")
-    steps = make_plan(read, recipe.parent.resolve(), store, runs_folder(workdir.resolve()) / read.name, verify)
-    costs = estimate(read, recipe.parent.resolve(), steps, store)
+    if read.sweep:
+        planned = plan_sweep(read, base, workdir.resolve(), verify)
+        _print_json(planned) if as_json else print_sweep_plan(read.name, planned, Console())
+        return
+    view = runs_folder(workdir.resolve()) / read.name
+    read = with_origin(read, base, view)
+    steps = make_plan(read, base, store, view, verify)
+    costs = estimate(read, base, steps, store)
     if as_json:
         _print_json({"run": read.name, "stages": plan_facts(steps), "cost": costs})
     else:

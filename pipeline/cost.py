@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from data.bpe import VocabConfig
+from data.vocabulary import find_tokenizer, load_vocabulary
 from model.config import ModelConfig, flops_per_token, parameters
 from model.train_config import TrainConfig
 from orchestration.store import Store
@@ -29,7 +31,7 @@ def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) ->
     seconds = {stage: _last_seconds(store, stage) for stage in building}
     cost["seconds_when_last_built"] = {stage: value for stage, value in seconds.items() if value is not None}
     if recipe.pretrain and "pretrain" in building:
-        cost["pretrain"] = pretraining(recipe.pretrain, recipe.vocab.size)
+        cost["pretrain"] = pretraining(recipe.pretrain, _vocabulary(recipe.vocab, base))
         if "corpus_tokens" in cost:
             train = tokenized.manifest["counts"]["tokens_by_split"].get("train", 0) if tokenized else 0
             cost["pretrain"]["epochs"] = cost["pretrain"]["tokens"] / train if train else None
@@ -37,6 +39,13 @@ def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) ->
             cost["pretrain"]["checkpoint_bytes"] * (recipe.pretrain.training.keep_checkpoints + 1) + 3 * total
         )
     return cost
+
+
+def _vocabulary(config: VocabConfig, base: Path) -> int:
+    """Ids of the vocabulary: as many as are asked for, or as the tokenizer of others has."""
+    if config.tokenizer is None:
+        return config.size
+    return load_vocabulary(find_tokenizer(base / config.tokenizer)).size
 
 
 def _last_seconds(store: Store, stage: str) -> float | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -28,7 +27,7 @@ def model_card(
     environment.filters["number"] = lambda value: f"{value:,}"
     return environment.get_template("model_card.md.j2").render(
         export=config,
-        origin=_origin(pretrain["counts"].get("parent"), pretrain["config"].get("init_from")),
+        origin=_origin(pretrain["counts"].get("parent")),
         optimizer=OPTIMIZERS[pretrain["config"]["training"].get("optimizer", "adamw")],
         model=model,
         manifests=manifests,
@@ -38,12 +37,12 @@ def model_card(
     )
 
 
-def _origin(parent: Mapping[str, Any] | None, init_from: str | None) -> str | None:
-    """What a training began with, in words: by its last name alone, since a path tells nothing elsewhere."""
+def _origin(parent: Mapping[str, Any] | None) -> str | None:
+    """What a training began with, in words; by its hash, since a path tells nothing elsewhere."""
     if parent is None:
         return None
     state = "weights" if parent["mode"] == "weights" else "weights and optimizer"
-    return f"{state} of `{Path(init_from or '').name}` (BLAKE3 {parent['identity'][:16]})"
+    return f"{state} of another network (BLAKE3 `{parent['identity'][:16]}`)"
 
 
 def _template(name: str) -> str:

@@ -1,25 +1,31 @@
 """What a pretraining begins with when it does not begin from random weights: another run's checkpoint, or weights of others."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+from data.vocabulary import find_tokenizer
 from pipeline.checkpoints import network_at, release_at
 from pipeline.recipe import PretrainConfig, Recipe
 from pipeline.recipe_file import check_recipe
 
 
-def with_origin(recipe: Recipe, base: Path) -> Recipe:
-    """The recipe with the network of what it begins with, if anything; raises ValueError for what does not fit.
+def with_origin(recipe: Recipe, base: Path, view: Path) -> Recipe:
+    """The recipe with the checkpoint that it begins with, if any, and its network; raises ValueError for what does not fit.
 
-    `base` is the folder of the recipe.
+    `base` is the folder of the recipe, `view` that of the run. From here on `init_from` is one checkpoint, also where the
+    recipe names a run, whose newest may be another one tomorrow.
     """
     pretrain = recipe.pretrain
     if pretrain is None or pretrain.init_from is None:
         return recipe
     from model.start import Origin, check_origin, origin_model
 
-    folder = network_at(base / pretrain.init_from)
+    named = base / pretrain.init_from
+    if Path(os.path.abspath(named)).is_relative_to(view):  # noqa: PTH100 (a view's links lead out of it)
+        raise ValueError(f"init_from: {named} is this run itself; give the run that goes on from it a name of its own")
+    folder = network_at(named).resolve()
     theirs = origin_model(folder)
     model = theirs if pretrain.takes_model else pretrain.model
     if model.vocab_size == 0:
@@ -29,8 +35,10 @@ def with_origin(recipe: Recipe, base: Path) -> Recipe:
         raise ValueError(
             f"vocab: the network of {folder} knows its own tokens only; set vocab.tokenizer to the folder of its tokenizer"
         )
+    if recipe.vocab.tokenizer is not None:
+        check_vocabulary(folder, find_tokenizer(base / recipe.vocab.tokenizer))
     values = recipe.model_dump(mode="json")
-    values["pretrain"]["model"] = model.model_dump(mode="json")
+    values["pretrain"] |= {"init_from": str(folder), "model": model.model_dump(mode="json")}
     return check_recipe(values, f"with the network of {folder}")
 
 
@@ -45,7 +53,7 @@ def origin_sources(config: PretrainConfig, base: Path) -> dict[str, Any]:
         return {}
     from model.start import origin_files
 
-    return {"origin": {path.name: path for path in origin_files(network_at(base / config.init_from))}}
+    return {"origin": {path.name: path for path in origin_files(base / config.init_from)}}
 
 
 def check_vocabulary(origin: Path, tokenizer: Path) -> None:

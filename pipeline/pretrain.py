@@ -170,7 +170,6 @@ def with_vocabulary(model: ModelConfig, tokenizer: Path) -> ModelConfig:
 
 def main() -> None:
     """The command line of `torchrun -m pipeline.pretrain`."""
-    from pipeline.checkpoints import network_at
     from pipeline.origin import check_vocabulary, with_origin
     from pipeline.recipe_file import load_recipe
 
@@ -185,13 +184,12 @@ def main() -> None:
     options = parser.parse_args()
     try:
         base = options.recipe.resolve().parent
-        pretrain = with_origin(load_recipe(options.recipe, options.overrides), base).pretrain
+        pretrain = with_origin(load_recipe(options.recipe, options.overrides), base, options.out.resolve()).pretrain
         if pretrain is None:
             raise ValueError(f"{options.recipe}: there is no pretrain section")
         model = with_vocabulary(pretrain.model, options.tokenizer)
-        origin = None if pretrain.init_from is None else network_at(base / pretrain.init_from)
-        if origin is not None:
-            check_vocabulary(origin, options.tokenizer)
+        if pretrain.init_from is not None:
+            check_vocabulary(Path(pretrain.init_from), options.tokenizer)
     except ValueError as error:
         sys.exit(f"gristmill: {error}")
     options.out.mkdir(parents=True, exist_ok=True)
@@ -203,7 +201,7 @@ def main() -> None:
             "tokens": str(options.tokens.resolve()),
             "tokenizer": str(options.tokenizer.resolve()),
             "folder": str(options.out.resolve()),
-            "init_from": None if origin is None else str(origin),
+            "init_from": pretrain.init_from,
             "init": pretrain.init,
         }
     )

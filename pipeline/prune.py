@@ -21,7 +21,7 @@ def prune_store(workdir: Path, yes: bool, console: Console) -> None:
     store = Store(workdir / "store")
     if store.root.exists():
         store.open()
-    wanted = _referred_to(runs_folder(workdir))
+    wanted = _referred_to(runs_folder(workdir), store.root.resolve())
     unused = [artifact.path for artifact in store.artifacts() if _key(artifact.path) not in wanted]
     unused += [path for path in store.abandoned() if _key(path) not in wanted]
     unused += sorted(store.root.glob(f"*/.*{DOOMED}"))  # an earlier prune was stopped
@@ -41,9 +41,12 @@ def prune_store(workdir: Path, yes: bool, console: Console) -> None:
     console.print(f"Freed {sum(sizes.values()) / 1e6:,.1f} MB.")
 
 
-def _referred_to(runs: Path) -> set[str]:
-    plans = [read_json(path) for path in sorted(runs.glob("*/plan.json"))]
-    return {f"{entry['stage']}/{entry['fingerprint']}" for plan in plans for entry in plan}
+def _referred_to(runs: Path, store: Path) -> set[str]:
+    """What the runs are made of, and the trainings that they began with."""
+    entries = [entry for path in sorted(runs.glob("*/plan.json")) for entry in read_json(path)]
+    origins = [Path(entry["origin"]) for entry in entries if "origin" in entry]
+    inside = [origin.relative_to(store).parts[:2] for origin in origins if origin.is_relative_to(store)]
+    return {f"{entry['stage']}/{entry['fingerprint']}" for entry in entries} | {"/".join(parts) for parts in inside}
 
 
 def _key(path: Path) -> str:

@@ -35,7 +35,7 @@ class Section(BaseModel):
 class PretrainConfig(Section):
     """The network, its training, and the order of the samples."""
 
-    init_from: str | None = None
+    init_from: Annotated[str | None, "display"] = None  # what stands there is in the fingerprint, as a source
     """A run's folder, a checkpoint or a Hugging Face folder to begin with; `model` may be left out then: it is that one's."""
     init: Literal["weights", "continue"] = "weights"
     """weights: take only these, from step 0 on; continue: the optimizer and the step as well (and the place in the same data)."""
@@ -45,6 +45,8 @@ class PretrainConfig(Section):
 
     @model_validator(mode="after")
     def _lengths_fit(self) -> "PretrainConfig":
+        if self.init == "continue" and self.init_from is None:
+            raise ValueError("init: continue goes on from what init_from names, and there is none")
         if self.takes_model:
             return self
         if self.training.sequence_length > self.model.max_sequence_length:
@@ -226,7 +228,8 @@ class Recipe(Section):
             raise ValueError(
                 f"pretrain.sampling.weights: {left_out[0]!r} has none; give every source one, 0 leaves it out"
             )
-        if self.vocab.tokenizer is None and 0 < pretrain.model.vocab_size < self.vocab.size:
+        trained = self.vocab.tokenizer is None and pretrain.init_from is None
+        if trained and 0 < pretrain.model.vocab_size < self.vocab.size:
             raise ValueError(
                 f"pretrain.model.vocab_size ({pretrain.model.vocab_size}) is smaller than vocab.size ({self.vocab.size}); "
                 "leave it out to take it from the tokenizer"

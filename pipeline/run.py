@@ -74,9 +74,9 @@ def run_recipe(
     Raises ValueError for the user's mistakes, StageFailed when a stage fails, RunStopped when a signal asked for it.
     """
     workdir, base = workdir.resolve(), base.resolve()
-    recipe = with_origin(recipe, base)
     store, view = Store(workdir / "store"), runs_folder(workdir) / recipe.name
-    _check_room(workdir)
+    recipe = with_origin(recipe, base, view)
+    check_room(workdir)
     store.open()
     plan = make_plan(recipe, base, store, view, verify)
     steps = _up_to(plan, until)
@@ -162,8 +162,11 @@ def _build_stage(
                 assert artifact, "a claim is refused only when the artifact is there"
             else:
                 around.events.write("stage_started", stage=stage.name, fingerprint=step.identity.fingerprint)
+                if stage.reads_at_start:
+                    _check_sources(step, around.base, store)
                 counts = stage.run(context, inputs, step.config, building.folder)
-                _check_sources(step, around.base, store, building.folder)
+                if not stage.reads_at_start:
+                    _check_sources(step, around.base, store, building.folder)
                 _check_passed_on(step, counts, inputs)
                 artifact = building.finish(counts, stage.layout(step.config), started)
     except Stopped:
@@ -175,11 +178,12 @@ def _build_stage(
     _announce(artifact, view, store, around, time.time() - started)
 
 
-def _check_sources(step: Step, base: Path, store: Store, folder: Path) -> None:
-    """Refuse what was made of sources that are no longer those of the fingerprint: its shards may be of both states."""
+def _check_sources(step: Step, base: Path, store: Store, made: Path | None = None) -> None:
+    """Refuse sources that are no longer those of the fingerprint, and what was made of them: it may be of both states."""
     changed = changed_sources(step, base, store)
     if changed:
-        shutil.rmtree(folder)
+        if made:
+            shutil.rmtree(made)
         raise ValueError(f"{changed[0]} changed while it was being read; run again")
 
 
@@ -228,7 +232,8 @@ def _tracking(recipe: Recipe, workdir: Path, view: Path, steps: Sequence[Step]) 
             tracker.close()
 
 
-def _check_room(workdir: Path) -> None:
+def check_room(workdir: Path) -> None:
+    """Raise ValueError when there is no folder there to work in, or no room in it."""
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(workdir).free

@@ -71,6 +71,7 @@ class Stage:
     libraries: tuple[str, ...]
     run: Callable[[Context, Mapping[str, Path], Any, Path], dict[str, Any]]
     sources: Callable[[Any, Path], Mapping[str, Source]] = lambda config, base: {}
+    reads_at_start: bool = False  # those, once: what becomes of them later is nothing to what was made of them
     layout: Callable[[Any], dict[str, Any]] = lambda config: {}  # facts for the build record, such as the ranks
 
 

@@ -9,6 +9,7 @@ import yaml
 from rich.console import Console
 
 from pipeline.recipe_file import check_code, check_recipe, read_yaml, with_overrides
+from pipeline.sweep import make_trials
 
 RECIPE = "recipe.yaml"
 
@@ -32,10 +33,11 @@ def submit_recipe(
 
     values = with_overrides(read_yaml(path), overrides)
     recipe = check_recipe(values, str(path))
-    check_code(recipe, allow_code)
+    for each in [trial.recipe for trial in make_trials(recipe)] if recipe.sweep else [recipe]:
+        check_code(each, allow_code)
     run = [python, "-P", "-m", "pipeline.cli", "run"]  # -P: nothing in the current folder is imported
     options = ["--workdir", str(workdir), "--address", "auto", "--base", str(path.parent.resolve())]
-    options += ["--allow-code"] if recipe.functions else []
+    options += ["--allow-code"] if allow_code else []
     # Ray takes the job's folder away while the run still works: it stands in the workdir instead.
     there = f'recipe="$PWD/{RECIPE}" && mkdir -p {shlex.quote(str(workdir))} && cd {shlex.quote(str(workdir))}'
     command = f'{there} && exec {shlex.join(run)} "$recipe" {shlex.join(options)}'

@@ -4,28 +4,30 @@ import itertools
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from orchestration.files import write_json, write_text
+from orchestration.files import read_json, write_json, write_text
 from orchestration.processes import Command, run_processes
 from orchestration.progress import Display
 from orchestration.store import Store
+from pipeline.cost import estimate
 from pipeline.failures import RunStopped
 from pipeline.origin import with_origin
 from pipeline.plan import Step, make_plan
 from pipeline.recipe import Recipe
-from pipeline.recipe_file import check_recipe, to_yaml, with_value
-from pipeline.run import run_recipe, stop_on_signals
-from pipeline.view import manifests, run_status, runs_folder
+from pipeline.recipe_file import check_code, check_recipe, to_yaml, with_value
+from pipeline.run import check_room, run_recipe, stop_on_signals
+from pipeline.view import manifests, plan_facts, runs_folder
 
 RESULTS = "sweep.json"
 TRIALS = "trials"  # the folder of their recipes and of what they print
-BEST_BY = ("bits_per_byte", "validation_loss", "loss")  # the first of these that every trial has; less is better
+# Less is better; the first that every trial has. Bits per byte compare on the same documents, losses on the same tokens.
+BEST_BY = {"bits_per_byte": "dedup", "validation_loss": "tokenize"}
 
 
 SHOWN = {"pretrain": ("steps", "loss", "validation_loss"), "evaluate": ("perplexity", "bits_per_byte")}
@@ -69,6 +71,7 @@ def run_sweep(
     console: Console,
     address: str | None = None,
     verify: bool = False,
+    allow_code: bool = False,
 ) -> list[dict[str, Any]]:
     """Build what all trials share, then run them, as many at a time as the cluster has room for; gives their results.
 
@@ -80,28 +83,42 @@ def run_sweep(
 
     workdir, base = workdir.resolve(), base.resolve()
     trials = make_trials(recipe)
+    for trial in trials:
+        check_code(trial.recipe, allow_code)
     folder = runs_folder(workdir) / recipe.name
+    check_room(workdir)
+    Store(workdir / "store").open()  # where the hashes of sources are remembered from one plan to the next
+    plans = [plan_trial(trial, base, workdir, verify and trial is trials[0]) for trial in trials]
+    shared = shared_stages(plans)
     with cluster(address, recipe.resources.cpus):
-        last = shared_stages([plan_trial(trial, base, workdir, verify) for trial in trials])[-1:]
-        if last:
+        if shared:
             first = trials[0].recipe.model_copy(update={"name": recipe.name, "sweep": recipe.sweep})
-            run_recipe(first, base, workdir, console, until=last[0])
-        commands = {trial.name: _command(trial, folder / TRIALS, base, workdir, own_address()) for trial in trials}
+            run_recipe(first, base, workdir, console, until=shared[-1])
+        commands = {
+            trial.name: _command(trial, folder / TRIALS, base, workdir, own_address(), allow_code) for trial in trials
+        }
         at_once = (recipe.sweep and recipe.sweep.parallel) or room(trials, resources())
         with Display(console) as display, stop_on_signals(display.say) as should_stop:
             watch = _Watch(trials, workdir, display)
-            run_processes(commands, at_once, watch, should_stop)
+            ended = run_processes(commands, at_once, watch, should_stop)
             if should_stop():
                 raise RunStopped(should_stop.signal)
-    results = [trial_facts(trial, runs_folder(workdir) / trial.name, commands[trial.name].log) for trial in trials]
-    write_json(folder / RESULTS, results)
+    results = [
+        trial_facts(trial, runs_folder(workdir) / trial.name, commands[trial.name].log, ended[trial.name])
+        for trial in trials
+    ]
+    write_json(folder / RESULTS, {"trials": results, "best": best(results, shared)})
     return results
 
 
 def plan_trial(trial: Trial, base: Path, workdir: Path, verify: bool = False) -> list[Step]:
     """The plan of the run that a trial is."""
-    view = runs_folder(workdir) / trial.name
-    return make_plan(with_origin(trial.recipe, base), base, Store(workdir / "store"), view, verify)
+    recipe, view = _with_origin(trial, base, workdir), runs_folder(workdir) / trial.name
+    return make_plan(recipe, base, Store(workdir / "store"), view, verify)
+
+
+def _with_origin(trial: Trial, base: Path, workdir: Path) -> Recipe:
+    return with_origin(trial.recipe, base, runs_folder(workdir) / trial.name)
 
 
 def shared_stages(plans: Sequence[Sequence[Step]]) -> list[str]:
@@ -117,7 +134,7 @@ def room(trials: Sequence[Trial], cluster: Mapping[str, float]) -> int:
     return max(1, int((cluster.get("GPU") or cluster.get("CPU", 1)) // ranks))
 
 
-def _command(trial: Trial, folder: Path, base: Path, workdir: Path, address: str) -> Command:
+def _command(trial: Trial, folder: Path, base: Path, workdir: Path, address: str, allow_code: bool) -> Command:
     recipe = folder / f"{trial.name}.yaml"
     recipe.parent.mkdir(parents=True, exist_ok=True)
     write_text(recipe, to_yaml(trial.recipe))
@@ -130,7 +147,7 @@ def _command(trial: Trial, folder: Path, base: Path, workdir: Path, address: str
         str(recipe),
     ]  # -P: nothing in the current folder is imported
     options = ["--workdir", str(workdir), "--base", str(base), "--address", address]
-    code = ["--allow-code"] if trial.recipe.functions else []
+    code = ["--allow-code"] if allow_code else []
     return Command([*program, *options, *code], folder / f"{trial.name}.log")
 
 
@@ -173,13 +190,13 @@ def whereabouts(events: Path) -> tuple[str, int]:
     return stage, 0
 
 
-def trial_facts(trial: Trial, view: Path, log: Path) -> dict[str, Any]:
-    """What came out of a trial: its values, how it ended, losses and scores as far as it got."""
-    state = run_status(view) if (view / "plan.json").is_file() else {"state": "failed"}
-    facts: dict[str, Any] = {"trial": trial.name, "values": dict(trial.values), "state": state["state"]}
-    if state["state"] != "finished":
+def trial_facts(trial: Trial, view: Path, log: Path, code: int) -> dict[str, Any]:
+    """What came out of a trial whose process ended with `code`: its values, and losses and scores or what went wrong."""
+    facts: dict[str, Any] = {"trial": trial.name, "values": dict(trial.values)}
+    if code != 0:  # its view may be that of an earlier attempt
         said = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-        return {**facts, "error": state.get("error") or (said or ["it said nothing"])[-1]}
+        return {**facts, "state": "failed", "error": said[-1] if said else f"ended with {code}"}
+    facts["state"] = "finished"
     found = manifests(view)
     for stage, names in SHOWN.items():
         if stage in found:
@@ -187,22 +204,27 @@ def trial_facts(trial: Trial, view: Path, log: Path) -> dict[str, Any]:
     return facts
 
 
-def best(results: Sequence[Mapping[str, Any]]) -> str | None:
-    """The name of the best trial, by the first score of BEST_BY that all that finished have."""
+def best(results: Sequence[Mapping[str, Any]], shared: Sequence[str]) -> str | None:
+    """The name of the best trial, None where their scores do not compare: those of other texts, or losses of other tokens.
+
+    `shared` are the stages that all trials have in common. Of what finished, all must have the score.
+    """
     finished = [result for result in results if result["state"] == "finished"]
-    for name in BEST_BY:
+    comparable = [name for name, stage in BEST_BY.items() if stage in shared]
+    for name in comparable:
         scores = {str(result["trial"]): result.get(name) for result in finished}
         if finished and None not in scores.values():
             return min(scores, key=lambda trial: float(scores[trial] or 0))
     return None
 
 
-def print_sweep(run: str, results: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """The table of results; the best trial is marked."""
-    winner = best(results)
+def print_sweep(view: Path, console: Console) -> None:
+    """The table of a sweep's results; the best trial is marked."""
+    found = read_json(view / RESULTS)
+    results, winner = found["trials"], found["best"]
     fields = list(results[0]["values"])
     scores = [name for names in SHOWN.values() for name in names if any(name in result for result in results)]
-    table = Table(title=f"Sweep {run}", title_justify="left", box=None, pad_edge=False)
+    table = Table(title=f"Sweep {view.name}", title_justify="left", box=None, pad_edge=False)
     for column in ("trial", *(_short(field, fields) for field in fields), *(name.replace("_", " ") for name in scores)):
         table.add_column(column, justify="left" if column == "trial" else "right")
     for result in results:
@@ -217,7 +239,9 @@ def print_sweep(run: str, results: Sequence[Mapping[str, Any]], console: Console
     for result in results:
         if "error" in result:
             console.print(f"{result['trial']}: {result['error']}", highlight=False, markup=False, soft_wrap=True)
-    if winner:
+    if winner is None:
+        console.print("No best one: the trials have no score that compares, one of the same tokens or texts.")
+    else:
         console.print(f"best: {winner}; `gristmill export {winner} --to FOLDER` releases it", highlight=False)
 
 
@@ -229,3 +253,49 @@ def _short(field: str, fields: Sequence[str]) -> str:
 
 def _score(value: Any) -> str:
     return "" if value is None else f"{value:,.4f}" if isinstance(value, float) else f"{value:,}"
+
+
+def plan_sweep(recipe: Recipe, base: Path, workdir: Path, verify: bool) -> dict[str, Any]:
+    """What a sweep would do, for programs: the stages that all trials share, and of each trial those of its own."""
+    trials = [replace(trial, recipe=_with_origin(trial, base, workdir)) for trial in make_trials(recipe)]
+    plans = [plan_trial(trial, base, workdir, verify) for trial in trials]
+    shared, store = shared_stages(plans), Store(workdir / "store")
+    return {
+        "run": recipe.name,
+        "shared": [entry for entry in plan_facts(plans[0]) if entry["stage"] in shared],
+        "trials": [
+            {
+                "trial": trial.name,
+                "values": dict(trial.values),
+                "stages": [entry for entry in plan_facts(plan) if entry["stage"] not in shared],
+                "cost": estimate(trial.recipe, base, plan, store).get("pretrain", {}),
+            }
+            for trial, plan in zip(trials, plans, strict=True)
+        ],
+    }
+
+
+def print_sweep_plan(run: str, planned: Mapping[str, Any], console: Console) -> None:
+    """The plan of a sweep: what is shared, then a line a trial."""
+    table = Table(title=f"Plan of sweep {run}", title_justify="left", box=None, pad_edge=False)
+    for column in ("", "build", "reuse"):
+        table.add_column(column, overflow="fold")
+    for name, stages in (
+        ("shared by all", planned["shared"]),
+        *((_label(trial), trial["stages"]) for trial in planned["trials"]),
+    ):
+        by_action = [
+            ", ".join(entry["stage"] for entry in stages if entry["action"] == action) for action in ("build", "reuse")
+        ]
+        table.add_row(name, *by_action)
+    console.print(table, highlight=False)
+    flops = sum(trial["cost"].get("flops", 0) for trial in planned["trials"])
+    if flops:
+        console.print(f"\n{flops:.3g} FLOPs of training in all", highlight=False)
+
+
+def _label(trial: Mapping[str, Any]) -> str:
+    values = trial["values"]
+    return f"{trial['trial']}: " + ", ".join(
+        f"{_short(field, list(values))} {value}" for field, value in values.items()
+    )

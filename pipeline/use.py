@@ -155,7 +155,7 @@ def generate_text(release: Release, prompt: str, max_new_tokens: int, temperatur
         seed=seed,
         stop_id=vocabulary.end_id,
     )
-    return str(vocabulary.tokenizer.decode(grown, skip_special_tokens=True))
+    return vocabulary.continued(ids, grown)
 
 
 def export_release(release: Release, folder: Path) -> dict[str, Any]:

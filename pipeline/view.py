@@ -50,6 +50,7 @@ def plan_facts(steps: Sequence[Step]) -> list[dict[str, Any]]:
             "reason": step.reason,
             "fingerprint": step.identity.fingerprint,
             "inputs": list(step.inputs),
+            **({"origin": origin} if (origin := getattr(step.config, "init_from", None)) else {}),
         }
         for step in steps
     ]

@@ -156,7 +156,7 @@ def write_samples(out: Path, checkpoint: Path, tokenizer: Path, config: Evaluate
             seed=config.seed + number,
             stop_id=vocabulary.end_id,
         )
-        samples.append({"prompt": prompt, "text": vocabulary.tokenizer.decode(grown, skip_special_tokens=True)})
+        samples.append({"prompt": prompt, "text": vocabulary.continued(ids, grown)})
     write_json(out / "samples.json", samples)
     return {"samples": len(samples)}
 

@@ -9,7 +9,6 @@ from typing import Any
 from data.vocabulary import copy_vocabulary
 from model.config import ModelConfig, parameters
 from orchestration.lease import Stopped
-from pipeline.checkpoints import network_at
 from pipeline.origin import check_vocabulary, origin_sources
 from pipeline.pretrain import CHECKPOINTS, METRICS, REFUSED, STOP, run_rank_once, with_vocabulary
 from pipeline.recipe import PretrainConfig
@@ -24,9 +23,8 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
 
     tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
     model = with_vocabulary(config.model, tokenizer)
-    origin = None if config.init_from is None else network_at(context.base / config.init_from)
-    if origin is not None:
-        check_vocabulary(origin, tokenizer)
+    if config.init_from is not None:
+        check_vocabulary(Path(config.init_from), tokenizer)
     for name in (STOP, REFUSED):
         (out / name).unlink(missing_ok=True)
     gpus = bool(context.cluster.get("GPU"))
@@ -38,7 +36,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
         "tokens": str(inputs["tokenize"]),
         "tokenizer": str(tokenizer),
         "folder": str(out),
-        "init_from": None if origin is None else str(origin),
+        "init_from": config.init_from,
         "init": config.init,
     }
     _watch(context, config, out, lambda: run_group(run_rank_once, arguments, group))
@@ -153,5 +151,6 @@ STAGE = Stage(
     libraries=("deepspeed", "torch"),
     run=_run,
     sources=origin_sources,
+    reads_at_start=True,
     layout=_layout,
 )

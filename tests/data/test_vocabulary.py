@@ -207,3 +207,68 @@ def test_what_is_wrong_with_a_tokenizer_is_named(tmp_path: Path) -> None:
         (tmp_path / "none").mkdir()
         find_tokenizer(tmp_path / "none")
     assert find_tokenizer(tmp_path / "silent") == find_tokenizer(tmp_path / "silent" / "tokenizer.json")
+
+
+def change(path: Path, **values: object) -> Path:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    return path
+
+
+def test_what_a_model_was_cut_and_filled_to_is_not_done_to_documents(tmp_path: Path) -> None:
+    path = foreign(tmp_path / "cut", config={"eos_token_id": 2})
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.enable_truncation(3)
+    tokenizer.enable_padding(length=8, pad_id=0, pad_token="<unk>")
+    tokenizer.save(str(path))
+    found = load_vocabulary(path)
+    assert (found.begin_id, found.end_id) == (1, 2)
+    ids = Encoder(found).encode(["the people of 1862"])[0].tolist()
+    assert len(ids) > 3 and found.tokenizer.decode(ids, skip_special_tokens=False) == "the people of 1862"
+
+
+def test_a_tokenizer_that_text_can_forge_or_chance_decides_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "unigram"
+    folder.mkdir()
+    names = [("<unk>", 0.0), ("</s>", 0.0), ("a", -1.0), ("▁", -2.0)]
+    tokenizer = Tokenizer(models.Unigram(names, unk_id=0))
+    tokenizer.add_special_tokens(["</s>"])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text('{"eos_token": "</s>"}')
+    with pytest.raises(ValueError, match="makes of '</s>' in a text the token that no text may have"):
+        load_vocabulary(folder / "tokenizer.json")
+    path = foreign(tmp_path / "chance", config={"eos_token_id": 2})
+    content = json.loads(path.read_text())
+    change(path, model={**content["model"], "dropout": 0.1})
+    with pytest.raises(ValueError, match="drops merges at random"):
+        load_vocabulary(path)
+
+
+def test_ids_with_gaps_and_ids_that_are_none(tmp_path: Path) -> None:
+    path = foreign(tmp_path / "gaps", config={"eos_token_id": 2, "pad_token_id": -1})
+    content = json.loads(path.read_text())
+    vocab = {**content["model"]["vocab"], "zz": 70_000}
+    change(path, model={**content["model"], "vocab": vocab})
+    found = load_vocabulary(path)
+    assert (found.size, found.pad_id) == (70_001, None)
+    (tmp_path / "gaps" / "config.json").write_text('{"eos_token_id": true}')
+    with pytest.raises(ValueError, match="nothing says which of its tokens ends a text"):
+        load_vocabulary(path)
+
+
+def test_a_tokenizer_file_of_any_name_can_be_taken(tmp_path: Path, documents: Path) -> None:
+    path = foreign(tmp_path / "theirs", tokenizer_config={"eos_token": "</s>"})
+    path = path.rename(path.with_name("gpt2.json"))
+    assert adopt_tokenizer(tmp_path, [documents], path, seed=0)["vocab_size"] == load_vocabulary(path).size
+    assert load_vocabulary(tmp_path / "tokenizer.json").end_id == 2
+
+
+def test_what_is_written_behind_a_prompt_keeps_its_space(tmp_path: Path) -> None:
+    """As in Llama 2: a space is put before every text and taken away from the first word of what is decoded."""
+    tokenizer = Tokenizer(models.BPE({"<unk>": 0, "</s>": 1, "▁": 2, "a": 3, "b": 4}, [], unk_token="<unk>"))
+    tokenizer.add_special_tokens(["</s>"])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    found = Vocabulary(tokenizer, 1, None, None)
+    prompt = [1, *Encoder(found).encode(["a"])[0].tolist()]
+    assert found.tokenizer.decode([2, 4]) == "b"
+    assert found.continued(prompt, [2, 4, 1]) == " b"

@@ -22,7 +22,7 @@ def test_trials_share_the_data_and_fail_alone(line: Any, tools: Any, tmp_path: P
     ended = line.run("run", "swept.yaml", "--workdir", tmp_path)
     assert ended.returncode == 1, f"{ended.stdout}\n{ended.stderr}"
     assert "swept.2: pretrain: " in ended.stdout
-    results = json.loads((tmp_path / "runs" / "swept" / "sweep.json").read_text(encoding="utf-8"))
+    results = json.loads((tmp_path / "runs" / "swept" / "sweep.json").read_text(encoding="utf-8"))["trials"]
     assert [result["state"] for result in results] == ["finished", "failed", "finished"]
     assert all(result["bits_per_byte"] > 0 for result in results if result["state"] == "finished")
     assert "best: swept." in ended.stdout

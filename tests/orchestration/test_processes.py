@@ -1,5 +1,6 @@
 """Commands side by side: how many at a time, what they print, how they end, and that none is left."""
 
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -39,6 +40,26 @@ def test_a_stop_is_passed_on_and_waited_for(tmp_path: Path) -> None:
     assert ended == {"first": 7}
     assert log.read_text() == "ready\nsaved\n"
     assert not (tmp_path / "second.log").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
+def test_what_runs_is_asked_to_stop_when_this_process_is_killed(tmp_path: Path) -> None:
+    log = tmp_path / "child.log"
+    child = "import time; print('ready', flush=True); time.sleep(60)"
+    script = (
+        "import sys; from pathlib import Path; from orchestration.processes import Command, run_processes\n"
+        f"run_processes({{'a': Command([sys.executable, '-c', {child!r}], Path({str(log)!r}))}}, 1, print, lambda: False)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 30
+    while not (log.exists() and log.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    children = psutil.Process(parent.pid).children()
+    assert len(children) == 1
+    parent.kill()
+    parent.wait()
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert not alive
 
 
 def test_none_is_left_when_something_goes_wrong(tmp_path: Path) -> None:

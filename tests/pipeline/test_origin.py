@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=320, hidden_size=32, intermediate_size=48, num_hidden_layers=1, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=64,
+        num_key_value_heads=2, max_position_embeddings=64, bos_token_id=0, eos_token_id=0,
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder / "theirs")
     vocabulary(folder / "theirs", "some words of theirs")
@@ -49,7 +49,8 @@ def vocabulary(folder: Path, text: str) -> Path:
 
 
 def changed(folder: Path, *overrides: str) -> Any:
-    return with_origin(check_recipe(with_overrides(copy.deepcopy(RECIPE), overrides), "test"), folder)
+    recipe = check_recipe(with_overrides(copy.deepcopy(RECIPE), overrides), "test")
+    return with_origin(recipe, folder, folder / "runs" / "o")
 
 
 def test_the_network_is_the_origins_where_none_is_named(folder: Path) -> None:
@@ -65,7 +66,7 @@ def test_the_network_is_the_origins_where_none_is_named(folder: Path) -> None:
 
 def test_a_recipe_without_an_origin_stays_as_it_is(folder: Path) -> None:
     recipe = check_recipe({**RECIPE, "pretrain": {}, "vocab": {}}, "test")
-    assert with_origin(recipe, folder) is recipe
+    assert with_origin(recipe, folder, folder / "runs" / "o") is recipe
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,9 @@ def test_a_recipe_without_an_origin_stays_as_it_is(folder: Path) -> None:
         (("pretrain.init_from=nowhere",), "nowhere: there is no such folder"),
         (("pretrain.init_from=a.jsonl",), "there is no such folder"),
         (("pretrain.init_from=other",), "other: neither a checkpoint nor a Hugging Face folder"),
+        (("pretrain.init_from=runs/o",), "is this run itself"),
+        (("pretrain.init_from=runs/../runs/o/pretrain",), "is this run itself"),
+        (("vocab.tokenizer=other",), r"was trained with another vocabulary; set vocab.tokenizer to .*theirs"),
     ],
 )
 def test_what_does_not_fit_is_said_in_one_line(folder: Path, overrides: tuple[str, ...], expected: str) -> None:

@@ -365,6 +365,8 @@ BESIDE: dict[str, dict[str, Any]] = {
         f"pretrain.model.{name}": {"export": None}
         for name in ("norm_position", "attention_scale", "attention_softcap", "logit_softcap", "embedding_scale")
     },
+    "vocab.tokenizer": {"vocab": {}},
+    "pretrain.init": _within("pretrain", init_from="theirs"),
     "sweep.parallel": {"sweep": {"values": {"vocab.size": [300]}}},
     "pretrain.model.positions": {"export": None},
     "pretrain.model.norm": {"export": None},

@@ -10,7 +10,19 @@ import pytest
 from rich.console import Console
 
 from pipeline.recipe_file import RecipeError, check_recipe, load_recipe
-from pipeline.sweep import best, make_trials, plan_trial, print_sweep, room, shared_stages, whereabouts
+from pipeline.sweep import (
+    best,
+    make_trials,
+    plan_sweep,
+    plan_trial,
+    print_sweep,
+    print_sweep_plan,
+    room,
+    run_sweep,
+    shared_stages,
+    trial_facts,
+    whereabouts,
+)
 
 RATE, SIZE = "pretrain.training.learning_rate", "vocab.size"
 RECIPE: dict[str, Any] = {
@@ -109,15 +121,55 @@ RESULTS: list[dict[str, Any]] = [
 
 
 def test_the_best_trial_is_the_one_with_the_least_of_what_all_have() -> None:
-    assert best(RESULTS) == "s.3"
-    assert best([{**RESULTS[0], "bits_per_byte": 2.0}, {**RESULTS[2], "bits_per_byte": 2.1}]) == "s.1"
-    assert best([{**RESULTS[0], "validation_loss": None}, RESULTS[2]]) == "s.1"
-    assert best([RESULTS[1]]) is None
+    texts, tokens = ["collect", "clean", "dedup"], ["collect", "clean", "dedup", "vocab", "tokenize"]
+    scored = [{**RESULTS[0], "bits_per_byte": 2.0}, {**RESULTS[2], "bits_per_byte": 2.1}]
+    assert best(RESULTS, tokens) == "s.3"
+    assert best(RESULTS, texts) is None, "losses of other tokens do not compare"
+    assert best(scored, tokens) == best(scored, texts) == "s.1"
+    assert best(scored, ["collect"]) is None, "nor do scores of other texts"
+    assert best([{**RESULTS[0], "validation_loss": None}, RESULTS[2]], tokens) is None
+    assert best([RESULTS[1]], tokens) is None
 
 
-def test_the_table_has_every_trial_and_what_went_wrong() -> None:
+def test_a_trial_counts_by_how_its_process_ended(tmp_path: Path) -> None:
+    """Its view may be that of an earlier sweep, which finished."""
+    [trial] = make_trials(swept({RATE: [0.1]}))
+    view, log = tmp_path / "s.1", tmp_path / "s.1.log"
+    (view / "pretrain").mkdir(parents=True)
+    counts = {"steps": 4, "loss": 2.5, "validation_loss": None}
+    (view / "pretrain" / "manifest.json").write_text(json.dumps({"counts": counts}))
+    log.write_text("collect reused\ngristmill: no room on this disk\n\n")
+    assert trial_facts(trial, view, log, 0) == {"trial": "s.1", "values": {RATE: 0.1}, "state": "finished", **counts}
+    failed = trial_facts(trial, view, log, 2)
+    assert (failed["state"], failed["error"]) == ("failed", "gristmill: no room on this disk")
+    assert "loss" not in failed
+    log.write_text("")
+    assert trial_facts(trial, view, log, -9)["error"] == "ended with -9"
+
+
+def test_code_in_a_trial_needs_leave(tmp_path: Path) -> None:
+    recipe = swept({"clean.custom": [[], [{"function": "evil:run"}]]})
+    with pytest.raises(RecipeError, match=r"evil:run.*--allow-code"):
+        run_sweep(recipe, tmp_path, tmp_path, Console(file=StringIO()))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_plan_of_a_sweep(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "a"}\n')
+    planned = plan_sweep(swept({RATE: [0.1, 0.2]}), tmp_path, tmp_path, verify=False)
+    assert [entry["stage"] for entry in planned["shared"]] == ["collect", "clean", "dedup", "vocab", "tokenize"]
+    assert [[entry["stage"] for entry in trial["stages"]] for trial in planned["trials"]] == [["pretrain"]] * 2
+    assert planned["trials"][0]["cost"]["flops"] > 0
     text = StringIO()
-    print_sweep("s", RESULTS, Console(file=text, width=160))
+    print_sweep_plan("s", planned, Console(file=text, width=160))
+    assert "shared by all" in text.getvalue() and "s.2: learning_rate 0.2" in text.getvalue()
+
+
+def test_the_table_has_every_trial_and_what_went_wrong(tmp_path: Path) -> None:
+    text = StringIO()
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "sweep.json").write_text(json.dumps({"trials": RESULTS, "best": "s.3"}))
+    print_sweep(tmp_path / "s", Console(file=text, width=160))
     lines = [line.split() for line in text.getvalue().splitlines()]
     assert ["trial", "learning_rate", "loss", "validation", "loss"] in lines
     assert ["s.1", "0.1", "4.0000", "4.5000"] in lines and ["s.2", "0.2", "failed"] in lines
