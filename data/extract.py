@@ -5,13 +5,15 @@ resiliparse does the work; `_prepared` and `_mend` keep it from what it gets wro
 
 import logging
 import re
+from collections.abc import Callable
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from data.html_bounds import bounded, check_depth, check_for_trafilatura
 
 if TYPE_CHECKING:
-    from resiliparse.parse.html import HTMLTree
+    from resiliparse.parse.html import ElementNode, HTMLTree
 
 Extractor = Literal["resiliparse", "trafilatura"]
 
@@ -38,11 +40,9 @@ CELL_END = re.compile(rb"</p>\s*+(?=</t[dh]>)")
 LONE = re.compile(
     rb"(>\s*+(?!%b)(?:[\xe0-\xef][\x80-\xbf]{2}|&(?!nbsp|lt|gt|amp|quot|shy|#160|#[xX]0*[aA]0)#?\w++;))(?=\s*+<)" % ICON
 )
+FIRST_GROUP: Callable[[re.Match[bytes]], bytes] = itemgetter(1)  # Python's own template for it is slow
 COMPANY = "\ufdd0"  # no character; put beside the lone one and taken out again
 IMAGE = re.compile(rb"<(?:img|area)\b(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>", re.IGNORECASE)
-
-# Lists near the root are taken for navigation, even those of an article; moved down they are judged like all others.
-SHALLOW_LISTS = "body > ul, body > * > ul, body > * > * > ul"
 
 # Never content, whatever its place.
 SKIPPED = (
@@ -128,9 +128,13 @@ def to_utf8(page: bytes, declared: str | None) -> bytes:
 def _prepared(html: bytes) -> bytes:
     html = INLINE.sub(_without_plain_tags, html)
     html = PERMALINK.sub(b"", html)
-    html = CELL_END.sub(b"", CELL_START.sub(rb"\1", html))
+    html = CELL_END.sub(b"", CELL_START.sub(FIRST_GROUP, html))
     html = IMAGE.sub(b"", html)
-    return LONE.sub(rb"\1" + COMPANY.encode(), html)
+    return LONE.sub(_accompanied, html)
+
+
+def _accompanied(lone: re.Match[bytes]) -> bytes:
+    return lone[1] + COMPANY.encode()
 
 
 def _without_plain_tags(element: re.Match[bytes]) -> bytes:
@@ -150,23 +154,31 @@ def _by_resiliparse(tree: "HTMLTree", html: bytes, main_content: bool) -> str:
     from resiliparse.extract.html2text import extract_plain_text
 
     skipped = SKIPPED + COOKIE_NOTICES if b"ookie" in html else SKIPPED
-    _mend(tree, ", ".join(skipped))
-    return extract_plain_text(tree, main_content=main_content)
+    _move_shallow_lists(tree)
+    return extract_plain_text(tree, main_content=main_content, skip_elements=skipped)
 
 
-def _mend(tree: "HTMLTree", skipped: str) -> None:
-    """Take out what is never content, and move lists near the root three elements away from it."""
+def _move_shallow_lists(tree: "HTMLTree") -> None:
+    """Move lists near the root three elements away from it."""
     if tree.document is None:
         return
-    for found in tree.document.query_selector_all(f"{skipped}, {SHALLOW_LISTS}").values():
-        if found.tag != "ul" or found.matches(skipped):
-            found.remove()
-            continue
+    lists = tree.document.query_selector_all("ul").values()
+    for found in [found for found in lists if _is_shallow(found)]:
         outer, middle, inner = (tree.document.create_element("div") for _ in range(3))
         found.before(outer)
         outer.append(middle)
         middle.append(inner)
         inner.append(found)
+
+
+def _is_shallow(node: "ElementNode") -> bool:
+    """Whether there are at most two elements between it and the body."""
+    above = node.parent
+    for _ in range(2):
+        if above is None or above.tag == "body":
+            break
+        above = above.parent
+    return above is not None and above.tag == "body"
 
 
 def _by_trafilatura(tree: "HTMLTree", html: bytes) -> str:

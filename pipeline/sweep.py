@@ -194,7 +194,8 @@ def trial_facts(trial: Trial, view: Path, log: Path, code: int) -> dict[str, Any
     """What came out of a trial whose process ended with `code`: its values, and losses and scores or what went wrong."""
     facts: dict[str, Any] = {"trial": trial.name, "values": dict(trial.values)}
     if code != 0:  # its view may be that of an earlier attempt
-        said = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+        lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+        said = [line for line in lines if line.startswith("gristmill: ")] or lines
         return {**facts, "state": "failed", "error": said[-1] if said else f"ended with {code}"}
     facts["state"] = "finished"
     found = manifests(view)

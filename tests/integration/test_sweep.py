@@ -21,7 +21,7 @@ def test_trials_share_the_data_and_fail_alone(line: Any, tools: Any, tmp_path: P
     (line.folder / "swept.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
     ended = line.run("run", "swept.yaml", "--workdir", tmp_path)
     assert ended.returncode == 1, f"{ended.stdout}\n{ended.stderr}"
-    assert "swept.2: pretrain: " in ended.stdout
+    assert "swept.2: gristmill: pretrain: " in ended.stdout
     results = json.loads((tmp_path / "runs" / "swept" / "sweep.json").read_text(encoding="utf-8"))["trials"]
     assert [result["state"] for result in results] == ["finished", "failed", "finished"]
     assert all(result["bits_per_byte"] > 0 for result in results if result["state"] == "finished")

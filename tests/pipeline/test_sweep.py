@@ -138,7 +138,7 @@ def test_a_trial_counts_by_how_its_process_ended(tmp_path: Path) -> None:
     (view / "pretrain").mkdir(parents=True)
     counts = {"steps": 4, "loss": 2.5, "validation_loss": None}
     (view / "pretrain" / "manifest.json").write_text(json.dumps({"counts": counts}))
-    log.write_text("collect reused\ngristmill: no room on this disk\n\n")
+    log.write_text("collect reused\ngristmill: no room on this disk\nand a hint\n\n")
     assert trial_facts(trial, view, log, 0) == {"trial": "s.1", "values": {RATE: 0.1}, "state": "finished", **counts}
     failed = trial_facts(trial, view, log, 2)
     assert (failed["state"], failed["error"]) == ("failed", "gristmill: no room on this disk")
