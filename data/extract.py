@@ -32,6 +32,7 @@ ICON = rb"(?:\xee[\x80-\xbf]{2}|\xef[\x80-\xa3][\x80-\xbf]|&#(?:[xX][eEfF][0-9a-
 INLINE = re.compile(
     rb"<(span|code|b|i|em|strong|tt|u|var|kbd|samp)((?: class=\"[\w -]{1,80}+\")?+)>(?!\s*+%b\s*+<)([^<]*+)</\1>" % ICON
 )
+NESTED = 2  # times that those are looked for which had others in them
 PERMALINK = re.compile(rb"<a [^<>]*+>\s*+(?:#|\xc2\xb6|\xc2\xa7|&para;|&#182;|&#xb6;)\s*+</a>", re.IGNORECASE)
 # A paragraph that fills a cell of a table would break the row.
 CELL_START = re.compile(rb"(<t[dh]\b[^<>]*+>)\s*+<p\b[^<>]*+>")
@@ -42,7 +43,7 @@ LONE = re.compile(
 )
 FIRST_GROUP: Callable[[re.Match[bytes]], bytes] = itemgetter(1)  # Python's own template for it is slow
 COMPANY = "\ufdd0"  # no character; put beside the lone one and taken out again
-IMAGE = re.compile(rb"<(?:img|area)\b(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>", re.IGNORECASE)
+IMAGE = re.compile(rb"<(?:[iI][mM][gG]|[aA][rR][eE][aA])\b(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>")
 
 # Never content, whatever its place.
 SKIPPED = (
@@ -87,9 +88,11 @@ def extract(
     from resiliparse.parse.html import HTMLTree
 
     html = page.encode(errors="replace") if isinstance(page, str) else to_utf8(page, declared_encoding)
-    html = bounded(_prepared(html))
+    html = _prepared(html)
+    tags = html.count(b"<")
+    html = bounded(html, tags)
     tree = HTMLTree.parse(html.decode())
-    check_depth(tree, html.count(b"<"))
+    check_depth(tree, tags)
     title = " ".join((tree.title or "").split())
     by_trafilatura = main_content and extractor == "trafilatura"
     text = _by_trafilatura(tree, html) if by_trafilatura else _by_resiliparse(tree, html, main_content)
@@ -130,7 +133,10 @@ def _prepared(html: bytes) -> bytes:
     html = PERMALINK.sub(b"", html)
     html = CELL_END.sub(b"", CELL_START.sub(FIRST_GROUP, html))
     html = IMAGE.sub(b"", html)
-    return LONE.sub(_accompanied, html)
+    html = LONE.sub(_accompanied, html)
+    for _ in range(NESTED):
+        html = INLINE.sub(_without_plain_tags, html)
+    return html
 
 
 def _accompanied(lone: re.Match[bytes]) -> bytes:
@@ -138,7 +144,8 @@ def _accompanied(lone: re.Match[bytes]) -> bytes:
 
 
 def _without_plain_tags(element: re.Match[bytes]) -> bytes:
-    return element[3] if _is_plain(element[2]) else element[0]
+    attributes, content = element.group(2, 3)
+    return content if _is_plain(attributes) else element[0]
 
 
 @lru_cache(maxsize=1 << 14)

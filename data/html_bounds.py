@@ -56,9 +56,8 @@ FORMATTING_NAME = re.compile(rb"(</?)(?:b|big|code|em|font|i|s|small|strike|stro
 MAX_REOPENED = 2_000_000  # elements, 0.7 GB
 
 
-def bounded(html: bytes) -> bytes:
-    """`html` as it may be parsed. Raises ValueError for a page past these bounds."""
-    tags = html.count(b"<")
+def bounded(html: bytes, tags: int) -> bytes:
+    """`html`, with `tags` tags, as it may be parsed. Raises ValueError for a page past these bounds."""
     if tags > MAX_TAGS:
         raise ValueError(f"the page has {tags} tags, more than {MAX_TAGS}")
     if len(html) > SMALL_PAGE and (LONG_TAG.search(html) or QUOTED_END.search(html)):

@@ -49,7 +49,8 @@ class Ngrams:
     """
 
     def __init__(self, words: WordArrays) -> None:
-        self._words = words
+        # Not the words themselves, which know their n-grams: a circle would stay until the garbage collector finds it.
+        self._lists, self._counts, self._firsts, self._starts = words.lists, words.counts, words.firsts, words.starts
         count = len(words.ends)
         # Beyond the last word there are as many empty ones as the longest n-gram needs.
         self._prefixes, self._ends = _lengthen(_prefix_hashes(words)), _lengthen(words.ends)
@@ -70,7 +71,7 @@ class Ngrams:
         if n not in self._bounds:
             alike = self._find_alike(n)
             copies = np.flatnonzero(alike != self._places)
-            self._bounds[n] = np.maximum.reduceat(self._lengths(n), self._words.firsts) + (n - 1)
+            self._bounds[n] = np.maximum.reduceat(self._lengths(n), self._firsts) + (n - 1)
             characters = np.bincount(alike)[alike[copies]] * (self._lengths(n)[copies] + (n - 1))
             np.maximum.at(self._bounds[n], self._texts[copies], characters)
         return self._bounds[n]
@@ -80,29 +81,30 @@ class Ngrams:
         if n not in self._bounds:
             self._alike[n] = self._find_alike(n)
             copies = np.flatnonzero(self._alike[n] != self._places)
-            starts = self._words.starts[copies]
+            starts = self._starts[copies]
             # Copies that are counted do not overlap: where these do, up to the next one is enough.
-            ends = np.minimum(self._ends[copies + (n - 1)], np.append(starts[1:], len(self._words.joined)))
-            self._bounds[n] = np.zeros(len(self._words.lists), np.int64)
+            ends = np.minimum(self._ends[copies + (n - 1)], np.append(starts[1:], self._ends[-1]))
+            self._bounds[n] = np.zeros(len(self._lists), np.int64)
             np.add.at(self._bounds[n], self._texts[copies], ends - starts)
         return self._bounds[n]
 
     def top_characters(self, text: int, n: int) -> int:
         """Characters, spaces included, in all copies of a text's most frequent n-gram; of several, the first in the text."""
-        words = self._words.lists[text]
+        words = self._lists[text]
         ngrams = Counter(zip(*(words[place:] for place in range(n)), strict=False)).most_common(1)
         return sum((sum(map(len, ngram)) + n - 1) * count for ngram, count in ngrams)
 
     def duplicate_characters(self, text: int, n: int) -> int:
         """Characters, spaces not included, in the extra copies of a text's n-grams, walking past each copy that is counted."""
         places = self._repeated(text, n)
-        starts, ends = self._words.starts[places].tolist(), self._ends[places + (n - 1)].tolist()
+        joined, begin = "".join(self._lists[text]), self._starts[self._firsts[text]]
+        starts, ends = (self._starts[places] - begin).tolist(), (self._ends[places + (n - 1)] - begin).tolist()
         seen: set[str] = set()
         characters = resume = 0
         for place, start, end in zip(places.tolist(), starts, ends, strict=True):
             if place < resume:
                 continue
-            ngram = self._words.joined[start:end]
+            ngram = joined[start:end]
             if ngram in seen:
                 characters += end - start
                 resume = place + n
@@ -113,7 +115,7 @@ class Ngrams:
     def _repeated(self, text: int, n: int) -> np.ndarray:
         """The places of all n-grams that occur more than once in a text, and maybe of some others, ascending."""
         self.most_duplicate_characters(n)
-        first, count = int(self._words.firsts[text]), max(int(self._words.counts[text]) - n + 1, 0)
+        first, count = int(self._firsts[text]), max(int(self._counts[text]) - n + 1, 0)
         alike = self._alike[n][first : first + count]
         repeated = alike != self._places[first : first + count]
         originals = alike[repeated] - first
@@ -128,13 +130,16 @@ class Ngrams:
         self._table[slots[::-1]] = self._places[::-1]  # of several the first stays; what no n-gram wrote is not read
         alike = self._table[slots]
         strangers = np.flatnonzero(hashes[alike] != hashes)  # whose slot another n-gram has taken
-        _, first, number = np.unique(hashes[strangers], return_index=True, return_inverse=True)
-        alike[strangers] = strangers[first[number]]
+        alike[strangers] = strangers
+        ordered = np.sort(hashes[strangers])
+        if (ordered[1:] == ordered[:-1]).any():
+            _, first, number = np.unique(hashes[strangers], return_index=True, return_inverse=True)
+            alike[strangers] = strangers[first[number]]
         return alike
 
     def _lengths(self, n: int) -> np.ndarray:
         """Characters of each n-gram without spaces, shape (words,), int64."""
-        return self._ends[n - 1 : n - 1 + len(self._places)] - self._words.starts
+        return self._ends[n - 1 : n - 1 + len(self._places)] - self._starts
 
 
 def _lengthen(values: np.ndarray) -> np.ndarray:

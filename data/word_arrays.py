@@ -41,11 +41,6 @@ class WordArrays:
         return np.cumsum(self.counts) - self.counts
 
     @cached_property
-    def joined(self) -> str:
-        """The words without anything between them."""
-        return "".join(chain.from_iterable(self.lists))
-
-    @cached_property
     def _spaced_codes(self) -> np.ndarray:
         """Code points of the words with a space between any two; cheaper than to ask each word for its length."""
         spaced = " ".join(chain.from_iterable(self.lists))
@@ -53,12 +48,12 @@ class WordArrays:
 
     @cached_property
     def codes(self) -> np.ndarray:
-        """Code points of `joined`, shape (characters,), uint32."""
+        """Code points of the words without anything between them, shape (characters,), uint32."""
         return self._spaced_codes[self._spaced_codes != _SPACE]
 
     @cached_property
     def ends(self) -> np.ndarray:
-        """Where each word ends in `joined`, shape (words,), int64."""
+        """Where each word ends in `codes`, shape (words,), int64."""
         spaced_ends = np.append(np.flatnonzero(self._spaced_codes == _SPACE), len(self._spaced_codes))
         return spaced_ends - np.arange(len(spaced_ends))
 
@@ -69,7 +64,7 @@ class WordArrays:
 
     @cached_property
     def starts(self) -> np.ndarray:
-        """Where each word starts in `joined`, shape (words,), int64."""
+        """Where each word starts in `codes`, shape (words,), int64."""
         return self.ends - self.lengths
 
     @cached_property

@@ -6,7 +6,7 @@ and walks over a duplicate n-gram once it is counted, so that no character count
 `a bc` are the same.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -81,17 +81,9 @@ def _ngram_measures(text_length: int, words: "Words", limits: Limits | None) -> 
         yield rule, characters / text_length
 
 
-def count_duplicates(items: Iterable[str]) -> tuple[int, int]:
+def count_duplicates(items: Sequence[str]) -> tuple[int, int]:
     """How many of `items` are copies of an earlier one, and the characters in them."""
-    items = list(items)
-    if len(set(items)) == len(items):
+    distinct = set(items)
+    if len(distinct) == len(items):
         return 0, 0
-    seen: set[str] = set()
-    copies = characters = 0
-    for item in items:
-        if item in seen:
-            copies += 1
-            characters += len(item)
-        else:
-            seen.add(item)
-    return copies, characters
+    return len(items) - len(distinct), sum(map(len, items)) - sum(map(len, distinct))

@@ -38,14 +38,16 @@ def _decoded(place: str, content: bytes, source: SourceConfig) -> Record | Unrea
 
 def read_whole(input: Input, limits: Limits) -> bytes | Unreadable:
     """The decompressed bytes of a file that is one record."""
-    content = bytearray()
+    pieces: list[bytes] = []
     size = 0
     try:
         for piece in input.chunks():
+            if size <= limits.record_bytes:  # of more nothing is needed but its size
+                pieces.append(piece)
             size += len(piece)
-            content += piece[: max(0, limits.record_bytes - len(content))]
     except DamagedStream as problem:
-        return rest_unreadable("0", problem, bytes(content[:2000]), size)
+        return rest_unreadable("0", problem, b"".join(pieces)[:2000], size)
+    content = b"".join(pieces)
     if size > limits.record_bytes:
-        return Unreadable("0", too_large(size, limits.record_bytes), excerpt(bytes(content[:2000])), size)
-    return bytes(content)
+        return Unreadable("0", too_large(size, limits.record_bytes), excerpt(content[:2000]), size)
+    return content
