@@ -230,6 +230,11 @@ class FinishedRun:
         return self.workdir / "runs" / "small"
 
 
+def copy_of(finished: "FinishedRun", workdir: Path) -> None:
+    """What the finished run has made, in a workdir that may be written into."""
+    shutil.copytree(finished.workdir / "store", workdir / "store", symlinks=True)
+
+
 @pytest.fixture(scope="session")
 def finished(line: CommandLine) -> Iterator[FinishedRun]:
     """All nine stages, one shard at a time, metrics to Weights & Biases as well; nobody is to write into it."""

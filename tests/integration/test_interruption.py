@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+STOPPED = re.compile(r"^gristmill: stopped; the same command goes on from here$", re.MULTILINE)
 WORKERS, STEPS, EVERY = 2, 48, 6  # the last two as in the recipe
 
 
@@ -45,6 +46,20 @@ def test_sigkill_in_a_data_stage_loses_only_the_shards_in_flight(
     assert_same_as(finished, workdir, tools, tools.DATA_STAGES)
 
 
+def test_ctrl_c_in_a_data_stage_keeps_what_is_done(finished: Any, line: Any, tools: Any, tmp_path: Path) -> None:
+    command = ("run", "recipe.yaml", "--until", "clean", "--workdir", tmp_path)
+    process = line.start(*command)
+    tools.wait_until(lambda: shards(tools.read_events(tmp_path), "shard_done", "collect"), process)
+    said = stop(process, signal.SIGINT, tools)
+    assert process.returncode == 130
+    assert STOPPED.search(said) and "Traceback" not in said
+    done = set(shards(tools.read_events(tmp_path), "shard_done"))
+    line.succeed(*command)
+    starts = Counter(shards(tools.read_events(tmp_path), "shard_started"))
+    assert all(starts[shard] == 1 for shard in done)
+    assert_same_as(finished, tmp_path, tools, ("collect", "clean"))
+
+
 def test_training_goes_on_after_every_kind_of_interruption_to_the_same_end(
     finished: Any, line: Any, tools: Any, workdir: Path
 ) -> None:
@@ -62,19 +77,17 @@ def test_training_goes_on_after_every_kind_of_interruption_to_the_same_end(
     assert reached - EVERY <= resumed
     assert resumed % EVERY == 0
 
-    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
-        run.wait_for(trained)
-        said = stop(run.process, number, tools)
-        assert run.process.returncode == code
-        assert re.search(r"^gristmill: stopped; the same command goes on from here$", said, re.MULTILINE)
-        assert "Traceback" not in said
-        events = run.events()
-        assert events[-1]["event"] == "run_stopped"
-        last = max(trained(events))
-        assert last < STEPS, "too fast to be stopped half-way"
-        assert [event["step"] for event in events if event["event"] == "checkpoint"][-1] == last
-        run.start()
-        assert run.wait_for(resumed_at) == last
+    run.wait_for(trained)
+    said = stop(run.process, signal.SIGTERM, tools)
+    assert run.process.returncode == 143
+    assert STOPPED.search(said) and "Traceback" not in said
+    events = run.events()
+    assert events[-1]["event"] == "run_stopped"
+    last = max(trained(events))
+    assert last < STEPS, "too fast to be stopped half-way"
+    assert [event["step"] for event in events if event["event"] == "checkpoint"][-1] == last
+    run.start()
+    assert run.wait_for(resumed_at) == last
 
     run.wait_for(trained)
     ranks = [child for child in tools.descendants(run.process) if is_rank(child)]

@@ -26,6 +26,7 @@ def test_a_finished_run_is_continued(line: Any, tools: Any, finished: Any, tmp_p
         "training": {**pretrain["training"], "steps": 54},
     }
     recipe = write_recipe(line, tools, "longer", pretrain=longer)
+    tools.copy_of(finished, tmp_path)
     line.succeed("run", recipe, "--until", "pretrain", "--workdir", tmp_path)
     before, after = tools.read_manifests(finished.workdir), tools.read_manifests(tmp_path, "longer")
     assert after["tokenize"]["files"] == before["tokenize"]["files"]
@@ -70,8 +71,9 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_weights_of_others_are_trained_further_with_their_tokenizer(
-    line: Any, tools: Any, theirs: Path, tmp_path: Path
+    line: Any, tools: Any, finished: Any, theirs: Path, tmp_path: Path
 ) -> None:
+    tools.copy_of(finished, tmp_path)
     training = {**tools.RECIPE["pretrain"]["training"], "steps": 2, "warmup_steps": 1}
     begun = {"init_from": str(theirs), "training": training}
     recipe = write_recipe(line, tools, "theirs", pretrain=begun, vocab={"tokenizer": str(theirs)}, finetune=None)
