@@ -63,7 +63,8 @@ def run(
     from pipeline.report import write_report
     from pipeline.run import run_recipe
     from pipeline.summary import print_summary
-    from pipeline.sweep import print_sweep, run_sweep
+    from pipeline.sweep import run_sweep
+    from pipeline.sweep_tables import print_sweep
     from pipeline.view import runs_folder
 
     console = Console(stderr=False)
@@ -98,7 +99,8 @@ def plan(
     from pipeline.plan import make_plan
     from pipeline.recipe_file import load_recipe
     from pipeline.summary import print_plan
-    from pipeline.sweep import plan_sweep, print_sweep_plan
+    from pipeline.sweep import plan_sweep
+    from pipeline.sweep_tables import print_sweep_plan
     from pipeline.view import plan_facts, runs_folder
 
     read, base = load_recipe(recipe, overrides or []), recipe.parent.resolve()

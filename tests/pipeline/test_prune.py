@@ -55,6 +55,19 @@ def test_what_no_run_refers_to_goes_and_the_rest_stays(workdir: Path) -> None:
     assert "Nothing to free" in prune(workdir)
 
 
+def test_what_a_run_began_with_stays(workdir: Path) -> None:
+    """Of this workdir by its place in the store; what lies elsewhere is not ours to delete."""
+    origins = [
+        workdir.resolve() / "store" / "clean" / "unused" / "checkpoints" / "step-00000009",
+        Path("/elsewhere/hf"),
+    ]
+    plan = [{"stage": "pretrain", "fingerprint": str(n), "origin": str(path)} for n, path in enumerate(origins)]
+    (workdir / "runs" / "begun").mkdir()
+    (workdir / "runs" / "begun" / "plan.json").write_text(json.dumps(plan))
+    prune(workdir)
+    assert folders(workdir) == ["clean/unused", "clean/used", "dedup/wanted.building"]
+
+
 def test_without_a_yes_nothing_goes(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     before = folders(workdir)

@@ -15,14 +15,13 @@ from pipeline.sweep import (
     make_trials,
     plan_sweep,
     plan_trial,
-    print_sweep,
-    print_sweep_plan,
     room,
     run_sweep,
     shared_stages,
     trial_facts,
     whereabouts,
 )
+from pipeline.sweep_tables import print_sweep, print_sweep_plan
 
 RATE, SIZE = "pretrain.training.learning_rate", "vocab.size"
 RECIPE: dict[str, Any] = {
@@ -127,6 +126,8 @@ def test_the_best_trial_is_the_one_with_the_least_of_what_all_have() -> None:
     assert best(RESULTS, texts) is None, "losses of other tokens do not compare"
     assert best(scored, tokens) == best(scored, texts) == "s.1"
     assert best(scored, ["collect"]) is None, "nor do scores of other texts"
+    others = [{**result, "values": {"tokenize.test": result["values"][RATE]}} for result in scored]
+    assert best(others, texts) is None, "nor do those of other test splits"
     assert best([{**RESULTS[0], "validation_loss": None}, RESULTS[2]], tokens) is None
     assert best([RESULTS[1]], tokens) is None
 
