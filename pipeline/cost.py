@@ -16,7 +16,7 @@ from pipeline.source_hashes import source_bytes
 BYTES_PER_TOKEN = 4.0  # of English text under a vocabulary of some ten thousand; 3 for one of some thousand
 ADAM_BYTES = 12  # a parameter's float32 weight and two moments
 BLOCK_ACTIVATIONS = 17  # values of d_model's width that a block keeps for a token
-LOGITS_BYTES = 2**31  # float32 logits and their gradient that the loss holds at once
+LOGITS = 2**28  # that the loss holds at once, with as many gradients
 
 
 def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) -> dict[str, Any]:
@@ -103,10 +103,10 @@ def _with_one_block(model: ModelConfig) -> int:
 def _activation_bytes(model: ModelConfig, training: TrainConfig, width: int) -> int:
     """What a rank keeps from forward to backward (Korthikanti et al. 2022, equation 2, without attention scores).
 
-    A block that is computed again keeps its input only, and one at a time everything; logits are held LOGITS_BYTES at most.
+    A block that is computed again keeps its input only, and one at a time everything; LOGITS are held at most.
     """
     every, tokens = training.activation_checkpointing, training.rank_micro_batch * training.sequence_length
     again = model.n_layers // every if every else 0
     whole = model.n_layers - again + min(again, 1)
     blocks = tokens * model.d_model * width * (BLOCK_ACTIVATIONS * whole + again)
-    return blocks + min(tokens * model.vocab_size * 8, LOGITS_BYTES)
+    return blocks + min(tokens * model.vocab_size, LOGITS) * 2 * width

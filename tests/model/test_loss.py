@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from model.loss import NextTokenLoss
+from model import loss as loss_module
+from model.loss import CrossEntropy, NextTokenLoss
 from tests.model.networks import GEMMA2, GPT2, build, some_tokens
 
 
@@ -61,15 +62,49 @@ def test_packed_texts_are_scored_as_if_each_stood_alone() -> None:
     torch.testing.assert_close(losses[:, 9:], loss(tokens[:, 9:], reduction="none").view(2, 14))
 
 
-class LargestTensor(TorchDispatchMode):
-    """Elements of the largest tensor that any operation makes."""
+@pytest.mark.parametrize("rows", [1, 7, 50], ids="{} rows at once".format)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_cross_entropy_and_its_gradient_are_torch_s(
+    dtype: torch.dtype, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where tokens weigh differently, and in float16 where gradients below its range are kept by a loss scale."""
+    monkeypatch.setitem(loss_module.IN_FLOAT32, "cpu", rows * 97)
+    generator = torch.Generator().manual_seed(0)
+    logits = (4 * torch.randn(50, 97, generator=generator)).to(dtype).requires_grad_()
+    targets = torch.randint(97, (50,), generator=generator)
+    weights = 2.0**16 * torch.rand(50, generator=generator)
+    losses, denominators = CrossEntropy.apply(logits, targets)
+    expected = nn.functional.cross_entropy(logits.float(), targets, reduction="none")
+    torch.testing.assert_close(losses, expected)
+    torch.testing.assert_close(denominators, logits.float().logsumexp(-1))
+    [gradient] = torch.autograd.grad((weights * (losses + 0.1 * denominators.square())).sum(), logits)
+    whole = (weights * (expected + 0.1 * logits.float().logsumexp(-1).square())).sum()
+    [reference] = torch.autograd.grad(whole, logits)
+    assert gradient.dtype == dtype
+    torch.testing.assert_close(gradient, reference)
 
-    elements = 0
+
+def test_only_some_logits_are_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(loss_module.IN_FLOAT32, "cpu", 10 * 97)
+    logits = torch.randn(50, 97, dtype=torch.bfloat16, requires_grad=True)
+    with LargestTensor(torch.float32) as largest:
+        losses, _ = CrossEntropy.apply(logits, torch.zeros(50, dtype=torch.int64))
+        losses.mean().backward()
+    assert largest.elements == 10 * 97
+
+
+class LargestTensor(TorchDispatchMode):
+    """Elements of the largest tensor that any operation makes, of one type if it is given."""
+
+    def __init__(self, dtype: torch.dtype | None = None):
+        super().__init__()
+        self.dtype = dtype
+        self.elements = 0
 
     def __torch_dispatch__(self, function: Any, types: Any, arguments: Any = (), settings: Any = None) -> Any:
         result = function(*arguments, **(settings or {}))
         for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor):
+            if isinstance(leaf, Tensor) and self.dtype in (None, leaf.dtype):
                 self.elements = max(self.elements, leaf.numel())
         return result
 
