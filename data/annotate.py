@@ -15,7 +15,7 @@ from data.custom import FUNCTION, Function, document_of, load_function
 from data.filters.fineweb import EndMarks, FineWebConfig
 from data.filters.gopher_quality import STOP_WORDS, GopherQualityConfig
 from data.filters.gopher_repetition import GopherRepetitionConfig
-from data.words import WordSplitter, split_words
+from data.words import WordSplitter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -115,7 +115,7 @@ def score_schema(config: AnnotateConfig) -> "pa.Schema":
 def scores_of(row: Mapping[str, Any], config: AnnotateConfig) -> dict[str, Any]:
     """The measures of one document, by the names of their columns, its id among them."""
     from data.language import identify
-    from data.word_arrays import Words
+    from data.word_arrays import words_of
 
     scores: dict[str, Any] = {"id": row["id"]}
     text = row["text"]
@@ -123,7 +123,7 @@ def scores_of(row: Mapping[str, Any], config: AnnotateConfig) -> dict[str, Any]:
         return scores
     if "language" in config.families:
         scores["language"], scores["language_score"] = identify(text, config.characters)
-    words = Words(split_words(text, config.words))
+    words = words_of(text, config.words)
     for name, section in _sections(config):
         family: Any = FAMILIES[name]
         scores.update({f"{name}.{rule}": value for rule, value in family.measures(text, words, section)})

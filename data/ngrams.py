@@ -1,7 +1,7 @@
 """The n-grams of a list of words as arrays of hashes; an n-gram is built as a string only where a count has to be exact."""
 
 from collections import Counter
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import xxhash
@@ -11,8 +11,9 @@ from data.word_arrays import WordArrays
 # Powers of an odd 64-bit constant weigh the places within an n-gram (2^64 divided by the golden ratio).
 _WEIGHT = 0x9E3779B97F4A7C15
 _INVERSE = pow(_WEIGHT, -1, 2**64)
-_TABLE_BITS = (16, 22)  # least and most, of the number of slots in a table of n-grams: between 256 KB and 16 MB
-LARGEST = 10  # n
+_TABLE_BITS = (10, 22)  # least and most, of the number of slots in a table of n-grams: between 4 KB and 16 MB
+FEWEST, LARGEST = 5, 10  # words of the n-grams whose duplicates are counted
+_WINDOW = 16  # characters that duplicates begin with; so few that most 5-grams have more
 _BLOCK = 1 << 15  # characters that are hashed at a time: bounds the memory beside a long text
 
 
@@ -42,7 +43,9 @@ def ngram_hashes(words: list[str], n: int) -> np.ndarray:
 
 
 class Ngrams:
-    """The n-grams of texts, compared by the characters of their words alone: `ab c` is `a bc`. 2 <= n <= 10.
+    """The n-grams of texts: the most frequent one, for n from 2, and duplicates, for n from 5 to 10.
+
+    Duplicates are compared by the characters of their words alone: `ab c` is `a bc`.
 
     A table of hashes gives an upper bound quickly for all texts at once. Where that is not enough, the strings of one text are
     compared, so that no answer depends on a hash.
@@ -50,54 +53,53 @@ class Ngrams:
 
     def __init__(self, words: WordArrays) -> None:
         # Not the words themselves, which know their n-grams: a circle would stay until the garbage collector finds it.
-        self._lists, self._counts, self._firsts, self._starts = words.lists, words.counts, words.firsts, words.starts
-        count = len(words.ends)
+        self._spaced, self._counts, self._firsts, self._starts = words.spaced, words.counts, words.firsts, words.starts
         # Beyond the last word there are as many empty ones as the longest n-gram needs.
-        self._prefixes, self._ends = _lengthen(_prefix_hashes(words)), _lengthen(words.ends)
-        self._texts = np.repeat(np.arange(len(words.lists)), words.counts)
+        self._ends = _lengthen(words.ends)
+        windows = np.minimum(words.starts + _WINDOW, words.ends[-1])
+        prefixes, self._window_ends = _prefix_hashes(words.codes, np.append(0, words.ends), windows)
+        self._prefixes = _lengthen(prefixes)
+        self._texts = np.repeat(np.arange(len(words.counts)), words.counts)
         # One factor moves a hash to the start of the joined words, and another, different for each text, sets the texts apart.
         self._factors = _shifts(words.starts) * _POWERS[self._texts % _BLOCK]
-        self._places = np.arange(count, dtype=np.int32)
-        bits = min(max((16 * count).bit_length(), _TABLE_BITS[0]), _TABLE_BITS[1])
-        self._table = _scratch(bits)
-        self._drop_bits = np.uint64(64 - bits)
+        self._numbers = np.arange(len(words.ends), dtype=np.int32)
         self._bounds: dict[int, np.ndarray] = {}
-        self._alike: dict[int, np.ndarray] = {}
+        self._first: dict[int, np.ndarray] = {}
 
     # An n-gram may begin in one text and end in the next. That makes a bound no smaller, and no exact count has any.
 
     def most_top_characters(self, n: int) -> np.ndarray:
         """The most that `top_characters` can be, shape (texts,), int64."""
         if n not in self._bounds:
-            alike = self._find_alike(n)
-            copies = np.flatnonzero(alike != self._places)
-            self._bounds[n] = np.maximum.reduceat(self._lengths(n), self._firsts) + (n - 1)
-            characters = np.bincount(alike)[alike[copies]] * (self._lengths(n)[copies] + (n - 1))
-            np.maximum.at(self._bounds[n], self._texts[copies], characters)
+            first = self._first[n] = _find_first(self._hashes(n))
+            copies = np.flatnonzero(first != self._numbers)
+            lengths = self._lengths(n) + (n - 1)
+            self._bounds[n] = np.maximum.reduceat(lengths, self._firsts)
+            np.maximum.at(self._bounds[n], self._texts[copies], np.bincount(first)[first[copies]] * lengths[copies])
         return self._bounds[n]
 
     def most_duplicate_characters(self, n: int) -> np.ndarray:
         """The most that `duplicate_characters` can be, shape (texts,), int64."""
         if n not in self._bounds:
-            self._alike[n] = self._find_alike(n)
-            copies = np.flatnonzero(self._alike[n] != self._places)
+            first = self._first[n] = _find_first(self._hashes(n, self._may_repeat))
+            copies = self._may_repeat[first != self._numbers[: len(first)]]
             starts = self._starts[copies]
             # Copies that are counted do not overlap: where these do, up to the next one is enough.
             ends = np.minimum(self._ends[copies + (n - 1)], np.append(starts[1:], self._ends[-1]))
-            self._bounds[n] = np.zeros(len(self._lists), np.int64)
+            self._bounds[n] = np.zeros(len(self._counts), np.int64)
             np.add.at(self._bounds[n], self._texts[copies], ends - starts)
         return self._bounds[n]
 
     def top_characters(self, text: int, n: int) -> int:
         """Characters, spaces included, in all copies of a text's most frequent n-gram; of several, the first in the text."""
-        words = self._lists[text]
+        words = self._spaced[text].split()
         ngrams = Counter(zip(*(words[place:] for place in range(n)), strict=False)).most_common(1)
         return sum((sum(map(len, ngram)) + n - 1) * count for ngram, count in ngrams)
 
     def duplicate_characters(self, text: int, n: int) -> int:
         """Characters, spaces not included, in the extra copies of a text's n-grams, walking past each copy that is counted."""
         places = self._repeated(text, n)
-        joined, begin = "".join(self._lists[text]), self._starts[self._firsts[text]]
+        joined, begin = "".join(self._spaced[text].split()), self._starts[self._firsts[text]]
         starts, ends = (self._starts[places] - begin).tolist(), (self._ends[places + (n - 1)] - begin).tolist()
         seen: set[str] = set()
         characters = resume = 0
@@ -115,31 +117,52 @@ class Ngrams:
     def _repeated(self, text: int, n: int) -> np.ndarray:
         """The places of all n-grams that occur more than once in a text, and maybe of some others, ascending."""
         self.most_duplicate_characters(n)
-        first, count = int(self._firsts[text]), max(int(self._counts[text]) - n + 1, 0)
-        alike = self._alike[n][first : first + count]
-        repeated = alike != self._places[first : first + count]
-        originals = alike[repeated] - first
+        begin = self._firsts[text]
+        own = slice(*np.searchsorted(self._may_repeat, (begin, begin + max(self._counts[text] - n + 1, 0))))
+        first = self._first[n][own]
+        repeated = first != self._numbers[own]
+        originals = first[repeated] - own.start
         repeated[originals[originals >= 0]] = True
-        return np.flatnonzero(repeated) + first
+        return self._may_repeat[own][repeated]
 
-    def _find_alike(self, n: int) -> np.ndarray:
-        """For each n-gram the place of the first that may be equal to it: no later one than of those that are. Shape (words,)."""
-        count = len(self._places)
-        hashes = (self._prefixes[n : n + count] - self._prefixes[:count]) * self._factors
-        slots = (hashes >> self._drop_bits).view(np.int64)
-        self._table[slots[::-1]] = self._places[::-1]  # of several the first stays; what no n-gram wrote is not read
-        alike = self._table[slots]
-        strangers = np.flatnonzero(hashes[alike] != hashes)  # whose slot another n-gram has taken
-        alike[strangers] = strangers
-        ordered = np.sort(hashes[strangers])
-        if (ordered[1:] == ordered[:-1]).any():
-            _, first, number = np.unique(hashes[strangers], return_index=True, return_inverse=True)
-            alike[strangers] = strangers[first[number]]
-        return alike
+    @cached_property
+    def _may_repeat(self) -> np.ndarray:
+        """The places where an n-gram may begin that is one of several equal ones, for all n of duplicates, ascending.
+
+        Equal ones begin with the same _WINDOW characters, whatever words those make, or have fewer.
+        """
+        may = self._lengths(FEWEST) < _WINDOW
+        first = _find_first((self._window_ends - self._prefixes[: len(may)]) * self._factors)
+        is_copy = first != self._numbers
+        may |= is_copy
+        may[first[is_copy]] = True
+        return np.flatnonzero(may)
+
+    def _hashes(self, n: int, places: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """The hashes of the n-grams at some places or all, shape (places,), uint64."""
+        count = len(self._starts)
+        return (self._prefixes[n : n + count][places] - self._prefixes[:count][places]) * self._factors[places]
 
     def _lengths(self, n: int) -> np.ndarray:
         """Characters of each n-gram without spaces, shape (words,), int64."""
-        return self._ends[n - 1 : n - 1 + len(self._places)] - self._starts
+        return self._ends[n - 1 : n - 1 + len(self._starts)] - self._starts
+
+
+def _find_first(hashes: np.ndarray) -> np.ndarray:
+    """For each of `hashes` the number of the first that is equal to it, shape (hashes,), int32."""
+    count = len(hashes)
+    bits = min(max((16 * count).bit_length(), _TABLE_BITS[0]), _TABLE_BITS[1])
+    table, numbers = _scratch(bits), np.arange(count, dtype=np.int32)
+    slots = (hashes >> np.uint64(64 - bits)).view(np.int64)
+    table[slots[::-1]] = numbers[::-1]  # of several the first stays; what no n-gram wrote is not read
+    first = table[slots]
+    strangers = np.flatnonzero(hashes[first] != hashes)  # whose slot another n-gram has taken
+    first[strangers] = strangers
+    ordered = np.sort(hashes[strangers])
+    if (ordered[1:] == ordered[:-1]).any():
+        _, index, number = np.unique(hashes[strangers], return_index=True, return_inverse=True)
+        first[strangers] = strangers[index[number]]
+    return first
 
 
 def _lengthen(values: np.ndarray) -> np.ndarray:
@@ -153,19 +176,23 @@ def _scratch(bits: int) -> np.ndarray:
     return np.empty(1 << bits, np.int32)
 
 
-def _prefix_hashes(words: WordArrays) -> np.ndarray:
-    """The hash of the joined words up to each boundary: the sum of code * weight^place, modulo 2^64; uint64 (words + 1,)."""
-    hashes = [np.zeros(1, np.uint64)]
-    before, done = hashes[0], 0
-    for start in range(0, len(words.codes), _BLOCK):
-        block = words.codes[start : start + _BLOCK]
+def _prefix_hashes(codes: np.ndarray, *places: np.ndarray) -> list[np.ndarray]:
+    """The hash of the characters (characters,) before each of some ascending places (n,): uint64 (n,) for each of `places`.
+
+    It is the sum of code * weight^place, modulo 2^64.
+    """
+    hashes = [np.zeros(len(each), np.uint64) for each in places]
+    before = np.zeros(1, np.uint64)
+    for start in range(0, len(codes), _BLOCK):
+        block = codes[start : start + _BLOCK]
         sums = np.cumsum(block * _POWERS[: len(block)])
         if start:
             sums = sums * np.uint64(pow(_WEIGHT, start, 2**64)) + before
-        stop = int(np.searchsorted(words.ends, start + len(block), "right"))
-        hashes.append(sums[words.ends[done:stop] - (start + 1)])
-        before, done = sums[-1], stop
-    return np.concatenate(hashes)
+        for each, found in zip(places, hashes, strict=True):
+            within = slice(*np.searchsorted(each, (start, start + len(block)), "right"))
+            found[within] = sums[each[within] - (start + 1)]
+        before = sums[-1]
+    return hashes
 
 
 def _shifts(places: np.ndarray) -> np.ndarray:

@@ -47,10 +47,9 @@ def measure(documents: "pa.Table", splitter: "WordSplitter") -> dict[str, list[f
 
 def _measures(text: str, splitter: "WordSplitter") -> Iterator[tuple[str, float]]:
     from data.filters import fineweb, gopher_quality, gopher_repetition
-    from data.word_arrays import Words
-    from data.words import split_words
+    from data.word_arrays import words_of
 
-    words = Words(split_words(text, splitter))
+    words = words_of(text, splitter)
     if len(words):
         for rule, value in gopher_quality.measures(text, words, gopher_quality.GopherQualityConfig()):
             yield f"gopher_quality.{rule}", value

@@ -80,13 +80,13 @@ def measures(
     yield "ellipsis_lines", at_end / len(lines)
     yield "alphabetic_words", int((words.kinds & LETTER).sum()) / len(words)
     enough = limits.get("stop_words", (None, None))[0] if limits else None
-    yield "stop_words", _count_stop_words(words.list, config.stop_words, enough)
+    yield "stop_words", _count_stop_words(words, config.stop_words, enough)
 
 
-def _count_stop_words(words: list[str], stop_words: tuple[str, ...], enough: float | None) -> int:
+def _count_stop_words(words: "Words", stop_words: tuple[str, ...], enough: float | None) -> int:
     """How many different ones of `stop_words` there are among `words`; from `enough` on no more are looked for."""
     found = 0
-    for word in set(stop_words):
+    for word in dict.fromkeys(stop_words):
         found += word in words
         if found == enough:
             break

@@ -1,12 +1,12 @@
 from data.filters.fineweb import FineWebConfig, check
 from data.filters.rejection import Rejection
-from data.word_arrays import Words
+from data.word_arrays import words_of
 
 LINES = [f"This is the line of number {i}, long enough to count." for i in range(100)]
 
 
 def run(text: str, **fields: object) -> Rejection | None:
-    return check(text, Words(text.split()), FineWebConfig(**fields))
+    return check(text, words_of(text), FineWebConfig(**fields))
 
 
 def test_prose_passes() -> None:

@@ -2,14 +2,14 @@ import pytest
 
 from data.filters.gopher_quality import GopherQualityConfig, check
 from data.filters.rejection import Rejection
-from data.word_arrays import Words
+from data.word_arrays import words_of
 
 CONFIG = GopherQualityConfig()
 GOOD = "the cat and dog went to town with a friend of mine who liked good old stories " * 5
 
 
 def run(text: str, **fields: object) -> Rejection | None:
-    return check(text, Words(text.split()), GopherQualityConfig(**fields))
+    return check(text, words_of(text), GopherQualityConfig(**fields))
 
 
 def test_plain_prose_passes() -> None:

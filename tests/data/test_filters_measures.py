@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from data.clean_config import FAMILIES
 from data.filters import fineweb, gopher_quality, gopher_repetition
 from data.filters.rejection import Rule, first_broken, limits_of
-from data.word_arrays import Words
+from data.word_arrays import words_of
 
 CONFIGS = {
     gopher_repetition: gopher_repetition.GopherRepetitionConfig,
@@ -27,7 +27,7 @@ TEXTS = st.lists(st.tuples(WORDS, st.sampled_from([" ", " ", " ", "\n", "\n\n"])
 @settings(max_examples=150, deadline=None)
 def test_the_decision_from_measures_is_that_of_check(family: Any, pairs: Any, times: int, data: st.DataObject) -> None:
     text = "".join(word + space for word, space in pairs) * times
-    words = Words(text.split())
+    words = words_of(text)
     exact = dict(family.measures(text, words, CONFIGS[family]()))
     # Limits near what was measured, so that every rule is now broken and now kept; some rules off.
     fields = {
@@ -46,7 +46,7 @@ def test_the_decision_from_measures_is_that_of_check(family: Any, pairs: Any, ti
 @pytest.mark.parametrize("family", CONFIGS, ids=lambda family: family.__name__)
 def test_measures_come_in_the_order_of_the_rules(family: Any) -> None:
     text = "the road and the bridge were of old the pride of this town and they have to be kept"
-    names = [rule for rule, _ in family.measures(text, Words(text.split()), CONFIGS[family]())]
+    names = [rule for rule, _ in family.measures(text, words_of(text), CONFIGS[family]())]
     assert names == [*family.RULES]
 
 
