@@ -6,14 +6,13 @@ resiliparse does the work; `_prepared` and `_mend` keep it from what it gets wro
 import logging
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from data.html_bounds import bounded, check_depth, check_for_trafilatura
 
 if TYPE_CHECKING:
-    from resiliparse.parse.html import ElementNode, HTMLTree
+    from resiliparse.parse.html import HTMLTree
 
 Extractor = Literal["resiliparse", "trafilatura"]
 
@@ -28,22 +27,25 @@ class Extracted(NamedTuple):
 # A character for private use, as bytes or as a reference: those of fonts of icons.
 ICON = rb"(?:\xee[\x80-\xbf]{2}|\xef[\x80-\xa3][\x80-\xbf]|&#(?:[xX][eEfF][0-9a-fA-F]{3}|5[7-9]\d{3}|6[0-3]\d{3});)"
 # Elements inside a line that only change how their text looks are taken out of the page, with which the tree is much
-# smaller, and so are the signs that link to their own heading.
+# smaller.
 INLINE = re.compile(
     rb"<(span|code|b|i|em|strong|tt|u|var|kbd|samp)((?: class=\"[\w -]{1,80}+\")?+)>(?!\s*+%b\s*+<)([^<]*+)</\1>" % ICON
 )
-NESTED = 2  # times that those are looked for which had others in them
-PERMALINK = re.compile(rb"<a [^<>]*+>\s*+(?:#|\xc2\xb6|\xc2\xa7|&para;|&#182;|&#xb6;)\s*+</a>", re.IGNORECASE)
+NESTED = 2  # times at most that those are looked for which had others in them
 # A paragraph that fills a cell of a table would break the row.
 CELL_START = re.compile(rb"(<t[dh]\b[^<>]*+>)\s*+<p\b[^<>]*+>")
-CELL_END = re.compile(rb"</p>\s*+(?=</t[dh]>)")
 # A character of three bytes alone between tags is dropped as if it were an icon: ideographs, dashes, quotation marks.
 LONE = re.compile(
     rb"(>\s*+(?!%b)(?:[\xe0-\xef][\x80-\xbf]{2}|&(?!nbsp|lt|gt|amp|quot|shy|#160|#[xX]0*[aA]0)#?\w++;))(?=\s*+<)" % ICON
 )
 FIRST_GROUP: Callable[[re.Match[bytes]], bytes] = itemgetter(1)  # Python's own template for it is slow
 COMPANY = "\ufdd0"  # no character; put beside the lone one and taken out again
-IMAGE = re.compile(rb"<(?:[iI][mM][gG]|[aA][rR][eE][aA])\b(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>")
+# What goes without a trace, looked for in one pass: images, signs that link to their own heading, ends of paragraphs in cells.
+UNWANTED = re.compile(
+    rb"<(?:[iI][mM][gG]\b(?:%b)*+>|[aA][rR][eE][aA]\b(?:%b)*+>"
+    rb"|[aA] [^<>]*+>\s*+(?:#|\xc2\xb6|\xc2\xa7|&(?i:para|#182|#xb6);)\s*+</[aA]>"
+    rb"|/p>\s*+(?=</t[dh]>))" % ((rb"[^<>\"']++|\"[^\"]*+\"|'[^']*+'",) * 2)
+)
 
 # Never content, whatever its place.
 SKIPPED = (
@@ -54,6 +56,8 @@ SKIPPED = (
     # numbers beside lines of code
     *(".linenos", ".lineno", ".gutter"),
 )
+# Lists that are dropped for their place: at most two elements between them and the body.
+SHALLOW_LISTS = "body > ul, body > * > ul, body > * > * > ul"
 # Cookie notices by the names that makers of consent software give them; looked for where the word is.
 COOKIE_NOTICES = (
     *("#onetrust-consent-sdk", "#CybotCookiebotDialog", "#cookie-law-info-bar", "#moove_gdpr_cookie_info_bar"),
@@ -110,7 +114,9 @@ def to_utf8(page: bytes, declared: str | None) -> bytes:
         return page.decode("utf-16", errors="replace").encode(errors="replace")
     if page.startswith((b"<\0", b"\0<")):
         return page.decode("utf-16-le" if page[0] else "utf-16-be", errors="replace").encode(errors="replace")
-    if b"\x1b$" not in page:  # nor is it ISO-2022-JP, whose bytes are ASCII
+    if (
+        b"\x1b" not in page or b"\x1b$" not in page
+    ):  # nor is it ISO-2022-JP, whose bytes are ASCII; one byte is found fast
         try:
             page.decode()  # hardly ever by accident, while declarations are often wrong
         except UnicodeDecodeError:
@@ -130,12 +136,12 @@ def to_utf8(page: bytes, declared: str | None) -> bytes:
 
 def _prepared(html: bytes) -> bytes:
     html = INLINE.sub(_without_plain_tags, html)
-    html = PERMALINK.sub(b"", html)
-    html = CELL_END.sub(b"", CELL_START.sub(FIRST_GROUP, html))
-    html = IMAGE.sub(b"", html)
+    html = UNWANTED.sub(b"", CELL_START.sub(FIRST_GROUP, html))
     html = LONE.sub(_accompanied, html)
     for _ in range(NESTED):
-        html = INLINE.sub(_without_plain_tags, html)
+        html, found = INLINE.subn(_without_plain_tags, html)
+        if not found:
+            break
     return html
 
 
@@ -144,17 +150,24 @@ def _accompanied(lone: re.Match[bytes]) -> bytes:
 
 
 def _without_plain_tags(element: re.Match[bytes]) -> bytes:
-    attributes, content = element.group(2, 3)
-    return content if _is_plain(attributes) else element[0]
+    return element[3] if _is_plain[element[2]] else element[0]
 
 
-@lru_cache(maxsize=1 << 14)
-def _is_plain(attributes: bytes) -> bool:
-    """Whether the extraction treats an element inside a line with these attributes as text, wherever it is."""
-    from resiliparse.parse.html import HTMLTree
+class _IsPlain(dict[bytes, bool]):
+    """Whether the extraction treats an element inside a line with these attributes as text, wherever it is; found when asked."""
 
-    probe = b"<body>a<span" + attributes + b">b</span>c"
-    return _by_resiliparse(HTMLTree.parse_from_bytes(probe), probe, main_content=True) == "abc"
+    def __missing__(self, attributes: bytes) -> bool:
+        from resiliparse.parse.html import HTMLTree
+
+        if len(self) >= MOST_ATTRIBUTES:
+            self.clear()
+        probe = b"<body><div><div><div><p>a<span" + attributes + b">b</span>c"  # some names count from a depth on
+        found = self[attributes] = _by_resiliparse(HTMLTree.parse_from_bytes(probe), probe, main_content=True) == "abc"
+        return found
+
+
+MOST_ATTRIBUTES = 1 << 14
+_is_plain = _IsPlain()
 
 
 def _by_resiliparse(tree: "HTMLTree", html: bytes, main_content: bool) -> str:
@@ -169,23 +182,12 @@ def _move_shallow_lists(tree: "HTMLTree") -> None:
     """Move lists near the root three elements away from it."""
     if tree.document is None:
         return
-    lists = tree.document.query_selector_all("ul").values()
-    for found in [found for found in lists if _is_shallow(found)]:
+    for found in tree.document.query_selector_all(SHALLOW_LISTS).values():
         outer, middle, inner = (tree.document.create_element("div") for _ in range(3))
         found.before(outer)
         outer.append(middle)
         middle.append(inner)
         inner.append(found)
-
-
-def _is_shallow(node: "ElementNode") -> bool:
-    """Whether there are at most two elements between it and the body."""
-    above = node.parent
-    for _ in range(2):
-        if above is None or above.tag == "body":
-            break
-        above = above.parent
-    return above is not None and above.tag == "body"
 
 
 def _by_trafilatura(tree: "HTMLTree", html: bytes) -> str:

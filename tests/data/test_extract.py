@@ -1,6 +1,7 @@
 """HTML to text: the content stays and can be read, what is around it goes."""
 
 import pytest
+from resiliparse.extract.html2text import extract_plain_text
 
 from data.extract import Extractor, extract, html_to_text
 
@@ -106,6 +107,11 @@ def test_elements_that_are_not_shown_are_not_taken_for_plain_ones() -> None:
         body('<p>a<span class="hidden">b</span><span class="lineno">c</span><span class="n">d</span></p>').strip()
         == "ad"
     )
+
+
+def test_names_that_count_from_a_depth_on_are_not_taken_for_plain_ones() -> None:
+    page = "<section>" * 3 + '<p>a<span class="social">b</span><span class="login">c</span><span class="n">d</span></p>'
+    assert html_to_text(page).strip() == extract_plain_text(page, main_content=True).strip() == "ad"
 
 
 def test_wiki_and_docbook_furniture_goes() -> None:
