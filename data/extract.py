@@ -1,6 +1,6 @@
 """HTML to text: the main content of a page, without navigation, headers, footers and notices.
 
-resiliparse does the work; `_prepared` and `_mend` keep it from what it gets wrong, each remedy with its reason.
+resiliparse does the work; `_prepared` and `_move_shallow_lists` keep it from what it gets wrong, each remedy with its reason.
 """
 
 import logging
@@ -32,19 +32,20 @@ INLINE = re.compile(
     rb"<(span|code|b|i|em|strong|tt|u|var|kbd|samp)((?: class=\"[\w -]{1,80}+\")?+)>(?!\s*+%b\s*+<)([^<]*+)</\1>" % ICON
 )
 NESTED = 2  # times at most that those are looked for which had others in them
+# A sign that links to its own heading.
+PERMALINK = rb"<[aA] [^<>]*+>\s*+(?:#|\xc2\xb6|\xc2\xa7|&(?i:para|#182|#xb6);)\s*+</[aA]>"
 # A paragraph that fills a cell of a table would break the row.
-CELL_START = re.compile(rb"(<t[dh]\b[^<>]*+>)\s*+<p\b[^<>]*+>")
+CELL_START = re.compile(rb"(<t[dh]\b[^<>]*+>)(?:\s*+%b)*+\s*+<p\b[^<>]*+>" % PERMALINK)
 # A character of three bytes alone between tags is dropped as if it were an icon: ideographs, dashes, quotation marks.
 LONE = re.compile(
     rb"(>\s*+(?!%b)(?:[\xe0-\xef][\x80-\xbf]{2}|&(?!nbsp|lt|gt|amp|quot|shy|#160|#[xX]0*[aA]0)#?\w++;))(?=\s*+<)" % ICON
 )
 FIRST_GROUP: Callable[[re.Match[bytes]], bytes] = itemgetter(1)  # Python's own template for it is slow
 COMPANY = "\ufdd0"  # no character; put beside the lone one and taken out again
-# What goes without a trace, looked for in one pass: images, signs that link to their own heading, ends of paragraphs in cells.
+# What goes without a trace, looked for in one pass: permalinks, ends of paragraphs in cells, images.
 UNWANTED = re.compile(
-    rb"<(?:[iI][mM][gG]\b(?:%b)*+>|[aA][rR][eE][aA]\b(?:%b)*+>"
-    rb"|[aA] [^<>]*+>\s*+(?:#|\xc2\xb6|\xc2\xa7|&(?i:para|#182|#xb6);)\s*+</[aA]>"
-    rb"|/p>\s*+(?=</t[dh]>))" % ((rb"[^<>\"']++|\"[^\"]*+\"|'[^']*+'",) * 2)
+    rb"%b|</p>\s*+(?=(?:%b\s*+)*+</t[dh]>)|<(?:[iI][mM][gG]|[aA][rR][eE][aA])\b(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>"
+    % (PERMALINK, PERMALINK)
 )
 
 # Never content, whatever its place. One selector of many takes less time than many.

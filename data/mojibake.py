@@ -20,6 +20,10 @@ Kind = Literal["harmless", "form", "suspect", "control"]
 
 CONFIG = ftfy.TextFixerConfig(uncurl_quotes=False, normalization="NFC", explain=False)
 ASCII_CONTROLS = bytes([*(code for code in CONTROL_CHARS if code < 128), ord("\r")])  # that ftfy removes or replaces
+PLAIN_ASCII = bytes(set(range(128)).difference(ASCII_CONTROLS))
+# Dashes, quotation marks and the ellipsis of English text: nothing bad is made of them and ASCII. Most texts have no others.
+TYPOGRAPHIC = "–—‘’“”…"
+ALL_TYPOGRAPHIC = re.compile(b"(?:%b)*+" % b"|".join(character.encode() for character in TYPOGRAPHIC))
 # For bytes of UTF-8: what is not ASCII stays, a control is a bell, the rest are spaces, between which the runs stand.
 BELL = 7
 RUNS = bytes(code if code > 127 else BELL if code in ASCII_CONTROLS else ord(" ") for code in range(256))
@@ -39,17 +43,17 @@ SUSPECT = re.compile(f"[ŒœÂÃ]|[^{UNKNOWN}{COMMON}][^{UNKNOWN}]|[^{UNKNOWN}][
 # Of each kind of ASCII that the pattern asks for around a run.
 BEFORE = ("", "a", "Z", "a ", " ", ".")
 BEHIND = ("", "aa", " ", ".a")
-MOST_RUNS = 1 << 16
-_known: dict[bytes, Kind] = {}  # of runs that were seen: the same ones come again
+MOST_RUNS, LONG_RUN = 1 << 16, 64  # that are remembered, and bytes of one that is not: those do not come again
+_known: dict[bytes, Kind] = {}  # of runs that were seen
 _harmless: set[bytes] = set()  # those that are: most
 
 
 def is_clean(content: bytes) -> bool:
     """Whether UTF-8 text is NFC with no newline but \\n, and has nothing that ftfy could change. May be False though it is."""
-    if content.isascii():  # the same in half the time
-        without = content.translate(None, ASCII_CONTROLS)
-        return len(without) == len(content) and not _has_entity(content)
-    return _kinds(content) <= {"harmless"} and not _has_entity(content)
+    others = content.translate(None, PLAIN_ASCII)
+    return (ALL_TYPOGRAPHIC.fullmatch(others) is not None or _kinds(content) <= {"harmless"}) and not _has_entity(
+        content
+    )
 
 
 def _has_entity(content: bytes) -> bool:
@@ -102,6 +106,8 @@ def _kinds(content: bytes) -> set[Kind]:
 
 
 def _kind_of(run: bytes) -> Kind:
+    if len(run) > LONG_RUN:
+        return _find_kind(run.decode())
     known = _known.get(run)
     if known is None:
         if len(_known) >= MOST_RUNS:

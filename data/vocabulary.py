@@ -82,14 +82,7 @@ def load_vocabulary(path: Path) -> Vocabulary:
     Raises ValueError naming the file when it is no tokenizer, when nothing says which token ends a text, and for one that
     would not encode a text as such, or not always alike.
     """
-    from tokenizers import Tokenizer
-
-    try:
-        if path.stat().st_size > TOKENIZER_BYTES:
-            raise ValueError(f"larger than {TOKENIZER_BYTES:,} bytes")
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the Rust side raises bare Exception
-        raise ValueError(f"{path}: not a tokenizer file ({error})") from error
+    tokenizer = read_tokenizer(path)
     tokenizer.no_truncation()  # as some are saved: documents would be cut to a model's length
     tokenizer.no_padding()
     wrapped = tokenizer.encode("").ids  # what its post-processor puts around a text
@@ -111,6 +104,18 @@ def load_vocabulary(path: Path) -> Vocabulary:
                 f"{path}: makes of {tokenizer.id_to_token(number)!r} in a text the token that no text may have"
             )
     return Vocabulary(tokenizer, end, begin, _special(tokenizer, path, "pad_token", PAD))
+
+
+def read_tokenizer(path: Path) -> "Tokenizer":
+    """A `tokenizer.json` as it stands there. Raises ValueError naming the file when it is none."""
+    from tokenizers import Tokenizer
+
+    try:
+        if path.stat().st_size > TOKENIZER_BYTES:
+            raise ValueError(f"larger than {TOKENIZER_BYTES:,} bytes")
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the Rust side raises bare Exception
+        raise ValueError(f"{path}: not a tokenizer file ({error})") from error
 
 
 def copy_vocabulary(tokenizer: Path, folder: Path) -> None:

@@ -1,7 +1,7 @@
 """The words of texts as arrays: where each begins in their concatenation, and of what characters it is made.
 
 Several texts share their arrays: an operation on them has a price per call that is as high as that of a thousand words, and
-most texts are shorter. No word is made a string before somebody asks for it.
+most texts are shorter. At white space no word is made a string for them.
 """
 
 from collections.abc import Sequence

@@ -31,8 +31,8 @@ class Data:
     """The token that ends each document."""
     prompts: dict[str, list[int]] = field(default_factory=dict)
     """Beginnings of sample texts, with their token ids."""
-    decode: Callable[[list[int]], str] = str
-    """Token ids to text."""
+    continued: Callable[[list[int], list[int]], str] = lambda prompt, ids: str(ids)
+    """The text of new token ids behind those of a prompt."""
 
 
 def count_targets(samples: np.ndarray) -> int:

@@ -26,6 +26,11 @@ def init_distributed() -> tuple[int, int]:
     return dist.get_rank(), dist.get_world_size()
 
 
+def close_distributed() -> None:
+    """Take down the process group at the end of a process: threads of gloo's that outlive the interpreter can abort it."""
+    dist.destroy_process_group()
+
+
 def device() -> torch.device:
     """Where this rank computes."""
     return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")

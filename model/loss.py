@@ -11,9 +11,9 @@ from torch.utils.checkpoint import checkpoint
 
 from model.network import Network
 
-# Logits that are held at once. Above it they are made chunk by chunk, and again in the backward pass, so that memory does
-# not grow with the vocabulary.
-MAX_LOGITS = 2**28
+# Bytes of logits that are held at once, with as many of their gradient. Above it they are made chunk by chunk, and again in
+# the backward pass, so that memory does not grow with the vocabulary.
+LOGITS_BYTES = 2**31
 # Logits that are in float32 at once. On a CPU 2 MiB, which its cache holds: best of 2^16 to 2^23 where `make bench` was measured.
 IN_FLOAT32 = {"cpu": 2**19, "cuda": 2**26}
 
@@ -77,7 +77,7 @@ class NextTokenLoss(nn.Module):
         """
         hidden = self.network.hidden(tokens[:, :-1], documents).flatten(0, 1)  # (batch * seq, d_model)
         targets = tokens[:, 1:].flatten()  # (batch * seq)
-        chunk = max(1, MAX_LOGITS // self.network.config.vocab_size)
+        chunk = max(1, LOGITS_BYTES // (self.network.config.vocab_size * hidden.element_size()))
         if len(targets) <= chunk:
             return self._loss(hidden, targets, reduction)
         losses = cat(

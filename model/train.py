@@ -80,9 +80,9 @@ def train(
         log = ignore
 
     checkpoint, passed_over = find_start(folder)
-    for message in passed_over:
-        log({"event": "checkpoint_passed_over", "message": message})
     resumed_from = None if checkpoint is None else checkpoint.step
+    for message in passed_over:
+        log({"event": "checkpoint_passed_over", "step": resumed_from or 0, "message": message})
     if checkpoint is None:
         engine, now = begin(model, config, data.order, origin)
     else:
@@ -177,7 +177,7 @@ def look(engine: Engine, config: TrainConfig, data: Data, now: Progress, log: Ca
         record["bits_per_byte"] = {s: n / math.log(2) / sizes[s] for s, n in now.validation.items() if s in sizes}
         log(record)
     if data.prompts:
-        for prompt, text in sample_texts(engine, config, data.prompts, data.decode).items():
+        for prompt, text in sample_texts(engine, config, data.prompts, data.continued).items():
             log({"event": "sample", "step": now.step, "prompt": prompt, "text": text})
 
 

@@ -43,13 +43,13 @@ def sum_losses(engine: Engine, config: TrainConfig, rows: np.ndarray, end_id: in
 
 
 def sample_texts(
-    engine: Engine, config: TrainConfig, prompts: dict[str, list[int]], decode: Callable[[list[int]], str]
+    engine: Engine, config: TrainConfig, prompts: dict[str, list[int]], continued: Callable[[list[int], list[int]], str]
 ) -> dict[str, str]:
     """By prompt what the network goes on with, on rank 0; every rank calls it. `prompts` has the ids of each."""
     network = engine.whole_network()
     if dist.get_rank() != 0:
         return {}
     return {
-        text: decode(generate(network, ids, config.sample_tokens, TEMPERATURE, TOP_K, seed=config.seed))
+        text: continued(ids, generate(network, ids, config.sample_tokens, TEMPERATURE, TOP_K, seed=config.seed))
         for text, ids in prompts.items()
     }

@@ -11,6 +11,8 @@ from pathlib import Path
 
 POLL_SECONDS = 0.5
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
+# Found beforehand: between fork and exec a process whose parent has threads must not load anything.
+PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -74,5 +76,5 @@ def _start(command: Command) -> "subprocess.Popen[bytes]":
 
 def _stop_with_parent() -> None:
     """In the new process: let the system ask it to stop when ours ends, however that may be. Only Linux can."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if PRCTL:
+        PRCTL(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -16,7 +16,7 @@ from pipeline.source_hashes import source_bytes
 BYTES_PER_TOKEN = 4.0  # of English text under a vocabulary of some ten thousand; 3 for one of some thousand
 ADAM_BYTES = 12  # a parameter's float32 weight and two moments
 BLOCK_ACTIVATIONS = 17  # values of d_model's width that a block keeps for a token
-LOGITS = 2**28  # that the loss holds at once, with as many gradients
+LOGITS_BYTES = 2**31  # that the loss holds at once, with as many of their gradient
 
 
 def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) -> dict[str, Any]:
@@ -103,10 +103,10 @@ def _with_one_block(model: ModelConfig) -> int:
 def _activation_bytes(model: ModelConfig, training: TrainConfig, width: int) -> int:
     """What a rank keeps from forward to backward (Korthikanti et al. 2022, equation 2, without attention scores).
 
-    A block that is computed again keeps its input only, and one at a time everything; LOGITS are held at most.
+    A block that is computed again keeps its input only, and one at a time everything; of logits LOGITS_BYTES at most.
     """
     every, tokens = training.activation_checkpointing, training.rank_micro_batch * training.sequence_length
     again = model.n_layers // every if every else 0
     whole = model.n_layers - again + min(again, 1)
     blocks = tokens * model.d_model * width * (BLOCK_ACTIVATIONS * whole + again)
-    return blocks + min(tokens * model.vocab_size, LOGITS) * 2 * width
+    return blocks + 2 * min(tokens * model.vocab_size * width, LOGITS_BYTES)

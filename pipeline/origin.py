@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from data.vocabulary import find_tokenizer
+from data.vocabulary import find_tokenizer, read_tokenizer
 from pipeline.checkpoints import network_at, release_at
 from pipeline.recipe import PretrainConfig, Recipe
 from pipeline.recipe_file import check_recipe
@@ -71,5 +71,5 @@ def check_vocabulary(origin: Path, tokenizer: Path) -> None:
 
 
 def _tokens(tokenizer: Path) -> Any:
-    content = json.loads(tokenizer.read_text(encoding="utf-8"))
+    content = json.loads(read_tokenizer(tokenizer).to_str())
     return content["model"], [token["content"] for token in content["added_tokens"]]

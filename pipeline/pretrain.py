@@ -96,7 +96,7 @@ def read_data(tokens: Path, tokenizer: Path, training: TrainConfig, sampling: Sa
         bytes_per_token={source: size for source, size in sizes.items() if size},
         end_id=vocabulary.end_id,
         prompts={text: [vocabulary.start_id, *ids.tolist()] for text, ids in prompts},
-        decode=vocabulary.tokenizer.decode,
+        continued=vocabulary.continued,
     )
 
 
@@ -170,6 +170,7 @@ def with_vocabulary(model: ModelConfig, tokenizer: Path) -> ModelConfig:
 
 def main() -> None:
     """The command line of `torchrun -m pipeline.pretrain`."""
+    from model.distributed import close_distributed
     from pipeline.origin import check_vocabulary, with_origin
     from pipeline.recipe_file import load_recipe
 
@@ -205,6 +206,7 @@ def main() -> None:
             "init": pretrain.init,
         }
     )
+    close_distributed()
 
 
 if __name__ == "__main__":

@@ -27,6 +27,11 @@ RESULTS = "sweep.json"
 TRIALS = "trials"  # the folder of their recipes and of what they print
 # Less is better; the first that every trial has. Bits per byte compare on the same documents, losses on the same tokens.
 BEST_BY = {"bits_per_byte": "dedup", "validation_loss": "tokenize"}
+# Fields and sections that decide which documents, and which tokens, they are taken over.
+CHOOSE = {
+    "bits_per_byte": ("tokenize",),
+    "validation_loss": ("tokenize", "pretrain.training.sequence_length", "pretrain.training.validation_samples"),
+}
 SHOWN = {"pretrain": ("steps", "loss", "validation_loss"), "evaluate": ("perplexity", "bits_per_byte")}
 TAIL_BYTES = 4096
 
@@ -91,17 +96,31 @@ def run_sweep(
         if shared:
             first = trials[0].recipe.model_copy(update={"name": recipe.name, "sweep": recipe.sweep})
             run_recipe(first, base, workdir, console, until=shared[-1])
-        commands = {
-            trial.name: _command(trial, folder / TRIALS, base, workdir, own_address(), allow_code) for trial in trials
-        }
         at_once = (recipe.sweep and recipe.sweep.parallel) or room(trials, resources())
+        commands = {
+            trial.name: _command(
+                with_threads(trial, min(at_once, len(trials)), resources()),
+                folder / TRIALS,
+                base,
+                workdir,
+                own_address(),
+                allow_code,
+            )
+            for trial in trials
+        }
+        before = {name: size_of(command.log) for name, command in commands.items()}
         with Display(console) as display, stop_on_signals(display.say) as should_stop:
             watch = _Watch(trials, workdir, display)
             ended = run_processes(commands, at_once, watch, should_stop)
             if should_stop():
                 raise RunStopped(should_stop.signal)
     results = [
-        trial_facts(trial, runs_folder(workdir) / trial.name, commands[trial.name].log, ended[trial.name])
+        trial_facts(
+            trial,
+            runs_folder(workdir) / trial.name,
+            said_since(before[trial.name], commands[trial.name].log),
+            ended[trial.name],
+        )
         for trial in trials
     ]
     write_json(folder / RESULTS, {"trials": results, "best": best(results, shared)})
@@ -129,6 +148,29 @@ def room(trials: Sequence[Trial], cluster: Mapping[str, float]) -> int:
     """Trials whose ranks the cluster has room for at the same time, at least one."""
     ranks = max(trial.recipe.pretrain.training.ranks if trial.recipe.pretrain else 1 for trial in trials)
     return max(1, int((cluster.get("GPU") or cluster.get("CPU", 1)) // ranks))
+
+
+def with_threads(trial: Trial, at_once: int, cluster: Mapping[str, float]) -> Trial:
+    """The trial with its share of the CPUs as threads, where neither the recipe says how many nor a GPU does the work."""
+    pretrain = trial.recipe.pretrain
+    if pretrain is None or pretrain.training.threads or cluster.get("GPU"):
+        return trial
+    threads = max(1, int(cluster.get("CPU", 1)) // (at_once * pretrain.training.ranks))
+    changed = with_value(trial.recipe.model_dump(mode="json"), "pretrain.training.threads", threads)
+    return replace(trial, recipe=check_recipe(changed, trial.name))
+
+
+def size_of(log: Path) -> int:
+    """Bytes of a file, 0 where there is none."""
+    return log.stat().st_size if log.exists() else 0
+
+
+def said_since(size: int, log: Path) -> list[str]:
+    """The lines that were added to a log of that size; blank ones left out."""
+    with log.open("rb") as file:
+        file.seek(size)
+        lines = file.read().decode(errors="replace").splitlines()
+    return [line for line in lines if line.strip()]
 
 
 def _command(trial: Trial, folder: Path, base: Path, workdir: Path, address: str, allow_code: bool) -> Command:
@@ -187,13 +229,15 @@ def whereabouts(events: Path) -> tuple[str, int]:
     return stage, 0
 
 
-def trial_facts(trial: Trial, view: Path, log: Path, code: int) -> dict[str, Any]:
-    """What came out of a trial whose process ended with `code`: its values, and losses and scores or what went wrong."""
+def trial_facts(trial: Trial, view: Path, said: Sequence[str], code: int) -> dict[str, Any]:
+    """What came out of a trial whose process ended with `code`: its values, and losses and scores or what went wrong.
+
+    `said` are the lines that the process printed.
+    """
     facts: dict[str, Any] = {"trial": trial.name, "values": dict(trial.values)}
     if code != 0:  # its view may be that of an earlier attempt
-        lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-        said = [line for line in lines if line.startswith("gristmill: ")] or lines
-        return {**facts, "state": "failed", "error": said[-1] if said else f"ended with {code}"}
+        errors = [line for line in said if line.startswith("gristmill: ")] or said
+        return {**facts, "state": "failed", "error": errors[-1] if errors else f"ended with {code}"}
     facts["state"] = "finished"
     found = manifests(view)
     for stage, names in SHOWN.items():
@@ -208,13 +252,22 @@ def best(results: Sequence[Mapping[str, Any]], shared: Sequence[str]) -> str | N
     `shared` are the stages that all trials have in common. Of what finished, all must have the score.
     """
     finished = [result for result in results if result["state"] == "finished"]
-    split_differs = "tokenize" not in shared and any(field.startswith("tokenize.") for field in results[0]["values"])
-    comparable = [name for name, stage in BEST_BY.items() if stage in shared and not split_differs]
+    swept = list(results[0]["values"])
+    comparable = [
+        name
+        for name, stage in BEST_BY.items()
+        if stage in shared and not any(overlap(field, chosen) for field in swept for chosen in CHOOSE[name])
+    ]
     for name in comparable:
         scores = {str(result["trial"]): result.get(name) for result in finished}
         if finished and None not in scores.values():
             return min(scores, key=lambda trial: float(scores[trial] or 0))
     return None
+
+
+def overlap(field: str, other: str) -> bool:
+    """Whether one of two dotted names is the other or a section that it is in."""
+    return f"{field}.".startswith(f"{other}.") or f"{other}.".startswith(f"{field}.")
 
 
 def plan_sweep(recipe: Recipe, base: Path, workdir: Path, verify: bool) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from data.sources.columns import missing_column, raise_if_no_damage, records_of
+from data.sources.columns import raise_if_no_damage, records_of, unusable
 from data.sources.files import SourceConfig
 from data.sources.input import Input, Limits
 from data.sources.record import Record, Unreadable, first_line, rest_unreadable
@@ -26,17 +26,17 @@ def read_arrow(input: Input, source: SourceConfig, limits: Limits) -> Iterator[R
             for batch in _batches(stored, input):
                 if isinstance(batch, Unreadable):
                     yield batch
-                elif source.text_field in batch.schema.names:
-                    yield from records_of(batch, source, limits.record_bytes, f"{number}+", 0)
-                else:
+                elif problem := unusable("0+0", source, batch.schema.names, "record batches"):
                     if number == 0:
-                        yield missing_column("0+0", source, batch.schema.names, "record batches")
+                        yield problem
                     return
+                else:
+                    yield from records_of(batch, source, limits.record_bytes, f"{number}+", 0)
                 number += 1
-    except (pa.ArrowException, OSError) as problem:
-        raise_if_no_damage(problem)
+    except (pa.ArrowException, OSError) as error:
+        raise_if_no_damage(error)
         if input.start == 0:
-            yield rest_unreadable(f"{number}+0", problem)
+            yield rest_unreadable(f"{number}+0", error)
 
 
 def _batches(stored: BinaryIO, input: Input) -> Iterator[pa.RecordBatch | Unreadable]:

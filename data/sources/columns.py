@@ -16,10 +16,16 @@ BINARY = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
 UNDECODABLE = (UnicodeDecodeError, ValueError, OverflowError)  # invalid UTF-8; dates out of Python's range
 
 
-def missing_column(place: str, source: SourceConfig, names: Sequence[str], rows: str) -> Unreadable:
-    """A table without the text, as one unreadable record."""
-    error = f"no column {source.text_field!r}, which text_field names, in any of the {rows}"
-    return Unreadable(place, error, f"columns: {', '.join(names)}", 0)
+def unusable(place: str, source: SourceConfig, names: Sequence[str], rows: str) -> Unreadable | None:
+    """A table without the text, or with two columns of a name that is read, as one unreadable record; None for any other."""
+    twice = [name for name in source.columns if names.count(name) > 1]
+    if source.text_field not in names:
+        error = f"no column {source.text_field!r}, which text_field names, in any of the {rows}"
+    elif twice:
+        error = f"more than one column is called {twice[0]!r}, in all of the {rows}"
+    else:
+        return None
+    return Unreadable(place, error, f"columns: {', '.join(names)}"[:EXCERPT_BYTES], 0)
 
 
 def raise_if_no_damage(problem: Exception) -> None:

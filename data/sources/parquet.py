@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data.sources.columns import BATCH_ROWS, missing_column, raise_if_no_damage, records_of
+from data.sources.columns import BATCH_ROWS, raise_if_no_damage, records_of, unusable
 from data.sources.files import SourceConfig
 from data.sources.input import Input, Limits
 from data.sources.record import Record, Unreadable, first_line, rest_unreadable
@@ -22,17 +22,17 @@ def read_parquet(input: Input, source: SourceConfig, limits: Limits) -> Iterator
     try:
         with input.open() as stored, pq.ParquetFile(stored, buffer_size=READ_BYTES, pre_buffer=False) as file:
             names = file.schema_arrow.names
-            if source.text_field not in names:
+            if problem := unusable("0", source, names, f"{file.metadata.num_rows} rows"):
                 if input.start == 0:
-                    yield missing_column("0", source, names, f"{file.metadata.num_rows} rows")
+                    yield problem
                 return
             groups = [file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups)]
             for number in range(input.start, len(groups) if input.stop is None else input.stop):
                 yield from _row_group(file, number, sum(groups[:number]), source, limits)
-    except (pa.ArrowException, OSError) as problem:
-        raise_if_no_damage(problem)
+    except (pa.ArrowException, OSError) as error:
+        raise_if_no_damage(error)
         if input.start == 0:
-            yield rest_unreadable("0", problem)
+            yield rest_unreadable("0", error)
 
 
 def _row_group(

@@ -233,7 +233,7 @@ def _sources(config: EvaluateConfig, base: Path) -> dict[str, Path]:
 
 STAGE = Stage(
     name="evaluate",
-    version=1,
+    version=2,
     inputs=("pretrain", "tokenize", "vocab"),
     libraries=("numpy", "torch"),
     run=_run,

@@ -146,7 +146,7 @@ def _layout(config: PretrainConfig) -> dict[str, Any]:
 
 STAGE = Stage(
     name="pretrain",
-    version=1,
+    version=2,
     inputs=("tokenize", "vocab"),
     libraries=("deepspeed", "torch"),
     run=_run,

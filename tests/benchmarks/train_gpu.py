@@ -34,7 +34,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "tiny": {"vocab_size": 512, "max_sequence_length": 64, "d_model": 64, "n_layers": 2, "n_heads": 2},
 }
 BATCHES: dict[str, dict[str, Any]] = {  # samples of each rank
-    "gpt2-124m": {"micro_batch": 64, "accumulation": 8},
+    "gpt2-124m": {"micro_batch": 16, "accumulation": 32},
     "llama-1.3b": {"micro_batch": 8, "accumulation": 8},
     "tiny": {"micro_batch": 4, "accumulation": 2},
 }

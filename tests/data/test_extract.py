@@ -56,6 +56,13 @@ def test_the_lists_of_an_article_stay_and_lists_of_links_go() -> None:
     assert "Elsewhere" not in body("<ul><li><a href='x'>Elsewhere</a></li> <li><a href='y'>And there</a></li></ul>")
 
 
+def test_a_permalink_in_a_cell_does_not_break_its_row() -> None:
+    sign = '<a class="h" href="#a">{}</a>'
+    cells = [f"<p>one</p>{sign.format('#')}", f"{sign.format('¶')} {sign.format('&PARA;')}<p>two</p>", "<p>three</p>\n"]
+    row = "".join(f"<td>{cell}</td>" for cell in cells)
+    assert "one\t\ttwo\t\tthree" in body(f"<table><tr>{row}</tr></table>")
+
+
 def test_the_rows_of_a_table_are_lines_and_its_cells_are_apart() -> None:
     table = "<table><caption>Sizes</caption><tr><th><p>Name</p></th><th>Bytes</th></tr>"
     table += "<tr><td> <p class='x'>int</p> </td><td><p>4</p></td></tr><tr><td></td><td>8</td></tr></table>"

@@ -75,14 +75,21 @@ def epub(chapter: bytes) -> bytes:
 
 
 def parquet(**columns: list) -> bytes:
+    return parquet_of(pa.table(columns))
+
+
+def parquet_of(table: pa.Table) -> bytes:
     file = io.BytesIO()
-    pq.write_table(pa.table(columns), file)
+    pq.write_table(table, file)
     return file.getvalue()
 
 
 def arrow(**columns: list) -> bytes:
+    return arrow_of(pa.table(columns))
+
+
+def arrow_of(table: pa.Table) -> bytes:
     file = io.BytesIO()
-    table = pa.table(columns)
     with pa.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table)
     return file.getvalue()
@@ -308,6 +315,17 @@ def test_an_archive_entry_that_points_outside(tmp_path: Path) -> None:
 def test_files_without_the_text_column(tmp_path: Path) -> None:
     files = {"a.csv": b"body\nx\n", "b.parquet": parquet(body=["x"]), "c.arrow": arrow(body=["x"])}
     collect(tmp_path, files, 0, ["no column 'text', which text_field names"] * 3)
+
+
+def test_files_with_two_columns_of_a_name(tmp_path: Path) -> None:
+    texts = pa.table([["x"], ["y"]], names=["text", "text"])
+    uris = pa.table([["x"], ["a"], ["b"]], names=["text", "uri", "uri"])
+    for name in ("text", "uri"):
+        (tmp_path / name).mkdir()
+    files = {"a.csv": b"text,text\nx,y\n", "b.parquet": parquet_of(texts), "c.arrow": arrow_of(texts)}
+    collect(tmp_path / "text", files, 0, ["more than one column is called 'text'"] * 3)
+    files = {"a.parquet": parquet_of(uris), "b.arrow": arrow_of(uris)}
+    collect(tmp_path / "uri", files, 0, ["more than one column is called 'uri'"] * 2, uri_field="uri")
 
 
 EMPTY = {  # what is said of a file of no bytes; where nothing is, it has no records, or one without text

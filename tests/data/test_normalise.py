@@ -1,13 +1,16 @@
 """Normalisation: what is repaired, and that doing it twice is doing it once."""
 
+import itertools
 import unicodedata
 
 import ftfy
 import pytest
-from ftfy.badness import MOJIBAKE_CATEGORIES
+from ftfy.badness import BADNESS_RE, MOJIBAKE_CATEGORIES
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from data import mojibake
+from data.mojibake import TYPOGRAPHIC
 from data.normalise import NEWLINES, normalise
 
 # Pieces that ftfy acts on: mojibake, entities, controls, ligatures, all sorts of newlines, half-width forms.
@@ -69,9 +72,27 @@ def test_what_comes_out_is_nfc_and_can_be_encoded(text: str) -> None:
         clean.encode()
 
 
-@given(st.text(alphabet=st.characters(max_codepoint=127), max_size=60))
-def test_the_short_cut_for_ascii_gives_what_ftfy_gives(text: str) -> None:
+ENGLISH = st.one_of(st.characters(max_codepoint=127), st.sampled_from(TYPOGRAPHIC))
+
+
+@given(st.text(alphabet=ENGLISH, max_size=60))
+def test_the_short_cut_for_english_gives_what_ftfy_gives(text: str) -> None:
     assert normalise(text) == ftfy.fix_text(text, uncurl_quotes=False).strip()
+
+
+def test_nothing_bad_is_made_of_typographic_characters() -> None:
+    for length in (1, 2, 3, 4):
+        for run in map("".join, itertools.product(TYPOGRAPHIC, repeat=length)):
+            assert not any(
+                BADNESS_RE.search(f"{before}{run}{behind}") for before in ("a", "Z", " ") for behind in ("a", " ")
+            )
+
+
+def test_long_runs_are_not_remembered() -> None:
+    """Texts in Chinese are made of them, and they do not come again."""
+    before = len(mojibake._known)
+    assert normalise("汉字" * 1000 + " 漢字") == "汉字" * 1000 + " 漢字"
+    assert len(mojibake._known) <= before + 1 and max(map(len, mojibake._known)) <= mojibake.LONG_RUN
 
 
 # Every kind of character that ftfy's pattern of bad sequences knows, what stands around them, and what it does not know.

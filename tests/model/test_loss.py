@@ -24,7 +24,7 @@ def test_loss_in_chunks_is_the_loss(fields: dict, z_loss: float, monkeypatch: py
     whole.backward()
     gradients = {name: p.grad.clone() for name, p in network.named_parameters()}
     network.zero_grad()
-    monkeypatch.setattr("model.loss.MAX_LOGITS", 97 * 10)
+    monkeypatch.setattr("model.loss.LOGITS_BYTES", 4 * 97 * 10)
     in_chunks = loss(tokens)
     in_chunks.backward()
     torch.testing.assert_close(in_chunks, whole)
@@ -118,7 +118,7 @@ def test_logits_of_a_large_vocabulary_are_never_held_whole(fields: dict, monkeyp
     with LargestTensor() as whole:
         loss(some_tokens()).backward()
     assert whole.elements == 46 * vocabulary
-    monkeypatch.setattr("model.loss.MAX_LOGITS", 2**20)
+    monkeypatch.setattr("model.loss.LOGITS_BYTES", 4 * 2**20)
     with LargestTensor() as chunked:
         loss(some_tokens()).backward()
     assert chunked.elements == 2**20

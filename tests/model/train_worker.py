@@ -16,6 +16,7 @@ import model.step
 import model.train
 from model.batch import Data
 from model.config import ModelConfig
+from model.distributed import close_distributed
 from model.engine import get_accelerator
 from model.start import Origin
 from model.train_config import TrainConfig
@@ -106,3 +107,4 @@ def run(job: dict) -> None:
 if __name__ == "__main__":
     for job in json.loads(Path(sys.argv[1]).read_text()):
         run(job)
+    close_distributed()

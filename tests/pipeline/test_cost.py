@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from model.loss import MAX_LOGITS
-from pipeline.cost import LOGITS, pretraining
+from model import loss
+from pipeline.cost import LOGITS_BYTES, pretraining
 from pipeline.recipe import PretrainConfig
 
 # By hand: embedding 1000 x 64; a block has 4 x 64 x 64 and 3 x 64 x 192 in matrices and 2 x 64 gains; a last norm of 64.
@@ -55,5 +55,5 @@ def test_activations() -> None:
     assert cost()["activation_bytes_per_rank"] == 17 * 2 * tokens * 64 * 4 + logits
     assert cost(activation_checkpointing=1)["activation_bytes_per_rank"] == (17 + 2) * tokens * 64 * 4 + logits
     assert cost(activation_checkpointing=2)["activation_bytes_per_rank"] == (2 * 17 + 1) * tokens * 64 * 4 + logits
-    many = cost({"vocab_size": 2_000_000})["activation_bytes_per_rank"]
-    assert many == 17 * 2 * tokens * 64 * 4 + 2 * 4 * LOGITS and LOGITS == MAX_LOGITS
+    many = cost({"vocab_size": 3_000_000})["activation_bytes_per_rank"]
+    assert many == 17 * 2 * tokens * 64 * 4 + 2 * LOGITS_BYTES and LOGITS_BYTES == loss.LOGITS_BYTES

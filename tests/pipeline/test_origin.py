@@ -81,6 +81,7 @@ def test_a_recipe_without_an_origin_stays_as_it_is(folder: Path) -> None:
         (("pretrain.init_from=other",), "other: neither a checkpoint nor a Hugging Face folder"),
         (("pretrain.init_from=runs/o",), "is this run itself"),
         (("pretrain.init_from=runs/../runs/o/pretrain",), "is this run itself"),
+        (("vocab.tokenizer=a.jsonl",), r"a\.jsonl: not a tokenizer file"),
         (("vocab.tokenizer=other",), r"was trained with another vocabulary; set vocab.tokenizer to .*theirs"),
     ],
 )

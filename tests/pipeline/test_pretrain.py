@@ -58,7 +58,7 @@ def test_prompts_begin_a_document(folder: Path) -> None:
     data = read_data(folder / "tokens", folder / "tokenizer.json", training, SamplingConfig())
     assert list(data.prompts) == training.prompts
     for text, ids in data.prompts.items():
-        assert ids[0] == data.end_id == 0 and data.decode(ids[1:]) == text
+        assert ids[0] == data.end_id == 0 and data.continued(ids[:1], ids[1:]) == text
 
 
 def test_the_order_says_what_a_cursor_means(folder: Path) -> None:

@@ -11,15 +11,19 @@ from rich.console import Console
 
 from pipeline.recipe_file import RecipeError, check_recipe, load_recipe
 from pipeline.sweep import (
+    Trial,
     best,
     make_trials,
     plan_sweep,
     plan_trial,
     room,
     run_sweep,
+    said_since,
     shared_stages,
+    size_of,
     trial_facts,
     whereabouts,
+    with_threads,
 )
 from pipeline.sweep_tables import print_sweep, print_sweep_plan
 
@@ -81,6 +85,21 @@ def test_as_many_run_at_a_time_as_there_is_room_for() -> None:
     assert room(trials, {"CPU": 1}) == 1
 
 
+def test_trials_on_cpus_share_their_threads() -> None:
+    [trial] = make_trials(swept({RATE: [0.1]}))
+    ranks = trial.recipe.pretrain.training.ranks
+    assert ranks == 2
+
+    def threads(trial: Trial, at_once: int, cluster: dict[str, float]) -> int:
+        return with_threads(trial, at_once, cluster).recipe.pretrain.training.threads
+
+    assert threads(trial, 2, {"CPU": 17}) == 4
+    assert threads(trial, 8, {"CPU": 2}) == 1
+    assert threads(trial, 2, {"CPU": 17, "GPU": 4}) == 0
+    [chosen] = make_trials(swept({RATE: [0.1]}, pretrain={"training": {"ranks": 2, "threads": 3}}))
+    assert threads(chosen, 2, {"CPU": 17}) == 3
+
+
 def test_a_recipe_can_extend_another_in_its_folder(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(json.dumps({**RECIPE, "vocab": {"size": 300, "min_frequency": 5}}))
     above = tmp_path / "above.yaml"
@@ -128,6 +147,12 @@ def test_the_best_trial_is_the_one_with_the_least_of_what_all_have() -> None:
     assert best(scored, ["collect"]) is None, "nor do scores of other texts"
     others = [{**result, "values": {"tokenize.test": result["values"][RATE]}} for result in scored]
     assert best(others, texts) is None, "nor do those of other test splits"
+    for field in ("pretrain.training.sequence_length", "pretrain.training.validation_samples", "pretrain.training"):
+        windows = [{**result, "values": {field: 1}} for result in scored]
+        assert best(windows, tokens) == "s.1", "the same documents"
+        for result in windows:
+            del result["bits_per_byte"]
+        assert best(windows, tokens) is None, "losses of other tokens"
     assert best([{**RESULTS[0], "validation_loss": None}, RESULTS[2]], tokens) is None
     assert best([RESULTS[1]], tokens) is None
 
@@ -139,13 +164,16 @@ def test_a_trial_counts_by_how_its_process_ended(tmp_path: Path) -> None:
     (view / "pretrain").mkdir(parents=True)
     counts = {"steps": 4, "loss": 2.5, "validation_loss": None}
     (view / "pretrain" / "manifest.json").write_text(json.dumps({"counts": counts}))
-    log.write_text("collect reused\ngristmill: no room on this disk\nand a hint\n\n")
-    assert trial_facts(trial, view, log, 0) == {"trial": "s.1", "values": {RATE: 0.1}, "state": "finished", **counts}
-    failed = trial_facts(trial, view, log, 2)
+    log.write_text("gristmill: an earlier attempt\n")
+    earlier = size_of(log)
+    log.write_text(log.read_text() + "collect reused\ngristmill: no room on this disk\nand a hint\n\n")
+    said = said_since(earlier, log)
+    assert trial_facts(trial, view, said, 0) == {"trial": "s.1", "values": {RATE: 0.1}, "state": "finished", **counts}
+    failed = trial_facts(trial, view, said, 2)
     assert (failed["state"], failed["error"]) == ("failed", "gristmill: no room on this disk")
     assert "loss" not in failed
-    log.write_text("")
-    assert trial_facts(trial, view, log, -9)["error"] == "ended with -9"
+    assert trial_facts(trial, view, said_since(size_of(log), log), -9)["error"] == "ended with -9"
+    assert size_of(tmp_path / "none.log") == 0
 
 
 def test_code_in_a_trial_needs_leave(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ RECORDS: list[dict[str, Any]] = [
     {"event": "rewound", "step": 1, "samples": [8, 24], "message": "8 spikes in a row: back from step 9 to step-1"},
     step(2, 1.0, 0.9),
     {"event": "checkpoint", "step": 2},
+    {"event": "checkpoint_passed_over", "step": 1, "message": "step-2: weights: missing"},
     {"event": "resumed", "step": 1, "message": "going on from step-1"},
     step(2, 3000.0, 0.02, memory_gb=0.75),
     {"step": 2, "validation": {"a": 3.5, "b": 2.5}, "validation_loss": 3.0, "bits_per_byte": {"a": 1.25}},
@@ -67,6 +68,7 @@ def test_events_in_the_order_in_which_they_happened(tmp_path: Path) -> None:
     assert event_rows(read_events(path, EVENTS)) == [
         (2, "spike", "loss nan, gradient norm 7, left out"),
         (1, "rewound", "8 spikes in a row: back from step 9 to step-1"),
+        (1, "checkpoint_passed_over", "step-2: weights: missing"),
         (1, "resumed", "going on from step-1"),
     ]
     assert [event["text"] for event in read_events(path, ["sample"])] == [" end"]
