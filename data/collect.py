@@ -72,7 +72,7 @@ class Counts:
     dropped: Counter[str] = field(default_factory=Counter)
     bytes_dropped: Counter[str] = field(default_factory=Counter)
     licenses: Counter[str] = field(default_factory=Counter)
-    lengths_out: Counter[str] = field(default_factory=Counter)  # as `data.profile.count_lengths` has them
+    bits_out: Counter[int] = field(default_factory=Counter)  # documents by the bits of their number of characters
 
     def drop(self, rule: str, size: int) -> None:
         """A document of `size` bytes was dropped by `rule`."""
@@ -85,12 +85,14 @@ class Counts:
         self.bytes_out += len(document.text)
         self.characters_out += document.characters
         self.licenses[document.license] += 1
-        self.lengths_out[str(1 << document.characters.bit_length() >> 1)] += 1
+        self.bits_out[document.characters.bit_length()] += 1
 
     def result(self, source: str) -> dict[str, object]:
         """All counts of a shard of `source`."""
         sources = {"documents_by_source": {source: self.documents_out}, "bytes_by_source": {source: self.bytes_out}}
-        return {name: dict(value) if isinstance(value, dict) else value for name, value in vars(self).items()} | sources
+        counts = {name: dict(value) if isinstance(value, dict) else value for name, value in vars(self).items()}
+        lengths = {str(1 << bits >> 1): number for bits, number in counts.pop("bits_out").items()}
+        return counts | {"lengths_out": lengths} | sources  # as `data.profile.count_lengths` has them
 
 
 def collect_shard(out: Path, shard: CollectShard, config: CollectConfig) -> dict[str, object]:

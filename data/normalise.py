@@ -37,11 +37,13 @@ def normalise(text: str, method: Normalisation = "ftfy") -> str:
 def normalise_utf8(text: Utf8, method: Normalisation) -> Utf8:
     """`normalise`, of UTF-8 to UTF-8: most texts are not changed, and then need not be decoded."""
     if method == "ftfy":
-        from data.mojibake import is_clean, repair
+        from data.mojibake import is_clean, kinds_of, repair
 
-        if is_clean(text.content):
+        kinds = kinds_of(text.content)
+        if is_clean(text.content, kinds):
             return _strip(text)
-        repaired = repair(_one_newline(str(text)))
+        whole = _one_newline(str(text))
+        repaired = repair(whole, kinds_of(whole.encode()) if "control" in kinds else kinds)
     else:
         repaired = str(text)
     return encode(unicodedata.normalize("NFC", _one_newline(repaired)).strip())
