@@ -93,7 +93,7 @@ def _real_sequences(tokens: Path, length: int) -> list[Any]:
 
 STAGE = Stage(
     name="export",
-    version=1,
+    version=2,
     inputs=("collect", "clean", "dedup", "vocab", "tokenize", "pretrain", "evaluate", "finetune"),
     libraries=("jinja2", "safetensors", "torch", "transformers"),
     run=_run,

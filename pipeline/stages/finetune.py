@@ -93,7 +93,7 @@ def _sources(config: FinetuneConfig, base: Path) -> dict[str, Path]:
 
 STAGE = Stage(
     name="finetune",
-    version=1,
+    version=2,
     inputs=("pretrain", "vocab"),
     libraries=("numpy", "tokenizers", "torch"),
     run=_run,
