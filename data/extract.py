@@ -44,7 +44,7 @@ FIRST_GROUP: Callable[[re.Match[bytes]], bytes] = itemgetter(1)  # Python's own 
 COMPANY = "\ufdd0"  # no character; put beside the lone one and taken out again
 # What goes without a trace, looked for in one pass: permalinks, ends of paragraphs in cells, images.
 UNWANTED = re.compile(
-    rb"%b|</p>\s*+(?=(?:%b\s*+)*+</t[dh]>)|<(?:[iI][mM][gG]|[aA][rR][eE][aA])\b(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>"
+    rb"%b|</p>(?:\s*+%b)*+\s*+(?=</t[dh]>)|<(?:[iI][mM][gG]|[aA][rR][eE][aA])\b(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>"
     % (PERMALINK, PERMALINK)
 )
 

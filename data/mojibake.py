@@ -41,7 +41,8 @@ EAST_ASIAN = re.compile("[\u3001\u3002\u300c-\u300f\u3041-\u3096\u30a1-\u30fc\u4
 # Of each kind of ASCII that the pattern asks for around a run.
 BEFORE = ("", "a", "Z", "a ", " ", ".")
 BEHIND = ("", "aa", " ", ".a")
-MOST_RUNS, LONG_RUN = 1 << 16, 64  # that are remembered, and bytes of one that is not: those do not come again
+MOST_RUNS, LONG_RUN = 1 << 16, 512  # that are remembered, and bytes of the longest such one
+LONG_EAST_ASIAN = 64  # is not remembered either: it does not come again as a ruler does, and is known at a glance
 _known: dict[bytes, Kind] = {}  # of runs that were seen
 _harmless: set[bytes] = set()  # those that are: most
 
@@ -105,22 +106,23 @@ def _in_usual_form(line: str) -> str:
 
 
 def _kind_of(run: bytes) -> Kind:
-    if len(run) > LONG_RUN:
-        return _find_kind(run.decode())
     known = _known.get(run)
-    if known is None:
+    if known is not None:
+        return known
+    text = run.decode()
+    east_asian = EAST_ASIAN.fullmatch(text) is not None
+    kind: Kind = "harmless" if east_asian else _find_kind(text)
+    if len(run) <= (LONG_EAST_ASIAN if east_asian else LONG_RUN):
         if len(_known) >= MOST_RUNS:
             _known.clear()
             _harmless.clear()
-        known = _known[run] = _find_kind(run.decode())
-        if known == "harmless":
+        _known[run] = kind
+        if kind == "harmless":
             _harmless.add(run)
-    return known
+    return kind
 
 
 def _find_kind(run: str) -> Kind:
-    if EAST_ASIAN.fullmatch(run):
-        return "harmless"
     if CONTROL.search(run):
         return "control"
     # Of a run that begins with a mark the first composes with what stands before it.

@@ -172,7 +172,7 @@ def look(engine: Engine, config: TrainConfig, data: Data, now: Progress, log: Ca
     """Validation losses and sample texts."""
     if data.validation:
         now.validation, mean = validate(engine, config, data.validation, data.end_id)
-        record: Record = {"step": now.step, "validation": now.validation, "validation_loss": mean}
+        record: Record = {"step": now.step, "tokens": now.tokens, "validation": now.validation, "validation_loss": mean}
         sizes = data.bytes_per_token
         record["bits_per_byte"] = {s: n / math.log(2) / sizes[s] for s, n in now.validation.items() if s in sizes}
         log(record)

@@ -51,7 +51,10 @@ def _connect(address: str | None, cpus: int | None) -> None:
     if address and re.fullmatch(r"[^/]+:\d+", address):
         _check_answers(address)  # Ray ends the whole process when nobody does
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    local: dict[str, Any] = {"num_cpus": cpus or os.cpu_count(), "object_store_memory": OBJECT_STORE_BYTES}
+    local: dict[str, Any] = {
+        "num_cpus": cpus or len(os.sched_getaffinity(0)),
+        "object_store_memory": OBJECT_STORE_BYTES,
+    }
     try:
         ray.init(
             address=address or "local",

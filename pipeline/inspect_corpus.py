@@ -108,7 +108,7 @@ def _add_values(table: Table, name: str, by_stage: Mapping[str, Mapping[str, int
     table.add_row(Text(name, "bold"))
     for label, members in lines:
         cells = [_cell(sum(counts.get(value, 0) for value in members), counts, bars) for counts in by_stage.values()]
-        table.add_row(f"  {label}", *cells)
+        table.add_row(Text(f"  {label}"), *cells)
 
 
 def _shortened(name: str) -> str:
@@ -149,6 +149,6 @@ def _print_times(title: str, counts: Mapping[str, int], console: Console) -> Non
     if counts:
         table = _grid(title, ["times"])
         for name, number in counts.items():
-            table.add_row(f"  {visible_line(name)}", f"{number:,}")
+            table.add_row(Text(f"  {visible_line(name)}"), f"{number:,}")
         console.print()
         print_wide(table, console)

@@ -9,6 +9,7 @@ import jinja2
 from model.config import ModelConfig
 from pipeline.recipe import ExportConfig
 
+LICENSES, LICENSE_CHARACTERS = 20, 80  # that are named, and of a name
 OPTIMIZERS = {"adamw": "AdamW", "muon": "Muon and AdamW"}
 
 
@@ -31,10 +32,21 @@ def model_card(
         optimizer=OPTIMIZERS[pretrain["config"]["training"].get("optimizer", "adamw")],
         model=model,
         manifests=manifests,
+        licenses=_licenses(manifests["collect"]["counts"]["licenses"]),
         evaluation=scores.get("evaluate"),
         finetuning=scores.get("finetune"),
         checks=checks,
     )
+
+
+def _licenses(counts: Mapping[str, int]) -> str:
+    """The most frequent licences, each on one line and as code: documents name them, and must not write the card."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    shown = [
+        f"`{' '.join(name.split()).replace('`', '')[:LICENSE_CHARACTERS]}` {n:,}" for name, n in ordered[:LICENSES]
+    ]
+    others = sum(n for _, n in ordered[LICENSES:])
+    return ", ".join([*shown, f"others {others:,}"] if others else shown)
 
 
 def _origin(parent: Mapping[str, Any] | None) -> str | None:

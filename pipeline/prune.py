@@ -22,9 +22,9 @@ def prune_store(workdir: Path, yes: bool, console: Console) -> None:
     if store.root.exists():
         store.open()
     wanted = _referred_to(runs_folder(workdir), store.root.resolve())
-    unused = [artifact.path for artifact in store.artifacts() if _key(artifact.path) not in wanted]
+    unused = sorted(store.root.glob(f"*/.*{DOOMED}"))  # an earlier prune was stopped; first, since names come again
+    unused += [artifact.path for artifact in store.artifacts() if _key(artifact.path) not in wanted]
     unused += [path for path in store.abandoned() if _key(path) not in wanted]
-    unused += sorted(store.root.glob(f"*/.*{DOOMED}"))  # an earlier prune was stopped
     if not unused:
         console.print("Nothing to free: every artifact belongs to a run.")
         return

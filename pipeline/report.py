@@ -74,12 +74,7 @@ def _training(view: Path) -> dict[str, Any]:
 
 def _loss_plot(records: Sequence[Mapping[str, Any]]) -> str:
     training = [(record["tokens"], record["loss"]) for record in records if "loss" in record]
-    by_step = {record["step"]: record["tokens"] for record in records if "loss" in record}
-    validation = [
-        (by_step[record["step"]], record["validation_loss"])
-        for record in records
-        if "validation_loss" in record and record["step"] in by_step
-    ]
+    validation = [(record["tokens"], record["validation_loss"]) for record in records if "validation_loss" in record]
     figure, axes = _figure(6.4, 3.2)
     axes.plot(*_columns(training), color=QUIET, linewidth=0.8, label="training")
     axes.plot(*_columns(validation), color=ACCENT, linewidth=1.8, marker="o", markersize=3.5, label="validation")

@@ -124,7 +124,7 @@ def print_plan(run: str, steps: Sequence[Step], cost: Mapping[str, Any], console
         table.add_column(column, overflow="fold")
     for step in steps:
         style = "green" if step.action == "reuse" else "yellow"
-        table.add_row(step.stage.name, Text(step.action, style), step.reason, step.identity.fingerprint[:12])
+        table.add_row(step.stage.name, Text(step.action, style), Text(step.reason), step.identity.fingerprint[:12])
     console.print(table, highlight=False)
     console.print()
     console.print(facts_table({key: value for key, value in cost.items() if key != "stages_to_build"}), highlight=False)

@@ -81,7 +81,7 @@ def run_sweep(
     `runs/<name>/sweep.json`. A trial that fails does not stop the others. Run again, the same sweep goes on where it stopped.
     Raises ValueError for the user's mistakes, StageFailed when a shared stage fails, RunStopped when a signal asked for it.
     """
-    from orchestration.cluster import cluster, own_address, resources
+    from orchestration.cluster import cluster, largest_node, own_address, resources
 
     workdir, base = workdir.resolve(), base.resolve()
     trials = make_trials(recipe)
@@ -99,7 +99,7 @@ def run_sweep(
         at_once = (recipe.sweep and recipe.sweep.parallel) or room(trials, resources())
         commands = {
             trial.name: _command(
-                with_threads(trial, min(at_once, len(trials)), resources()),
+                with_threads(trial, min(at_once, len(trials)), {**resources(), "node_CPU": largest_node()}),
                 folder / TRIALS,
                 base,
                 workdir,
@@ -155,7 +155,8 @@ def with_threads(trial: Trial, at_once: int, cluster: Mapping[str, float]) -> Tr
     pretrain = trial.recipe.pretrain
     if pretrain is None or pretrain.training.threads or cluster.get("GPU"):
         return trial
-    threads = max(1, int(cluster.get("CPU", 1)) // (at_once * pretrain.training.ranks))
+    node, ranks = int(cluster.get("node_CPU", 1)), pretrain.training.ranks
+    threads = max(1, min(int(cluster.get("CPU", 1)) // (at_once * ranks), node))
     changed = with_value(trial.recipe.model_dump(mode="json"), "pretrain.training.threads", threads)
     return replace(trial, recipe=check_recipe(changed, trial.name))
 

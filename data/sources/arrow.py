@@ -27,7 +27,7 @@ def read_arrow(input: Input, source: SourceConfig, limits: Limits) -> Iterator[R
                 if isinstance(batch, Unreadable):
                     yield batch
                 elif problem := unusable("0+0", source, batch.schema.names, "record batches"):
-                    if number == 0:
+                    if input.start == 0:
                         yield problem
                     return
                 else:

@@ -90,6 +90,13 @@ class SourceConfig(BaseModel):
             raise ValueError("with format datasets a source has one path: give each dataset a source of its own")
         return self
 
+    @field_validator("name")
+    @classmethod
+    def _is_no_other_name(cls, name: str) -> str:
+        if name == "all":
+            raise ValueError("`all` stands for all sources together where scores are shown; choose another name")
+        return name
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The fields that are read, the text first."""

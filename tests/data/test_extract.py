@@ -58,7 +58,11 @@ def test_the_lists_of_an_article_stay_and_lists_of_links_go() -> None:
 
 def test_a_permalink_in_a_cell_does_not_break_its_row() -> None:
     sign = '<a class="h" href="#a">{}</a>'
-    cells = [f"<p>one</p>{sign.format('#')}", f"{sign.format('¶')} {sign.format('&PARA;')}<p>two</p>", "<p>three</p>\n"]
+    cells = [
+        f"<p>one</p> {sign.format('#')} {sign.format('#')}\n",
+        f"{sign.format('¶')} {sign.format('&PARA;')}<p>two</p>",
+        "<p>three</p>\n",
+    ]
     row = "".join(f"<td>{cell}</td>" for cell in cells)
     assert "one\t\ttwo\t\tthree" in body(f"<table><tr>{row}</tr></table>")
 

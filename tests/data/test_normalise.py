@@ -76,10 +76,12 @@ def test_the_short_cut_for_ascii_gives_what_ftfy_gives(text: str) -> None:
 
 
 def test_long_runs_are_not_remembered() -> None:
-    """Texts in Chinese are made of them, and they do not come again."""
+    """Texts in Chinese and Thai are made of them, and they do not come again."""
     before = len(mojibake._known)
-    assert normalise("汉字" * 1000 + " 漢字") == "汉字" * 1000 + " 漢字"
+    for long in ("汉字" * 1000, "汉字" * 20, "ภาษา" * 1000):
+        assert normalise(f"{long} 漢字") == f"{long} 漢字"
     assert len(mojibake._known) <= before + 1 and max(map(len, mojibake._known)) <= mojibake.LONG_RUN
+    assert normalise("─" * 80 + " \x07") == "─" * 80 and ("─" * 80).encode() in mojibake._known, "a ruler comes again"
 
 
 # Every kind of character that ftfy's pattern of bad sequences knows, what stands around them, and what it does not know.

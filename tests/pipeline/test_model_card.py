@@ -79,7 +79,7 @@ def test_a_card_with_everything() -> None:
         ["dedup", "1,234", "1,200", "language 30, c4.lorem_ipsum 1", "3"],
     ]
     assert evaluation[2] == ["this network", "1.5000 [1.2500, 1.7500]", "1.50 [1.25, 1.75]"]
-    assert evaluation[3] == ["Kneser-Ney bigram of the same tokens", "2.5000", "200.00"]
+    assert evaluation[3] == ["Kneser-Ney bigram of training tokens", "2.5000", "200.00"]
     assert finetuning[2:] == [
         ["this network", "0.9000", "0.8000"], ["the same from random weights", "0.9000", "0.8000"],
         ["majority class", "0.5000", "0.3300"],

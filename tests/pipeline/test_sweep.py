@@ -91,9 +91,10 @@ def test_trials_on_cpus_share_their_threads() -> None:
     assert ranks == 2
 
     def threads(trial: Trial, at_once: int, cluster: dict[str, float]) -> int:
-        return with_threads(trial, at_once, cluster).recipe.pretrain.training.threads
+        return with_threads(trial, at_once, {"node_CPU": cluster["CPU"], **cluster}).recipe.pretrain.training.threads
 
     assert threads(trial, 2, {"CPU": 17}) == 4
+    assert threads(trial, 1, {"CPU": 32, "node_CPU": 8}) == 8
     assert threads(trial, 8, {"CPU": 2}) == 1
     assert threads(trial, 2, {"CPU": 17, "GPU": 4}) == 0
     [chosen] = make_trials(swept({RATE: [0.1]}, pretrain={"training": {"ranks": 2, "threads": 3}}))
