@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,13 @@ class CommandLine:
         ended = self.run(*arguments, env=env)
         assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
         return ended.stdout
+
+    def all_succeed(self, commands: Mapping[str, Sequence[object]]) -> dict[str, str]:
+        """Run commands by name to a good end, two at a time; gives what each printed."""
+        with ThreadPoolExecutor(2) as threads:
+            return dict(
+                zip(commands, threads.map(lambda arguments: self.succeed(*arguments), commands.values()), strict=True)
+            )
 
     def refuse(self, *arguments: object, env: Mapping[str, str] | None = None) -> str:
         """Run to a mistake of the user's; gives the one line about it."""

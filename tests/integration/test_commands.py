@@ -24,7 +24,7 @@ def test_generate_gives_the_same_text_for_all_names_of_a_checkpoint(
     line: Any, finished: Any, folders: dict[str, str]
 ) -> None:
     how = ("--prompt", "The Union", "--max-new-tokens", 6, "--temperature", 0, "--workdir", finished.workdir)
-    texts = {name: line.succeed("generate", folder, *how) for name, folder in folders.items()}
+    texts = line.all_succeed({name: ("generate", folder, *how) for name, folder in folders.items()})
     assert len(set(texts.values())) == 1, texts
     assert texts["run"].startswith("The Union")
     assert len(texts["run"]) > len("The Union\n")
@@ -32,7 +32,8 @@ def test_generate_gives_the_same_text_for_all_names_of_a_checkpoint(
 
 def test_evaluate_scores_text_and_task(line: Any, finished: Any, folders: dict[str, str]) -> None:
     what = ("--data", "sotu-0.jsonl", "--task", "cloze.jsonl", "--json", "--workdir", finished.workdir)
-    scores = {name: json.loads(line.succeed("evaluate", folders[name], *what)) for name in ("run", "export")}
+    printed = line.all_succeed({name: ("evaluate", folders[name], *what) for name in ("run", "export")})
+    scores = {name: json.loads(text) for name, text in printed.items()}
     assert scores["run"]["documents"] == 3
     assert 1 < scores["run"]["perplexity"] < 512
     assert 0 < scores["run"]["bits_per_byte"] < 8
@@ -40,26 +41,32 @@ def test_evaluate_scores_text_and_task(line: Any, finished: Any, folders: dict[s
     assert scores["export"]["perplexity"] == pytest.approx(scores["run"]["perplexity"], rel=1e-4)
 
 
-@pytest.mark.parametrize("name", ["run", "checkpoint", "export"])
 def test_finetune_takes_all_names_of_a_checkpoint(
-    line: Any, finished: Any, folders: dict[str, str], tmp_path: Path, name: str
+    line: Any, finished: Any, folders: dict[str, str], tmp_path: Path
 ) -> None:
-    out = tmp_path / "classifier"
-    where = ("--out", out, "--workdir", finished.workdir, "--json")
-    scores = json.loads(line.succeed("finetune", folders[name], "--data", "spam.jsonl", *where, *SETTINGS))
-    assert scores.keys() >= {"pretrained", "random_weights", "majority_class"}
-    assert scores["majority_class"]["accuracy"] >= 0.5
-    assert 0 <= scores["pretrained"]["macro_f1"] <= 1
-    assert (out / "tokenizer.json").is_file()
-    assert list(out.glob("*.safetensors"))
-    assert not list(out.rglob("*.bin")) + list(out.rglob("*.pt"))
+    how = ("--data", "spam.jsonl", "--workdir", finished.workdir, "--json", *SETTINGS)
+    printed = line.all_succeed(
+        {name: ("finetune", folder, "--out", tmp_path / name, *how) for name, folder in folders.items()}
+    )
+    for name, text in printed.items():
+        scores, out = json.loads(text), tmp_path / name
+        assert scores.keys() >= {"pretrained", "random_weights", "majority_class"}
+        assert scores["majority_class"]["accuracy"] >= 0.5
+        assert 0 <= scores["pretrained"]["macro_f1"] <= 1
+        assert (out / "tokenizer.json").is_file()
+        assert list(out.glob("*.safetensors"))
+        assert not list(out.rglob("*.bin")) + list(out.rglob("*.pt"))
 
 
 def test_export_of_an_export_has_the_same_weights(
     line: Any, finished: Any, folders: dict[str, str], tmp_path: Path
 ) -> None:
-    for name in ("checkpoint", "export"):
-        line.succeed("export", folders[name], "--to", tmp_path / name, "--workdir", finished.workdir)
+    line.all_succeed(
+        {
+            name: ("export", folders[name], "--to", tmp_path / name, "--workdir", finished.workdir)
+            for name in ("checkpoint", "export")
+        }
+    )
     first = (finished.view / "export" / "hf" / "model.safetensors").read_bytes()
     assert [(tmp_path / name / "model.safetensors").read_bytes() == first for name in ("checkpoint", "export")] == [
         True,
