@@ -6,6 +6,7 @@ resiliparse does the work; `_prepared` and `_move_shallow_lists` keep it from wh
 import logging
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -115,9 +116,8 @@ def to_utf8(page: bytes, declared: str | None) -> bytes:
         return page.decode("utf-16", errors="replace").encode(errors="replace")
     if page.startswith((b"<\0", b"\0<")):
         return page.decode("utf-16-le" if page[0] else "utf-16-be", errors="replace").encode(errors="replace")
-    if (
-        b"\x1b" not in page or b"\x1b$" not in page
-    ):  # nor is it ISO-2022-JP, whose bytes are ASCII; one byte is found fast
+    # Not ISO-2022-JP, whose bytes are ASCII; one byte is found faster than two.
+    if b"\x1b" not in page or b"\x1b$" not in page:
         try:
             page.decode()  # hardly ever by accident, while declarations are often wrong
         except UnicodeDecodeError:
@@ -151,24 +151,16 @@ def _accompanied(lone: re.Match[bytes]) -> bytes:
 
 
 def _without_plain_tags(element: re.Match[bytes]) -> bytes:
-    return element[3] if _is_plain[element[2]] else element[0]
+    return element[3] if _is_plain(element[2]) else element[0]
 
 
-class _IsPlain(dict[bytes, bool]):
-    """Whether the extraction treats an element inside a line with these attributes as text, wherever it is; found when asked."""
+@lru_cache(maxsize=1 << 14)
+def _is_plain(attributes: bytes) -> bool:
+    """Whether the extraction treats an element inside a line with these attributes as text, wherever it is."""
+    from resiliparse.parse.html import HTMLTree
 
-    def __missing__(self, attributes: bytes) -> bool:
-        from resiliparse.parse.html import HTMLTree
-
-        if len(self) >= MOST_ATTRIBUTES:
-            self.clear()
-        probe = b"<body><div><div><div><p>a<span" + attributes + b">b</span>c"  # some names count from a depth on
-        found = self[attributes] = _by_resiliparse(HTMLTree.parse_from_bytes(probe), probe, main_content=True) == "abc"
-        return found
-
-
-MOST_ATTRIBUTES = 1 << 14
-_is_plain = _IsPlain()
+    probe = b"<body><div><div><div><p>a<span" + attributes + b">b</span>c"  # some names count from a depth on
+    return _by_resiliparse(HTMLTree.parse_from_bytes(probe), probe, main_content=True) == "abc"
 
 
 def _by_resiliparse(tree: "HTMLTree", html: bytes, main_content: bool) -> str:

@@ -46,7 +46,7 @@ COLLECTED = [
     document(0xA2, "Skip to content\n" + MASKED[0] + "\nAccept all cookies"),
     document(0xB3, "Trop court."),
     document(0xB4, HOSTILE * 20, uri=f"u{HOSTILE}", license=HOSTILE, source="web", meta=json.dumps({"id": 17})),
-    document(0xB5, PROSE.replace("flour", "bread", 1), source="web"),
+    document(0xB5, PROSE.replace("flour", "bread", 1), source="web", license="[/x] licence"),
 ]
 CLEANED = [
     COLLECTED[0] | IN_ENGLISH,
@@ -176,7 +176,7 @@ def test_what_the_documents_are_like_before_and_after(view: Path) -> None:
     assert tables["sources"] == {
         "collect": {"books": 3, "web": 2}, "clean": {"books": 2, "web": 1}, "dedup": {"books": 2},
     }  # fmt: skip
-    assert tables["licences"]["collect"] == {"CC0-1.0": 4, HOSTILE: 1}
+    assert tables["licences"]["collect"] == {"CC0-1.0": 3, "[/x] licence": 1, HOSTILE: 1}
     assert tables["characters"]["clean"] == {"1024": 3}
     assert tables["languages"] == {"collect": {"en": 4, "fr": 1}, "clean": {"en": 3}, "dedup": {"en": 2}}
     assert tables["language scores"]["collect"] == {"0.8": 1, "0.9": 4}
@@ -189,6 +189,7 @@ def test_what_the_documents_are_like_before_and_after(view: Path) -> None:
     output = printed(print_funnel, view)
     assert line_of(output, "en") == ["en", "4", "80.0%", "3", "100.0%", "2", "100.0%"]
     assert line_of(output, "1,024 to") == ["1,024", "to", "2,047", "4", "80.0%", "3", "100.0%", "2", "100.0%"]
+    assert line_of(output, "[/x]")[:2] == ["[/x]", "licence"], "a document's own words are no markup"
     assert line_of(output, "email") == ["email", "1"]
     assert "█" not in output
     assert "█" in printed(print_funnel, view, width=120)

@@ -119,3 +119,11 @@ def test_what_the_training_began_with_is_said() -> None:
     card = model_card(CONFIG, MODEL, manifests, {}, CHECKS)
     assert "began with the weights and optimizer of another network (BLAKE3 `0123456789abcdef`)." in card
     assert "from scratch" not in card and "Muon and AdamW with a peak" in card
+
+
+def test_licences_that_documents_name_are_no_markdown() -> None:
+    manifests = copy.deepcopy(MANIFESTS)
+    few = {f"L{number:02}": 1 for number in range(30)}
+    manifests["collect"]["counts"]["licenses"] = {"MIT\n\n## Evaluation `<img src=x>`": 7, **few}
+    card = model_card(CONFIG, MODEL, manifests, {}, CHECKS)
+    assert "`MIT ## Evaluation <img src=x>` 7, `L00` 1," in card and "others 11." in card
