@@ -18,7 +18,7 @@ demo: setup
 
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/data tests/model tests/pipeline
-	$(BIN)/python -m pytest tests/orchestration tests/integration
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/orchestration tests/integration
 
 lint: setup
 	$(BIN)/ruff format --check .

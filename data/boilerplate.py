@@ -105,11 +105,11 @@ def repeated_lines(out: Path, counts: list[Path], partition: int, config: Boiler
 
 def _least_documents(counts: list[Path], config: BoilerplateConfig) -> dict[str, float]:
     """By source, the number of documents from which on a line is boilerplate."""
-    import pyarrow.parquet as pq
+    from data.documents import read_table
 
     documents: Counter[str] = Counter()
     for file in counts:
-        for row in pq.read_table(file.with_name("sources.parquet")).to_pylist():
+        for row in read_table(file.with_name("sources.parquet")).to_pylist():
             documents[row["source"]] += row["documents"]
     return {source: max(config.min_documents, config.min_fraction * n) for source, n in documents.items()}
 
@@ -125,9 +125,10 @@ class Boilerplate:
     def load(cls, repeated: list[Path], config: BoilerplateConfig) -> "Boilerplate":
         """From the repeated.parquet of all partitions."""
         import numpy as np
-        import pyarrow.parquet as pq
 
-        lines = [pq.read_table(file, columns=["line"])["line"].to_numpy() for file in repeated]
+        from data.documents import read_table
+
+        lines = [read_table(file, ["line"])["line"].to_numpy() for file in repeated]
         return cls(np.unique(np.concatenate([np.empty(0, np.uint64), *lines])), config)
 
     def strip(self, text: str, source: str) -> tuple[str, int]:

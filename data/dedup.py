@@ -46,7 +46,7 @@ def sign_shard(out: Path, documents: Path, config: DedupConfig) -> dict[str, Any
         ]
     )
     rows: list[dict[str, object]] = []
-    for document in read_table(documents).select(["id", "text"]).to_pylist():
+    for document in read_table(documents, ["id", "text"]).to_pylist():
         text = unicodedata.normalize("NFC", document["text"])
         rows.append(
             {
@@ -90,9 +90,10 @@ def _band_keys_of(file: Path, partition: int, partitions: int) -> tuple["np.ndar
     """Keys and ids of the bands in one signature file that fall to `partition`."""
     import numpy as np
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
-    table = pq.read_table(file, columns=["id", "bands"]).combine_chunks()
+    from data.documents import read_table
+
+    table = read_table(file, ["id", "bands"]).combine_chunks()
     keys = pc.list_flatten(table["bands"]).to_numpy()
     rows = pc.list_parent_indices(table["bands"]).to_numpy()
     mine = keys % np.uint64(partitions) == partition
@@ -109,21 +110,20 @@ def resolve_duplicates(
     """
     import numpy as np
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     from data.components import connected_components, smallest_members
-    from data.documents import write_table
+    from data.documents import read_table, write_table
 
     exact = config is None or config.exact
     schema = pa.schema([("id", pa.string()), ("reason", pa.string()), ("kept", pa.string())])
-    documents = pa.concat_tables(pq.read_table(file, columns=["id", "content_hash"]) for file in signatures)
+    documents = pa.concat_tables(read_table(file, ["id", "content_hash"]) for file in signatures)
     documents = documents.sort_by([("content_hash", "ascending"), ("id", "ascending")])
     ids, hashes = (documents[name].to_numpy().astype("S32") for name in ("id", "content_hash"))
     copies = np.flatnonzero(hashes[1:] == hashes[:-1]) + 1 if exact else np.empty(0, np.int64)
     links = [np.stack([copies - 1, copies], axis=1)]
     by_id = np.argsort(ids)
     for file in edges:
-        table = pq.read_table(file)
+        table = read_table(file)
         ends = [
             by_id[np.searchsorted(ids, table[name].to_numpy().astype("S32"), sorter=by_id)]
             for name in table.column_names

@@ -5,6 +5,7 @@ any number of ranks and at any ZeRO stage.
 """
 
 import contextlib
+import importlib
 import io
 import logging
 import math
@@ -31,6 +32,11 @@ if not torch.cuda.is_available():
 import deepspeed
 from deepspeed.accelerator import get_accelerator
 
+# DeepSpeed asks whether an optimizer is its own Muon, whose import decorates functions to be compiled: with that comes torch's
+# whole compiler, seconds in every rank. It is not used here, so it is imported without.
+_compile, deepspeed.runtime.compiler.compile = deepspeed.runtime.compiler.compile, lambda: lambda function: function
+importlib.import_module("deepspeed.runtime.zero.muon.muon_optimizer")
+deepspeed.runtime.compiler.compile = _compile
 # An inference collective that DeepSpeed would otherwise compile with g++ when it starts.
 deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
 logging.getLogger("DeepSpeed").setLevel(logging.ERROR)

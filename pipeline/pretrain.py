@@ -107,7 +107,7 @@ def _bytes_per_token(prefixes: list[Path]) -> float | None:
     tables = [Path(f"{prefix}.parquet") for prefix in prefixes]
     if not all(path.is_file() for path in tables):
         return None
-    columns = [read_table(path).select(["bytes", "tokens"]).to_pydict() for path in tables]
+    columns = [read_table(path, ["bytes", "tokens"]).to_pydict() for path in tables]
     tokens = sum(sum(column["tokens"]) for column in columns)
     return sum(sum(column["bytes"]) for column in columns) / tokens if tokens else None
 

@@ -83,7 +83,7 @@ def read_texts(path: Path) -> list[str]:
                 first = read_table(unreadable).to_pylist()[0]
                 raise ValueError(f"{path}: {first['locator'].rsplit('#', 1)[-1]}: {first['error']}")
             for part in sorted(out.glob("documents-*.parquet")):
-                texts += read_table(part)["text"].to_pylist()
+                texts += read_table(part, ["text"])["text"].to_pylist()
     if not texts:
         raise ValueError(f"{path}: there is no text in it")
     return texts

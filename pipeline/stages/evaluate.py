@@ -163,12 +163,11 @@ def write_samples(out: Path, checkpoint: Path, tokenizer: Path, config: Evaluate
 
 def test_documents(prefix: Path, vocabulary: Vocabulary) -> tuple[list[np.ndarray], list[int]]:
     """The ids of the text of each document of a test shard, and its bytes."""
-    import pyarrow.parquet as pq
-
+    from data.documents import read_table
     from data.token_shards import TokenShard
 
     shard = TokenShard.open(prefix)
-    sizes = pq.read_table(f"{prefix}.parquet", columns=["bytes"])["bytes"].to_pylist()
+    sizes = read_table(Path(f"{prefix}.parquet"), ["bytes"])["bytes"].to_pylist()
     return [vocabulary.text_of(np.asarray(shard.document(n))) for n in range(len(sizes))], sizes
 
 

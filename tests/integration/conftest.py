@@ -1,6 +1,7 @@
 """The real thing, small: a recipe on real text, the command line as a user starts it, and one finished run to look at."""
 
 import contextlib
+import fcntl
 import gzip
 import json
 import os
@@ -217,13 +218,29 @@ def tools() -> Any:
     return sys.modules[__name__]
 
 
+@contextlib.contextmanager
+def first_to_come(folder: Path) -> Iterator[bool]:
+    """Of the processes that share out the tests one makes `folder`: true for it, false for those that waited until it is made."""
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = folder.with_suffix(".done")
+        yield not done.exists()
+        done.touch()
+
+
 @pytest.fixture(scope="session")
-def line(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+def line(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> CommandLine:
     """The command line in a folder with the small recipe, `recipe.yaml`, and its sources."""
-    folder, home = tmp_path_factory.mktemp("line"), tmp_path_factory.mktemp("home")
-    write_sources(folder)
-    (folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE, sort_keys=False), encoding="utf-8")
-    return CommandLine(folder, home)
+    ours = tmp_path_factory.getbasetemp()
+    shared = ours if worker_id == "master" else ours.parent
+    line = CommandLine(shared / "line", shared / "home")
+    with first_to_come(line.folder) as first:
+        if first:
+            line.folder.mkdir()
+            line.home.mkdir()
+            write_sources(line.folder)
+            (line.folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE, sort_keys=False), encoding="utf-8")
+    return line
 
 
 @dataclass(frozen=True)
@@ -231,7 +248,10 @@ class FinishedRun:
     """A run that went through all nine stages undisturbed."""
 
     workdir: Path
-    printed: str
+
+    @property
+    def printed(self) -> str:
+        return self.workdir.with_suffix(".out").read_text(encoding="utf-8")
 
     @property
     def view(self) -> Path:
@@ -244,9 +264,12 @@ def copy_of(finished: "FinishedRun", workdir: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def finished(line: CommandLine) -> Iterator[FinishedRun]:
+def finished(line: CommandLine) -> FinishedRun:
     """All nine stages, one shard at a time, metrics to Weights & Biases as well; nobody is to write into it."""
-    workdir = line.folder / "finished"
-    overrides = ("resources.workers=1", "tracking.wandb=auto")
-    printed = line.succeed("run", "recipe.yaml", *overrides, "--workdir", workdir)
-    yield FinishedRun(workdir, printed)
+    finished = FinishedRun(line.folder / "finished")
+    with first_to_come(finished.workdir) as first:
+        if first:
+            overrides = ("resources.workers=1", "tracking.wandb=auto")
+            printed = line.succeed("run", "recipe.yaml", *overrides, "--workdir", finished.workdir)
+            finished.workdir.with_suffix(".out").write_text(printed, encoding="utf-8")
+    return finished

@@ -1,5 +1,6 @@
 """Training on two real DeepSpeed ranks with gloo (and on one): same losses, exact resume, torn checkpoints."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -161,6 +162,13 @@ def test_old_checkpoints_and_leftovers_go(root: Path) -> None:
     assert sorted(path.name for path in (root / "half").glob("step-*")) == ["step-00000003", "step-00000006"]
     kept = sorted(path.name for path in (root / "torn").glob("step-*") if path.suffix == "")
     assert kept == ["step-00000002", "step-00000004", "step-00000006"]
+
+
+def test_ranks_import_no_compiler_that_they_do_not_use(root: Path) -> None:
+    told = [
+        json.loads((root / name / "records.json").read_text())["compiler"] for name in ("micro8", "finished", "one")
+    ]
+    assert told == [False] * 3
 
 
 def test_a_finished_run_returns_at_once(root: Path) -> None:
