@@ -1,6 +1,8 @@
 # make demo and make test set themselves up; everything they write stays in .venv/ and work/.
 PYTHON ?= python3
 BIN := .venv/bin
+LONGEST_TESTS := tests/integration/test_interruption.py
+REST_OF_TESTS := $(filter-out $(LONGEST_TESTS),$(wildcard tests/integration/test_*.py))
 export RAY_USAGE_STATS_ENABLED := 0
 
 .PHONY: setup demo test lint format bench clean
@@ -18,7 +20,7 @@ demo: setup
 
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/data tests/model tests/pipeline
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/orchestration tests/integration
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(LONGEST_TESTS) tests/orchestration $(REST_OF_TESTS)
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -22,18 +22,13 @@ class DocumentWriter:
         self._file: pq.ParquetWriter | None = None
         self._files = 0
         self._in_file = self._held = 0  # bytes of text
-        # Columns, not rows: strings in lists are nothing that Python's garbage collector would look through.
-        self._texts: list[bytes] = []
-        self._ids: list[str] = []
-        self._uris: list[str] = []
-        self._licenses: list[str] = []
-        self._metas: list[str] = []
+        self._rows: list[Document] = []
 
     def __enter__(self) -> "DocumentWriter":
         return self
 
     def __exit__(self, error: type[BaseException] | None, *rest: object) -> None:
-        if error is None and (self._texts or not self._files):
+        if error is None and (self._rows or not self._files):
             self._write_rows()
         self._close()
 
@@ -43,13 +38,9 @@ class DocumentWriter:
         if self._in_file and self._in_file + size > self._file_bytes:
             self._write_rows()
             self._close()
-        elif len(self._texts) == ROW_GROUP_ROWS or (self._held and self._held + size > ROW_GROUP_BYTES):
+        elif len(self._rows) == ROW_GROUP_ROWS or (self._held and self._held + size > ROW_GROUP_BYTES):
             self._write_rows()
-        self._texts.append(document.text)
-        self._ids.append(document.id)
-        self._uris.append(document.uri)
-        self._licenses.append(document.license)
-        self._metas.append(document.meta)
+        self._rows.append(document)
         self._in_file += size
         self._held += size
 
@@ -67,19 +58,18 @@ class DocumentWriter:
             )
             self._files += 1
         self._file.write_table(self._table())
-        self._texts.clear()
-        for column in (self._ids, self._uris, self._licenses, self._metas):
-            column.clear()
+        self._rows.clear()
         self._held = 0
 
     def _table(self) -> pa.Table:
-        count = len(self._texts)
-        ends = np.cumsum([0, *map(len, self._texts)], dtype=np.int32)
+        count = len(self._rows)
+        texts = [row.text for row in self._rows]
+        ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
         # Arrow's own way from a list of strings takes ten times as long.
-        text = pa.StringArray.from_buffers(count, pa.py_buffer(ends), pa.py_buffer(b"".join(self._texts)))
-        strings = {"id": self._ids, "uri": self._uris, "license": self._licenses, "meta": self._metas}
-        arrays = {name: pa.array(column, pa.string()) for name, column in strings.items()}
-        arrays |= {"text": text, "source": pa.repeat(self._source, count)}
+        text = pa.StringArray.from_buffers(count, pa.py_buffer(ends), pa.py_buffer(b"".join(texts)))
+        arrays = {"text": text, "source": pa.repeat(self._source, count)}
+        for name in ("id", "uri", "license", "meta"):
+            arrays[name] = pa.array([getattr(row, name) for row in self._rows], pa.string())
         return pa.Table.from_arrays(
             [arrays[field.name] if field.name in arrays else pa.nulls(count, field.type) for field in SCHEMA],
             schema=SCHEMA,

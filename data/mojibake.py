@@ -68,16 +68,8 @@ def _has_entity(content: bytes) -> bool:
     return ENTITY.search(content, 0, len(content) if tag < 0 else content.rfind(b"\n", 0, tag) + 1) is not None
 
 
-def repair(text: str, kinds: set[Kind]) -> str:
-    """`text` with wrongly decoded characters, entities, ligatures, wide forms and controls repaired, in NFC.
-
-    `kinds` are those of its characters.
-    """
-    if kinds <= {"harmless", "form"}:
-        other = _in_usual_form(text)
-        content = other.encode()
-        if is_clean(content, kinds_of(content)):  # as all lines on their own would become
-            return other
+def repair(text: str) -> str:
+    """`text` with wrongly decoded characters, entities, ligatures, wide forms and controls repaired, in NFC."""
     entities = True
     lines = text.split("\n")
     for number, line in enumerate(lines):
@@ -95,14 +87,15 @@ def _repaired(line: str, entities: bool) -> str:
     if kinds <= {"harmless"} and not has_entity:
         return line
     if not (has_entity or "control" in kinds or ("suspect" in kinds and BADNESS_RE.search(line))):
-        other = _in_usual_form(line)
+        other = in_usual_form(line)
         if other == line or _repaired(other, entities) == other:  # ftfy, too, goes on until nothing changes
             return other
     return ftfy.fix_text(line, CONFIG if entities else CONFIG._replace(unescape_html=False))
 
 
-def _in_usual_form(line: str) -> str:
-    return unicodedata.normalize("NFC", FORM.sub(lambda match: FORMS[ord(match[0])], line))
+def in_usual_form(text: str) -> str:
+    """`text` with ligatures and wide forms as the characters that they stand for, in NFC."""
+    return unicodedata.normalize("NFC", FORM.sub(lambda match: FORMS[ord(match[0])], text))
 
 
 def _kind_of(run: bytes) -> Kind:

@@ -36,17 +36,21 @@ def normalise(text: str, method: Normalisation = "ftfy") -> str:
 
 def normalise_utf8(text: Utf8, method: Normalisation) -> Utf8:
     """`normalise`, of UTF-8 to UTF-8: most texts are not changed, and then need not be decoded."""
-    if method == "ftfy":
-        from data.mojibake import is_clean, kinds_of, repair
+    if method == "nfc":
+        return _in_nfc(str(text))
+    import data.mojibake as mojibake  # ftfy takes a while; and names from a module would be imported anew for each text
 
-        kinds = kinds_of(text.content)
-        if is_clean(text.content, kinds):
-            return _strip(text)
-        whole = _one_newline(str(text))
-        repaired = repair(whole, kinds_of(whole.encode()) if "control" in kinds else kinds)
-    else:
-        repaired = str(text)
-    return encode(unicodedata.normalize("NFC", _one_newline(repaired)).strip())
+    kinds = mojibake.kinds_of(text.content)
+    if "control" in kinds:
+        text = encode(_one_newline(str(text)))
+        kinds = mojibake.kinds_of(text.content)
+    if mojibake.is_clean(text.content, kinds):
+        return _strip(text)
+    if kinds <= {"harmless", "form"}:
+        usual = encode(mojibake.in_usual_form(str(text)))
+        if mojibake.is_clean(usual.content, mojibake.kinds_of(usual.content)):  # as all lines on their own would become
+            return _strip(usual)
+    return _in_nfc(mojibake.repair(str(text)))
 
 
 def encode(text: str) -> Utf8:
@@ -61,8 +65,18 @@ def _one_newline(text: str) -> str:
     return NEWLINES.sub("\n", text) if any(newline in text for newline in "\r\x85\u2028\u2029") else text
 
 
+def _in_nfc(text: str) -> Utf8:
+    return encode(unicodedata.normalize("NFC", _one_newline(text)).strip())
+
+
 def _strip(text: Utf8) -> Utf8:
     content = text.content.strip(ASCII_SPACE)
-    if content and content[0] < 128 and content[-1] < 128:
-        return Utf8(content, text.characters - len(text.content) + len(content))
-    return encode(content.decode().strip())  # there may be other white space
+    if content and (content[0] > 127 or content[-1] > 127) and _has_space_around(content):
+        return encode(content.decode().strip())
+    removed = len(text.content) - len(content)
+    return Utf8(content, text.characters - removed) if removed else text
+
+
+def _has_space_around(content: bytes) -> bool:
+    """Whether the first or the last character is white space; one has up to four bytes."""
+    return content[:4].decode(errors="ignore")[:1].isspace() or content[-4:].decode(errors="ignore")[-1:].isspace()

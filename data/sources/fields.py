@@ -92,9 +92,11 @@ def _string(fields: Mapping[str, object], name: str | None) -> str | None:
 
 
 def _checked(name: str | None, value: object) -> str:
-    if not isinstance(value, str | Utf8):
-        raise TypeError(f"field {name!r} is not a string but {type(value).__name__}")
-    return str(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Utf8):
+        return str(value)
+    raise TypeError(f"field {name!r} is not a string but {type(value).__name__}")
 
 
 def _meta(fields: Mapping[str, object], which: Fields) -> str:
