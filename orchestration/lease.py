@@ -8,7 +8,6 @@ outlive a killed driver by some seconds, so a takeover waits until the last of t
 import fcntl
 import json
 import os
-import socket
 import threading
 import time
 import uuid
@@ -17,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
+from orchestration.liveness import is_gone, this_process
 
 HEARTBEAT_SECONDS = 2.0
 DEAD_AFTER_SECONDS = 30.0  # without a heartbeat, as seen by the one who waits: clocks of two nodes are never compared
@@ -66,7 +65,7 @@ def hold(folder: Path, waiting: Callable[[str], None], should_stop: Callable[[],
 def holder(folder: Path) -> str | None:
     """Who holds the lease on a folder, as `pid … on host`; None when nobody does or the holder is known to be dead."""
     content = _read(_lock_file(folder, ".lease"))
-    if not content or _known_dead(content):
+    if not content or is_gone(content):
         return None
     return _name(content)
 
@@ -87,7 +86,7 @@ def _acquire(path: Path, token: str, waiting: Callable[[str], None], should_stop
             if (content.get("token"), beat) != seen:
                 seen, seen_at = (content.get("token"), beat), time.monotonic()
             silent = time.monotonic() - seen_at > DEAD_AFTER_SECONDS
-            if not content or silent or _known_dead(content):
+            if not content or silent or is_gone(content):
                 _write(path, token)
                 return
         if not announced:
@@ -134,9 +133,7 @@ def _exclusive(path: Path) -> Iterator[None]:
 
 
 def _write(path: Path, token: str) -> None:
-    process = psutil.Process()
-    content = {"token": token, "host": socket.gethostname(), "pid": process.pid, "started": process.create_time()}
-    path.write_text(json.dumps(content), encoding="utf-8")
+    path.write_text(json.dumps({"token": token, **this_process()}), encoding="utf-8")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -156,15 +153,3 @@ def _modified(path: Path) -> int:
 
 def _name(content: dict[str, Any]) -> str:
     return f"process {content.get('pid')} on {content.get('host')}"
-
-
-def _known_dead(content: dict[str, Any]) -> bool:
-    """Whether the holder ran on this host and its process is gone (the start time tells it from a reused number)."""
-    if content.get("host") != socket.gethostname():
-        return False
-    try:
-        process = psutil.Process(content["pid"])
-        # A zombie is dead: where nobody collects it (a container's first process may not) it stays in the table.
-        return process.status() == psutil.STATUS_ZOMBIE or abs(process.create_time() - content["started"]) > 1.0
-    except (psutil.NoSuchProcess, KeyError):
-        return True

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ from rich.console import Console
 from orchestration.events import EventLog
 from orchestration.graph import Node, run_graph
 from orchestration.lease import Stopped
+from orchestration.liveness import this_process
 from orchestration.progress import Display, duration
 from orchestration.store import Artifact, CountsDoNotAddUp, Store
 from orchestration.tracking import MetricsFile, Tracker, Trackers, WeightsAndBiases, wandb_mode
@@ -82,7 +82,7 @@ def run_recipe(
     steps = _up_to(plan, until)
     open_view(view, recipe, plan)  # the whole of it: what --until leaves out is this run's all the same
     events = EventLog(view / "events.jsonl")
-    events.write("run_started", pid=os.getpid(), host=socket.gethostname())
+    events.write("run_started", **this_process())
     with Display(console) as display, stop_on_signals(display.say) as should_stop:
         try:
             with _tracking(recipe, workdir, view, steps) as trackers:

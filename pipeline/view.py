@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestration.events import read_lines
 from orchestration.files import read_json, write_json, write_text
+from orchestration.liveness import is_gone
 from orchestration.store import Artifact, Store
 from pipeline.plan import STAGES, Step
 from pipeline.recipe import Recipe
@@ -70,9 +71,12 @@ def run_status(view: Path) -> dict[str, Any]:
     planned = [entry["stage"] for entry in read_json(view / "plan.json")]
     states: dict[str, dict[str, Any]] = {stage: {"state": "waiting"} for stage in planned}
     whole: dict[str, Any] = {"run": view.name, "state": "unknown"}
+    process: Mapping[str, Any] = {}
     for event in read_lines(view / "events.jsonl"):
+        if event.get("event") == "run_started":
+            process = event
         _apply(event, whole, states)
-    if whole["state"] == "running" and not _alive(whole.get("pid"), whole.get("host")):
+    if whole["state"] == "running" and is_gone(process):
         whole["state"] = "interrupted"
         for state in states.values():
             if state["state"] == "running":
@@ -104,16 +108,3 @@ def _apply(event: Mapping[str, Any], whole: dict[str, Any], states: dict[str, di
         state["shards_done"] = state.get("shards_done", 0) + 1
     elif name in ("training_reached", "checkpoint", "resumed"):
         state["step"] = event["step"]
-
-
-def _alive(pid: Any, host: Any) -> bool:
-    import socket
-
-    import psutil
-
-    if host != socket.gethostname():
-        return True
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except (psutil.NoSuchProcess, TypeError, ValueError):
-        return False

@@ -1,5 +1,6 @@
 """The lease: one builder at a time among real processes, taken over when it is dead and what it started is gone."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 import orchestration.lease as lease
 from orchestration.lease import LeaseLost, Stopped, hold, holder, occupy
+from orchestration.liveness import this_process
 
 HOLD = """
 import sys, time
@@ -117,7 +119,7 @@ def test_a_reused_process_number_is_not_taken_for_the_holder(tmp_path: Path) -> 
     folder = tmp_path / "fp.building"
     (tmp_path / ".locks").mkdir()
     (tmp_path / ".locks" / "fp.building.lease").write_text(
-        f'{{"token": "x", "host": "{os.uname().nodename}", "pid": {os.getpid()}, "started": 1000.0}}'
+        json.dumps({"token": "x", **this_process(), "started": 1000.0})
     )
     assert holder(folder) is None
     with hold(folder, silent, after(5)):

@@ -1,8 +1,6 @@
 """The view of a run: links that follow the plan, and a status read from the event log whatever state it is in."""
 
 import json
-import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,13 +10,12 @@ from typing import Any
 import psutil
 import pytest
 
+from orchestration.liveness import this_process
 from orchestration.store import Artifact, Identity, Store
 from pipeline.plan import STAGES, Step
 from pipeline.recipe import Recipe
 from pipeline.recipe_file import check_recipe
 from pipeline.view import ORDER, link, manifests, open_view, plan_facts, run_status, runs_folder
-
-HERE = {"pid": os.getpid(), "host": socket.gethostname()}
 
 
 def run_with(tmp_path: Path, *events: dict[str, Any], tail: str = "") -> dict[str, Any]:
@@ -33,7 +30,7 @@ def run_with(tmp_path: Path, *events: dict[str, Any], tail: str = "") -> dict[st
     return run_status(view)
 
 
-STARTED = {"event": "run_started", **HERE}
+STARTED = {"event": "run_started", **this_process()}
 COLLECT_BEGINS = {"event": "stage_started", "stage": "collect"}
 COLLECT_DONE = {"event": "stage_finished", "stage": "collect", "seconds": 2.5}
 CLEAN_BEGINS = {"event": "stage_started", "stage": "clean"}
@@ -86,8 +83,8 @@ def test_a_run_whose_process_is_gone_was_interrupted(tmp_path: Path) -> None:
     assert not psutil.pid_exists(gone.pid)
     status = run_with(tmp_path, {**STARTED, "pid": gone.pid}, COLLECT_BEGINS, COLLECT_DONE, CLEAN_BEGINS)
     assert states(status) == ["interrupted", "finished", "interrupted"]
-    elsewhere = run_with(tmp_path, {**STARTED, "pid": gone.pid, "host": "another-host"}, COLLECT_BEGINS)
-    assert states(elsewhere) == ["running", "running", "waiting"], "of another host nothing is known"
+    elsewhere = run_with(tmp_path, {**STARTED, "pid": gone.pid, "numbering": "another"}, COLLECT_BEGINS)
+    assert states(elsewhere) == ["running", "running", "waiting"], "of another host or container nothing is known"
 
 
 def test_a_dead_process_that_nobody_collected_was_interrupted_too(tmp_path: Path) -> None:
