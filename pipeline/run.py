@@ -234,6 +234,9 @@ def _tracking(recipe: Recipe, workdir: Path, view: Path, steps: Sequence[Step]) 
 
 def check_room(workdir: Path) -> None:
     """Raise ValueError when there is no folder there to work in, or no room in it."""
+    shown = os.fsencode(workdir).decode(errors="backslashreplace")
+    if shown != str(workdir):  # manifests, Ray and Weights & Biases write paths as UTF-8
+        raise ValueError(f"--workdir {shown}: the name is not UTF-8; choose another folder")
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(workdir).free

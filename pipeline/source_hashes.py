@@ -87,7 +87,8 @@ def source_bytes(source: Source) -> int:
 
 @cache
 def _real(folder: str) -> str:
-    return os.path.realpath(folder)
+    """A name for a folder that can be written as JSON, whatever bytes its path has."""
+    return os.fsencode(os.path.realpath(folder)).decode(errors="backslashreplace")
 
 
 def _read_checksum(path: str) -> str:

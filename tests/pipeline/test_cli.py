@@ -1,6 +1,7 @@
 """The command line as a user meets it: help, mistakes, and answers for programs."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -124,6 +125,12 @@ def test_mistakes_end_with_one_line_and_code_2(recipe: Path, tmp_path: Path) -> 
         assert errors.startswith("gristmill: "), arguments
         assert line in errors, arguments
         assert len(errors.splitlines()) == 1, arguments
+
+
+def test_a_workdir_whose_name_is_not_utf8_is_refused(recipe: Path, tmp_path: Path) -> None:
+    code, out, errors = gristmill("run", recipe, "-w", tmp_path / os.fsdecode(b"\xffodd"))
+    assert (code, out) == (2, "")
+    assert errors == f"gristmill: --workdir {tmp_path}/\\xffodd: the name is not UTF-8; choose another folder\n"
 
 
 def test_several_mistakes_are_told_at_once(recipe: Path) -> None:

@@ -32,6 +32,19 @@ def test_a_file_is_its_content_read_again_only_when_it_looks_changed(tmp_path: P
     assert SourceHashes(cache, verify=False).of(file) == checksum(file)
 
 
+def test_files_are_remembered_in_folders_whose_names_are_not_utf8(tmp_path: Path) -> None:
+    folder, cache = tmp_path / os.fsdecode(b"\xff"), tmp_path / "sources.json"
+    folder.mkdir()
+    (folder / "a").write_bytes(b"x")
+    hashes = SourceHashes(cache, verify=False)
+    first = hashes.of(folder / "a")
+    hashes.save()
+    status = (folder / "a").stat()
+    (folder / "a").write_bytes(b"y")
+    os.utime(folder / "a", ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert SourceHashes(cache, verify=False).of(folder / "a") == first, "size and time are as they were"
+
+
 def test_a_large_file_has_the_same_hash_as_a_small_one_would(tmp_path: Path) -> None:
     for size in (0, (1 << 20) - 1, 1 << 20):
         (tmp_path / "a").write_bytes(b"x" * size)
