@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 LONGEST_TESTS := tests/integration/test_interruption.py
-REST_OF_TESTS := $(filter-out $(LONGEST_TESTS),$(wildcard tests/integration/test_*.py))
+REST_OF_TESTS := $(filter-out $(LONGEST_TESTS),$(sort $(wildcard tests/integration/test_*.py)))
 export RAY_USAGE_STATS_ENABLED := 0
 
 .PHONY: setup demo test lint format bench clean

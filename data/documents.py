@@ -88,5 +88,5 @@ class TableWriter:
 
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     """The table at `path`, or some of its columns."""
-    with pq.ParquetFile(path) as file:  # `pq.read_table` imports pandas: a second in each process
+    with pq.ParquetFile(path) as file:  # `pq.read_table` imports pandas too: a second in a process that has not
         return file.read(columns)

@@ -38,7 +38,7 @@ def normalise_utf8(text: Utf8, method: Normalisation) -> Utf8:
     """`normalise`, of UTF-8 to UTF-8: most texts are not changed, and then need not be decoded."""
     if method == "nfc":
         return _in_nfc(str(text))
-    import data.mojibake as mojibake  # ftfy takes a while; and names from a module would be imported anew for each text
+    import data.mojibake as mojibake  # late: ftfy takes a while; and not its names, which takes longer
 
     kinds = mojibake.kinds_of(text.content)
     if "control" in kinds:

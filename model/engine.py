@@ -32,11 +32,6 @@ if not torch.cuda.is_available():
 import deepspeed
 from deepspeed.accelerator import get_accelerator
 
-# DeepSpeed asks whether an optimizer is its own Muon, whose import decorates functions to be compiled: with that comes torch's
-# whole compiler, seconds in every rank. It is not used here, so it is imported without.
-_compile, deepspeed.runtime.compiler.compile = deepspeed.runtime.compiler.compile, lambda: lambda function: function
-importlib.import_module("deepspeed.runtime.zero.muon.muon_optimizer")
-deepspeed.runtime.compiler.compile = _compile
 # An inference collective that DeepSpeed would otherwise compile with g++ when it starts.
 deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
 logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
@@ -44,6 +39,23 @@ logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
 warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\.distributed")
 
 LOSS_SCALE = ("cur_scale", "cur_iter", "last_overflow_iter", "cur_hysteresis")  # the state of its loss scaler
+
+
+def _import_muon() -> None:
+    """Import DeepSpeed's Muon, of which it asks whether an optimizer is one, without having its functions compiled.
+
+    With their decorator comes torch's whole compiler: seconds in every rank. They are not used here.
+    """
+    compiler = deepspeed.runtime.compiler
+    compile, compiler.compile = compiler.compile, lambda: lambda function: function
+    try:
+        importlib.import_module("deepspeed.runtime.zero.muon.muon_optimizer")
+    finally:
+        compiler.compile = compile
+
+
+with contextlib.suppress(ImportError, AttributeError):  # as it is in DeepSpeed 0.19
+    _import_muon()
 
 
 def check_device(config: TrainConfig) -> None:

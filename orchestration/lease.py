@@ -63,9 +63,10 @@ def hold(folder: Path, waiting: Callable[[str], None], should_stop: Callable[[],
 
 
 def holder(folder: Path) -> str | None:
-    """Who holds the lease on a folder, as `pid … on host`; None when nobody does or the holder is known to be dead."""
-    content = _read(_lock_file(folder, ".lease"))
-    if not content or is_gone(content):
+    """Who holds the lease on a folder, as `pid … on host`; None when nobody does or the holder gives no sign of life."""
+    path = _lock_file(folder, ".lease")
+    content = _read(path)
+    if not content or is_gone(content) or _seconds_silent(path) > DEAD_AFTER_SECONDS:
         return None
     return _name(content)
 
@@ -95,6 +96,15 @@ def _acquire(path: Path, token: str, waiting: Callable[[str], None], should_stop
         if should_stop():
             raise Stopped
         time.sleep(0.5)
+
+
+def _seconds_silent(path: Path) -> float:
+    """Seconds since the last heartbeat, by the clock that stamps the files there: not this node's on a network filesystem."""
+    now = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+    now.touch()
+    silent = _modified(now) - _modified(path)
+    now.unlink()
+    return silent / 1e9
 
 
 def _check(path: Path, token: str) -> None:

@@ -299,8 +299,10 @@ def prune(
 def doctor(workdir: Workdir = WORK, as_json: AsJson = False) -> None:
     """Check that this machine can run Gristmill, part by part."""
     from pipeline.doctor import examine
+    from pipeline.run import check_name
     from pipeline.summary import print_findings
 
+    check_name(workdir.resolve())
     findings = examine(workdir)
     if as_json:
         _print_json(findings)

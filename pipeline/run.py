@@ -232,11 +232,16 @@ def _tracking(recipe: Recipe, workdir: Path, view: Path, steps: Sequence[Step]) 
             tracker.close()
 
 
+def check_name(workdir: Path) -> None:
+    """Raise ValueError for a path that is not UTF-8: Ray and Weights & Biases could not pass it on."""
+    shown = os.fsencode(workdir).decode(errors="backslashreplace")
+    if shown != str(workdir):
+        raise ValueError(f"--workdir {shown}: the name is not UTF-8; choose another folder")
+
+
 def check_room(workdir: Path) -> None:
     """Raise ValueError when there is no folder there to work in, or no room in it."""
-    shown = os.fsencode(workdir).decode(errors="backslashreplace")
-    if shown != str(workdir):  # manifests, Ray and Weights & Biases write paths as UTF-8
-        raise ValueError(f"--workdir {shown}: the name is not UTF-8; choose another folder")
+    check_name(workdir)
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(workdir).free

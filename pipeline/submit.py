@@ -9,6 +9,7 @@ import yaml
 from rich.console import Console
 
 from pipeline.recipe_file import check_code, check_recipe, read_yaml, with_overrides
+from pipeline.run import check_name
 from pipeline.sweep import make_trials
 
 RECIPE = "recipe.yaml"
@@ -31,6 +32,7 @@ def submit_recipe(
     """
     from orchestration.jobs import follow, status, submit
 
+    check_name(workdir)
     values = with_overrides(read_yaml(path), overrides)
     recipe = check_recipe(values, str(path))
     for each in [trial.recipe for trial in make_trials(recipe)] if recipe.sweep else [recipe]:

@@ -224,6 +224,8 @@ def first_to_come(folder: Path) -> Iterator[bool]:
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = folder.with_suffix(".done")
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # what another has failed to make
         yield not done.exists()
         done.touch()
 
@@ -237,7 +239,7 @@ def line(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> CommandLin
     with first_to_come(line.folder) as first:
         if first:
             line.folder.mkdir()
-            line.home.mkdir()
+            line.home.mkdir(exist_ok=True)
             write_sources(line.folder)
             (line.folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE, sort_keys=False), encoding="utf-8")
     return line

@@ -142,6 +142,18 @@ def write_foreign(folder: Path) -> Path:
     return path
 
 
+def test_a_holder_elsewhere_is_one_while_it_gives_signs_of_life(tmp_path: Path) -> None:
+    folder = tmp_path / "fp.building"
+    path = write_foreign(folder)
+    assert holder(folder) == "process 1 on another-host"
+    before = path.stat().st_mtime - lease.DEAD_AFTER_SECONDS
+    os.utime(path, (before + 5, before + 5))
+    assert holder(folder) == "process 1 on another-host"
+    os.utime(path, (before - 1, before - 1))
+    assert holder(folder) is None
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
 def test_a_holder_on_another_host_is_followed_when_its_heart_stops(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

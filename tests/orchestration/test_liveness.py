@@ -1,18 +1,21 @@
 """Whether the process that wrote something is still there."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 import time
+from typing import Any
 
 import psutil
 import pytest
 
-from orchestration.liveness import is_gone, this_process
+from orchestration.liveness import is_gone, is_of_an_earlier_boot, this_process
 
 DESCRIBE = "import json, time; from orchestration.liveness import *; print(json.dumps(this_process()), flush=True)"
+
+# Numbers of its own, the name of this host. Not everybody may make one: then the command fails.
+IN_A_CONTAINER = [shutil.which("unshare") or "false", "--pid", "--fork"]
 
 
 def test_this_process_is_here() -> None:
@@ -38,14 +41,22 @@ def test_an_ended_process_is_gone_collected_or_not() -> None:
     assert is_gone(described)
 
 
-def test_of_what_counts_its_processes_otherwise_nothing_is_known() -> None:
-    assert not is_gone({**this_process(), "pid": 1 << 30, "numbering": "another boot, another container"})
+@pytest.mark.parametrize("other", [{"boot": "another"}, {"namespace": "another"}, {"boot": None, "namespace": None}])
+def test_of_what_counts_its_processes_otherwise_nothing_is_known(other: dict[str, Any]) -> None:
+    assert not is_gone({**this_process(), "pid": 1 << 30, **other})
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="a namespace needs root and unshare")
+def test_a_boot_of_a_host_of_this_name_is_known() -> None:
+    assert not is_of_an_earlier_boot(this_process())
+    assert is_of_an_earlier_boot({**this_process(), "boot": "another"})
+    assert not is_of_an_earlier_boot({**this_process(), "boot": "another", "host": "another"})
+
+
+@pytest.mark.skipif(subprocess.run([*IN_A_CONTAINER, "true"], check=False).returncode != 0, reason="needs a namespace")
 def test_a_container_with_this_hosts_name_counts_otherwise() -> None:
-    command = ["unshare", "--pid", "--fork", sys.executable, "-c", DESCRIBE]
+    command = [*IN_A_CONTAINER, sys.executable, "-c", DESCRIBE]
     inside = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout)
-    assert inside["host"] == this_process()["host"]
-    assert inside["numbering"] != this_process()["numbering"]
-    assert not is_gone(inside)
+    here = this_process()
+    assert (inside["host"], inside["boot"]) == (here["host"], here["boot"])
+    assert inside["namespace"] != here["namespace"]
+    assert not is_gone(inside) and not is_of_an_earlier_boot(inside)

@@ -128,9 +128,10 @@ def test_mistakes_end_with_one_line_and_code_2(recipe: Path, tmp_path: Path) -> 
 
 
 def test_a_workdir_whose_name_is_not_utf8_is_refused(recipe: Path, tmp_path: Path) -> None:
-    code, out, errors = gristmill("run", recipe, "-w", tmp_path / os.fsdecode(b"\xffodd"))
-    assert (code, out) == (2, "")
-    assert errors == f"gristmill: --workdir {tmp_path}/\\xffodd: the name is not UTF-8; choose another folder\n"
+    for command in (["run", recipe], ["submit", recipe], ["doctor"]):
+        code, out, errors = gristmill(*command, "-w", tmp_path / os.fsdecode(b"\xffodd"))
+        assert (code, out) == (2, "")
+        assert errors == f"gristmill: --workdir {tmp_path}/\\xffodd: the name is not UTF-8; choose another folder\n"
 
 
 def test_several_mistakes_are_told_at_once(recipe: Path) -> None:

@@ -83,7 +83,7 @@ def test_a_run_whose_process_is_gone_was_interrupted(tmp_path: Path) -> None:
     assert not psutil.pid_exists(gone.pid)
     status = run_with(tmp_path, {**STARTED, "pid": gone.pid}, COLLECT_BEGINS, COLLECT_DONE, CLEAN_BEGINS)
     assert states(status) == ["interrupted", "finished", "interrupted"]
-    elsewhere = run_with(tmp_path, {**STARTED, "pid": gone.pid, "numbering": "another"}, COLLECT_BEGINS)
+    elsewhere = run_with(tmp_path, {**STARTED, "pid": gone.pid, "namespace": "another"}, COLLECT_BEGINS)
     assert states(elsewhere) == ["running", "running", "waiting"], "of another host or container nothing is known"
 
 
