@@ -54,7 +54,7 @@ def _import_muon() -> None:
         compiler.compile = compile
 
 
-with contextlib.suppress(ImportError, AttributeError):  # as it is in DeepSpeed 0.19
+with contextlib.suppress(ImportError, AttributeError):  # another DeepSpeed may have it elsewhere
     _import_muon()
 
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from orchestration.liveness import is_gone, this_process
+from orchestration.liveness import is_alive, this_process
 
 HEARTBEAT_SECONDS = 2.0
 DEAD_AFTER_SECONDS = 30.0  # without a heartbeat, as seen by the one who waits: clocks of two nodes are never compared
@@ -63,12 +63,16 @@ def hold(folder: Path, waiting: Callable[[str], None], should_stop: Callable[[],
 
 
 def holder(folder: Path) -> str | None:
-    """Who holds the lease on a folder, as `pid … on host`; None when nobody does or the holder gives no sign of life."""
+    """Who holds the lease on a folder, as `process … on host`.
+
+    None when nobody does, the holder is dead, or it cannot be seen from here and gives no sign of life.
+    """
     path = _lock_file(folder, ".lease")
     content = _read(path)
-    if not content or is_gone(content) or _seconds_silent(path) > DEAD_AFTER_SECONDS:
-        return None
-    return _name(content)
+    alive = is_alive(content) if content else False
+    if alive is None:
+        alive = _seconds_silent(path) <= DEAD_AFTER_SECONDS
+    return _name(content) if alive else None
 
 
 def _lock_file(folder: Path, suffix: str) -> Path:
@@ -87,7 +91,7 @@ def _acquire(path: Path, token: str, waiting: Callable[[str], None], should_stop
             if (content.get("token"), beat) != seen:
                 seen, seen_at = (content.get("token"), beat), time.monotonic()
             silent = time.monotonic() - seen_at > DEAD_AFTER_SECONDS
-            if not content or silent or is_gone(content):
+            if not content or silent or is_alive(content) is False:
                 _write(path, token)
                 return
         if not announced:

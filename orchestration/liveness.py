@@ -21,19 +21,19 @@ def this_process() -> dict[str, Any]:
     return {"host": socket.gethostname(), **_numbering(), "pid": pid, "started": _started(pid)}
 
 
-def is_gone(process: Mapping[str, Any]) -> bool:
-    """Whether a process, as `this_process` described it, is known to have ended; never of one that cannot be seen from here."""
+def is_alive(process: Mapping[str, Any]) -> bool | None:
+    """Whether a process, as `this_process` described it, is still there; None for one that cannot be seen from here."""
     if any(process.get(name) != value for name, value in _numbering().items()):
-        return False
+        return None
     try:
         # A zombie has ended: where nobody collects it (a container's first process may not) it stays in the table.
         # Another start: its number was given again.
         pid = process["pid"]
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE or _started(pid) != process.get("started")
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE and _started(pid) == process.get("started")
     except (psutil.AccessDenied, PermissionError):
-        return False
+        return None
     except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError, KeyError, TypeError, ValueError):
-        return True
+        return False
 
 
 def is_of_an_earlier_boot(process: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestration.events import read_lines
 from orchestration.files import read_json, write_json, write_text
-from orchestration.liveness import is_gone, is_of_an_earlier_boot
+from orchestration.liveness import is_alive, is_of_an_earlier_boot
 from orchestration.store import Artifact, Store
 from pipeline.plan import STAGES, Step
 from pipeline.recipe import Recipe
@@ -76,7 +76,7 @@ def run_status(view: Path) -> dict[str, Any]:
         if event.get("event") == "run_started":
             process = event
         _apply(event, whole, states)
-    if whole["state"] == "running" and (is_gone(process) or is_of_an_earlier_boot(process)):
+    if whole["state"] == "running" and (is_alive(process) is False or is_of_an_earlier_boot(process)):
         whole["state"] = "interrupted"
         for state in states.values():
             if state["state"] == "running":

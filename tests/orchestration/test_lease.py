@@ -152,6 +152,9 @@ def test_a_holder_elsewhere_is_one_while_it_gives_signs_of_life(tmp_path: Path) 
     os.utime(path, (before - 1, before - 1))
     assert holder(folder) is None
     assert [each.name for each in path.parent.iterdir()] == [path.name]
+    path.write_text(json.dumps({"token": "ours", **this_process()}))
+    os.utime(path, (before - 1, before - 1))
+    assert holder(folder), "a process that is there but asleep"
 
 
 def test_a_holder_on_another_host_is_followed_when_its_heart_stops(

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from orchestration.liveness import is_gone, is_of_an_earlier_boot, this_process
+from orchestration.liveness import is_alive, is_of_an_earlier_boot, this_process
 
 DESCRIBE = "import json, time; from orchestration.liveness import *; print(json.dumps(this_process()), flush=True)"
 
@@ -20,12 +20,12 @@ IN_A_CONTAINER = [shutil.which("unshare") or "false", "--pid", "--fork"]
 
 def test_this_process_is_here() -> None:
     assert this_process() == this_process()
-    assert not is_gone(this_process())
+    assert is_alive(this_process()) is True
 
 
 def test_another_process_with_the_same_number_is_not_it() -> None:
-    assert is_gone({**this_process(), "started": 1.0})
-    assert is_gone({**this_process(), "started": None})
+    assert is_alive({**this_process(), "started": 1.0}) is False
+    assert is_alive({**this_process(), "started": None}) is False
 
 
 def test_an_ended_process_is_gone_collected_or_not() -> None:
@@ -33,17 +33,17 @@ def test_an_ended_process_is_gone_collected_or_not() -> None:
         assert child.stdout
         described = json.loads(child.stdout.readline())
         assert described["pid"] == child.pid
-        assert not is_gone(described)
+        assert is_alive(described) is True
         child.kill()
         while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
             time.sleep(0.01)
-        assert is_gone(described)
-    assert is_gone(described)
+        assert is_alive(described) is False
+    assert is_alive(described) is False
 
 
 @pytest.mark.parametrize("other", [{"boot": "another"}, {"namespace": "another"}, {"boot": None, "namespace": None}])
 def test_of_what_counts_its_processes_otherwise_nothing_is_known(other: dict[str, Any]) -> None:
-    assert not is_gone({**this_process(), "pid": 1 << 30, **other})
+    assert is_alive({**this_process(), "pid": 1 << 30, **other}) is None
 
 
 def test_a_boot_of_a_host_of_this_name_is_known() -> None:
@@ -59,4 +59,4 @@ def test_a_container_with_this_hosts_name_counts_otherwise() -> None:
     here = this_process()
     assert (inside["host"], inside["boot"]) == (here["host"], here["boot"])
     assert inside["namespace"] != here["namespace"]
-    assert not is_gone(inside) and not is_of_an_earlier_boot(inside)
+    assert is_alive(inside) is None and not is_of_an_earlier_boot(inside)
