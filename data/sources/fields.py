@@ -8,6 +8,8 @@ from data.normalise import Normalisation, Utf8, encode, normalise, normalise_utf
 from data.sources.files import FIXED_FIELDS, Format, SourceConfig
 from data.sources.record import Record, Unreadable
 
+AS_JSON = json.JSONEncoder(sort_keys=True, default=str, allow_nan=False)
+
 
 class Document(NamedTuple):
     """A document as it is collected."""
@@ -105,7 +107,7 @@ def _meta(fields: Mapping[str, object], which: Fields) -> str:
     if not meta:
         return "{}"
     try:
-        return json.dumps(meta, sort_keys=True, default=str, allow_nan=False)
+        return AS_JSON.encode(meta)
     except RecursionError:
         raise ValueError("a field that meta takes is nested too deeply") from None
     except ValueError:  # NaN and infinity, which JSON does not have, become null

@@ -1,6 +1,7 @@
 """The readers of the formats, loaded when a file of the format is read: they bring libraries with them."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import import_module
 
 from data.sources.files import Format, SourceConfig
@@ -23,6 +24,7 @@ READERS: dict[Format, str] = {
 }
 
 
+@cache
 def reader(format: Format) -> Reader:
     """The function that reads files of `format`."""
     module, function = READERS[format].split(":")
