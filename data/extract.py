@@ -5,9 +5,7 @@ resiliparse does the work; `_prepared` and `_move_shallow_lists` keep it from wh
 
 import logging
 import re
-from collections.abc import Callable
 from functools import lru_cache
-from operator import itemgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from data.html_bounds import bounded, check_depth, check_for_trafilatura
@@ -27,27 +25,22 @@ class Extracted(NamedTuple):
 
 # A character for private use, as bytes or as a reference: those of fonts of icons.
 ICON = rb"(?:\xee[\x80-\xbf]{2}|\xef[\x80-\xa3][\x80-\xbf]|&#(?:[xX][eEfF][0-9a-fA-F]{3}|5[7-9]\d{3}|6[0-3]\d{3});)"
-# Elements inside a line that only change how their text looks are taken out of the page, with which the tree is much
-# smaller.
-INLINE = re.compile(
-    rb"<(span|code|b|i|em|strong|tt|u|var|kbd|samp)((?: class=\"[\w -]{1,80}+\")?+)>(?!\s*+%b\s*+<)([^<]*+)</\1>" % ICON
-)
-NESTED = 2  # times at most that those are looked for which had others in them
 # A sign that links to its own heading.
 PERMALINK = rb"<[aA] [^<>]*+>\s*+(?:#|\xc2\xb6|\xc2\xa7|&(?i:para|#182|#xb6);)\s*+</[aA]>"
-# A paragraph that fills a cell of a table would break the row.
-CELL_START = re.compile(rb"(<t[dh]\b[^<>]*+>)(?:\s*+%b)*+\s*+<p\b[^<>]*+>" % PERMALINK)
+# A paragraph that fills a cell of a table would break the row: where it begins is to go, the cell's own tag is to stay.
+CELL_START = rb"<(t[dh]\b[^<>]*+>)(?:\s*+%b)*+\s*+<p\b[^<>]*+>" % PERMALINK
+CELL_END = rb"</p>(?:\s*+%b)*+\s*+(?=</t[dh]>)" % PERMALINK
+IMAGE = rb"<(?:[iI][mM][gG]|[aA][rR][eE][aA])\b(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>"
+# Elements inside a line that only change how their text looks are taken out of the page: the tree is much smaller then.
+# First those with text and links in them, then, when all the rest is looked for, what is left with text alone.
+INLINE_START = rb"<(span|code|b|i|em|strong|tt|u|var|kbd|samp)((?: class=\"[^\"]{1,80}+\")?+)>(?!\s*+%b\s*+<)" % ICON
+INLINE = re.compile(INLINE_START + rb"([^<]*+(?:<a [^<>]*+>[^<]*+</a>[^<]*+)*+)</\1>")
+UNWANTED = re.compile(b"|".join((INLINE_START + rb"([^<]*+)</\1>", CELL_START, CELL_END, PERMALINK, IMAGE)))
 # A character of three bytes alone between tags is dropped as if it were an icon: ideographs, dashes, quotation marks.
 LONE = re.compile(
     rb"(>\s*+(?!%b)(?:[\xe0-\xef][\x80-\xbf]{2}|&(?!nbsp|lt|gt|amp|quot|shy|#160|#[xX]0*[aA]0)#?\w++;))(?=\s*+<)" % ICON
 )
-FIRST_GROUP: Callable[[re.Match[bytes]], bytes] = itemgetter(1)  # Python's own template for it is slow
 COMPANY = "\ufdd0"  # no character; put beside the lone one and taken out again
-# What goes without a trace, looked for in one pass: permalinks, ends of paragraphs in cells, images.
-UNWANTED = re.compile(
-    rb"%b|</p>(?:\s*+%b)*+\s*+(?=</t[dh]>)|<(?:[iI][mM][gG]|[aA][rR][eE][aA])\b(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>"
-    % (PERMALINK, PERMALINK)
-)
 
 # Never content, whatever its place. One selector of many takes less time than many.
 SKIPPED = ", ".join((
@@ -136,22 +129,30 @@ def to_utf8(page: bytes, declared: str | None) -> bytes:
 
 
 def _prepared(html: bytes) -> bytes:
-    html = INLINE.sub(_without_plain_tags, html)
-    html = UNWANTED.sub(b"", CELL_START.sub(FIRST_GROUP, html))
-    html = LONE.sub(_accompanied, html)
-    for _ in range(NESTED):
-        html, found = INLINE.subn(_without_plain_tags, html)
-        if not found:
-            break
-    return html
+    return LONE.sub(_accompanied, UNWANTED.sub(_what_stays, _without_plain_tags(html)))
 
 
 def _accompanied(lone: re.Match[bytes]) -> bytes:
     return lone[1] + COMPANY.encode()
 
 
-def _without_plain_tags(element: re.Match[bytes]) -> bytes:
-    return element[3] if _is_plain(element[2]) else element[0]
+def _without_plain_tags(html: bytes) -> bytes:
+    """`html` with the contents of `INLINE` in the place of its elements; split, as a call for each would take the longest."""
+    parts = INLINE.split(html)  # text, name, attributes, content, text and so on
+    for number, attributes in enumerate(parts[2::4]):
+        if not _is_plain(attributes):
+            _, name, _, content = parts[4 * number : 4 * number + 4]
+            parts[4 * number + 3] = b"<%b%b>%b</%b>" % (name, attributes, content, name)
+    del parts[1::4]  # names
+    del parts[1::3]  # attributes
+    return b"".join(parts)
+
+
+def _what_stays(unwanted: re.Match[bytes]) -> bytes:
+    name, attributes, content, cell = unwanted.groups()
+    if name is not None:
+        return content if _is_plain(attributes) else unwanted[0]
+    return b"" if cell is None else b"<" + cell
 
 
 @lru_cache(maxsize=1 << 14)

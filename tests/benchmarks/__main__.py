@@ -6,10 +6,9 @@
 import argparse
 import os
 import time
-from importlib import import_module
 from pathlib import Path
 
-from tests.benchmarks.table import Row, save, show
+from tests.benchmarks.table import rows_of, save, show
 
 SUBJECTS = (
     "tokenization",
@@ -33,9 +32,7 @@ def main() -> None:
         parser.error(f"no such subject: {', '.join(sorted(unknown))}; there are {', '.join(SUBJECTS)}")
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one thread, as ours
     begin = time.perf_counter()
-    rows: list[Row] = []
-    for name in chosen:
-        rows += import_module(f"tests.benchmarks.{name}").rows()
+    rows = [row for name in chosen for row in rows_of(name)]
     show(rows)
     print(f"{time.perf_counter() - begin:.0f} s on {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     if chosen == list(SUBJECTS):

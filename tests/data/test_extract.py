@@ -43,6 +43,8 @@ def test_headings_stand_alone_without_the_sign_that_links_to_them() -> None:
     page = '<h2>Part one<a class="x" href="#a">¶</a></h2><p>a</p><h2>Part two <a href="#b">#</a></h2><p>b</p>'
     assert body(page).split() == ["Part", "one", "a", "Part", "two", "b"]
     assert "Part one\n" in body(page)
+    for title in ("<b>{}</b>", "<b><i>One</i>{}</b>", '<b><span class="hidden">One{}</span>Two</b>'):
+        assert "#" not in body(f"<h2>{title.format('<a href=x>#</a>')}</h2>")
 
 
 def test_the_lists_of_an_article_stay_and_lists_of_links_go() -> None:
@@ -123,6 +125,20 @@ def test_elements_that_are_not_shown_are_not_taken_for_plain_ones() -> None:
 def test_names_that_count_from_a_depth_on_are_not_taken_for_plain_ones() -> None:
     page = "<section>" * 3 + '<p>a<span class="social">b</span><span class="login">c</span><span class="n">d</span></p>'
     assert html_to_text(page).strip() == extract_plain_text(page, main_content=True).strip() == "ad"
+
+
+def test_links_in_formatted_text_and_formatting_in_formatting_stay_text() -> None:
+    content = (
+        '<b><a href="x">a</a></b> <em>b <a href="y">c</a> d</em> <b class="k"><i><tt>e</tt>f</i> <a href="z">g</a></b>'
+    )
+    assert body(f"<p>{content}</p>").strip() == "a b c d ef g"
+    assert "Elsewhere" not in body('<ul><li><b><a href="x">Elsewhere</a></b></li> <li><a href="y">Away</a></li></ul>')
+
+
+def test_what_is_written_in_a_drawing_is_no_text() -> None:
+    drawing = "<svg><g><text>A</text></g></svg> b <svg><svg><text>C</text></svg><text>D</text></svg> e <svg/> f</svg>"
+    assert body(f"<p>{drawing}</p>").split() == ["b", "e", "f"]
+    assert body("<svg><p>A paragraph ends a drawing.</p></svg>").strip() == "A paragraph ends a drawing."
 
 
 def test_wiki_and_docbook_furniture_goes() -> None:
