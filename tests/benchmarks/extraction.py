@@ -8,7 +8,6 @@ the encoding, bounds the work and mends what resiliparse gets wrong.
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import cycle
 from pathlib import Path
 
 from resiliparse.extract.html2text import extract_plain_text
@@ -16,7 +15,7 @@ from resiliparse.extract.html2text import extract_plain_text
 from data.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
 from data.extract import html_to_text
 from tests.benchmarks.corpus import pages
-from tests.benchmarks.table import Row, compare, measure
+from tests.benchmarks.table import Row, compare, in_turn, measure
 
 PARTS = 10
 ROUNDS = 3 * PARTS
@@ -29,12 +28,11 @@ def rows() -> list[Row]:
     with tempfile.TemporaryDirectory() as temporary:
         stages = [_stage(Path(temporary) / str(number), part) for number, part in enumerate(parts)]
         contenders = {
-            "ours": [partial(_each, html_to_text, part) for part in parts],
-            "stage": stages,
-            "resiliparse": [partial(_each, reference, part) for part in parts],
+            "ours": in_turn([partial(_each, html_to_text, part) for part in parts]),
+            "stage": in_turn(stages),
+            "resiliparse": in_turn([partial(_each, reference, part) for part in parts]),
         }
-        turns = {name: cycle(calls) for name, calls in contenders.items()}
-        seconds = measure("extraction", {name: lambda turn=turn: next(turn)() for name, turn in turns.items()}, ROUNDS)
+        seconds = measure("extraction", contenders, ROUNDS)
     size = sum(map(len, originals)) / len(parts) / 1e6
     return [
         compare("extraction", seconds, "ours", "resiliparse", size, "MB/s", "resiliparse alone"),

@@ -16,7 +16,10 @@ import pyarrow.parquet as pq
 
 from data.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
 from tests.benchmarks.corpus import documents
-from tests.benchmarks.table import Row, compare, measure
+from tests.benchmarks.table import Row, compare, in_turn, measure
+
+PARTS = 5  # of 10 MB: a round takes the next, so that the contenders take turns every tenth of a second
+ROUNDS = 5 * PARTS
 
 
 def rows() -> list[Row]:
@@ -24,32 +27,10 @@ def rows() -> list[Row]:
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     texts = documents()
-    size = sum(len(text.encode()) for text in texts) / 1e6
+    size = sum(len(text.encode()) for text in texts) / PARTS / 1e6
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        records = [{"text": text, "uri": f"page-{number}"} for number, text in enumerate(texts)]
-        lines, table = folder / "texts.jsonl", folder / "texts.parquet"
-        lines.write_bytes(b"".join(orjson.dumps(record) + b"\n" for record in records))
-        pq.write_table(pa.Table.from_pylist(records), table)
-        in_one_thread = pyarrow.json.ReadOptions(use_threads=False)
-
-        def read_lines() -> pa.Table:
-            return pyarrow.json.read_json(lines, read_options=in_one_thread)
-
-        def read_parquet() -> pa.Table:
-            return pq.read_table(table, use_threads=False)
-
-        seconds = measure(
-            "reading",
-            {
-                "ours, JSON Lines": collect(lines, len(texts)),
-                "pyarrow read_json, write_table": lambda: write(folder, read_lines()),
-                "orjson alone": lambda: parse(lines),
-                "ours, Parquet": collect(table, len(texts)),
-                "pyarrow read_table, write_table": lambda: write(folder, read_parquet()),
-                "pyarrow read_table alone": read_parquet,
-            },
-        )
+        parts = [_contenders(Path(temporary) / str(part), texts[part::PARTS]) for part in range(PARTS)]
+        seconds = measure("reading", {name: in_turn([part[name] for part in parts]) for name in parts[0]}, ROUNDS)
     return [
         compare(f"reading {kind}, whole stage", seconds, f"ours, {kind}", reference, size, "MB/s")
         for kind, reference in (
@@ -59,6 +40,30 @@ def rows() -> list[Row]:
             ("Parquet", "pyarrow read_table alone"),
         )
     ]
+
+
+def _contenders(folder: Path, texts: list[str]) -> dict[str, Callable[[], object]]:
+    folder.mkdir()
+    records = [{"text": text, "uri": f"page-{number}"} for number, text in enumerate(texts)]
+    lines, table = folder / "texts.jsonl", folder / "texts.parquet"
+    lines.write_bytes(b"".join(orjson.dumps(record) + b"\n" for record in records))
+    pq.write_table(pa.Table.from_pylist(records), table)
+    in_one_thread = pyarrow.json.ReadOptions(use_threads=False)
+
+    def read_lines() -> pa.Table:
+        return pyarrow.json.read_json(lines, read_options=in_one_thread)
+
+    def read_parquet() -> pa.Table:
+        return pq.read_table(table, use_threads=False)
+
+    return {
+        "ours, JSON Lines": collect(lines, len(texts)),
+        "pyarrow read_json, write_table": lambda: write(folder, read_lines()),
+        "orjson alone": lambda: parse(lines),
+        "ours, Parquet": collect(table, len(texts)),
+        "pyarrow read_table, write_table": lambda: write(folder, read_parquet()),
+        "pyarrow read_table alone": read_parquet,
+    }
 
 
 def collect(path: Path, documents: int) -> Callable[[], None]:

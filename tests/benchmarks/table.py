@@ -11,10 +11,11 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib import import_module
+from itertools import cycle
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -63,6 +64,12 @@ def measure(subject: str, contenders: dict[str, Callable[[], object]], rounds: i
         left = (time.perf_counter() - begin) / (done + 2) * (rounds - done - 1)
         print(f"{subject}: round {done + 1} of {rounds}, {left:.0f} s left", file=sys.stderr, flush=True)
     return seconds
+
+
+def in_turn(calls: Sequence[Callable[[], object]]) -> Callable[[], object]:
+    """A contender of `measure` that does its work on one part of the input a round: calls the next of `calls`, over and over."""
+    turn = cycle(calls)
+    return lambda: next(turn)()
 
 
 def compare(
