@@ -238,6 +238,21 @@ def test_damaged_arrow_files() -> None:
         assert all(isinstance(record, Record) for record in records)
 
 
+def test_a_damaged_batch_does_not_hide_that_the_text_is_missing() -> None:
+    table = pa.table({"text": ["a" * 50] * 30})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table, max_chunksize=10)
+    content = bytearray(sink.getvalue().to_pybytes())
+    frame = content.index(b"\x28\xb5\x2f\xfd")  # where zstd begins
+    content[frame : frame + 4] = b"\xff" * 4
+    damaged, *records = read("arrow", BytesInput("a.arrow", bytes(content)))
+    assert isinstance(damaged, Unreadable) and damaged.error.startswith("record batch 0 cannot be read")
+    assert [record.place for record in records] == [f"{batch}+{row}" for batch in (1, 2) for row in range(10)]
+    damaged, missing = read("arrow", BytesInput("a.arrow", bytes(content)), text_field="body")
+    assert isinstance(missing, Unreadable) and "no column 'body'" in missing.error
+
+
 def test_a_damaged_page_costs_its_row_group(tmp_path: Path) -> None:
     table = pa.table({"text": [f"{n} " + "x" * 50 for n in range(1000)]})
     pq.write_table(table, tmp_path / "a.parquet", row_group_size=250, compression="zstd", use_dictionary=False)

@@ -97,6 +97,13 @@ def test_a_prune_that_was_killed_is_finished_by_the_next(workdir: Path) -> None:
     assert folders(workdir) == ["clean/used", "dedup/wanted.building"]
 
 
+def test_what_was_made_again_since_a_prune_was_killed_goes_with_its_rest(workdir: Path) -> None:
+    rest = workdir / "store" / "clean" / ".unused.deleted"
+    shutil.copytree(workdir / "store" / "clean" / "unused", rest)
+    prune(workdir)
+    assert folders(workdir) == ["clean/used", "dedup/wanted.building"]
+
+
 def test_half_deleted_folders_are_no_artifacts(workdir: Path) -> None:
     folder = workdir / "store" / "clean" / "used"
     folder.rename(folder.with_name(".used.deleted"))
