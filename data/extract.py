@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from data.html_bounds import bounded, check_depth, check_for_trafilatura
+from data.html_bounds import bounded, check_classes, check_depth, check_for_trafilatura
 
 if TYPE_CHECKING:
     from resiliparse.parse.html import HTMLTree
@@ -34,11 +34,14 @@ IMAGE = rb"<(?:[iI][mM][gG]|[aA][rR][eE][aA])\b(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+
 # Elements inside a line that only change how their text looks are taken out of the page: the tree is much smaller then.
 # First those with text and links in them, then, when all the rest is looked for, what is left with text alone.
 INLINE_START = rb"<(span|code|b|i|em|strong|tt|u|var|kbd|samp)((?: class=\"[^\"]{1,80}+\")?+)>(?!\s*+%b\s*+<)" % ICON
-INLINE = re.compile(INLINE_START + rb"([^<]*+(?:<a [^<>]*+>[^<]*+</a>[^<]*+)*+)</\1>")
+INLINE = re.compile(INLINE_START + rb"([^<]*+(?:<a [^<>]*+>[^<]*+</a>(?!\s*+%b\s*+<)[^<]*+)*+)</\1>" % ICON)
 UNWANTED = re.compile(b"|".join((INLINE_START + rb"([^<]*+)</\1>", CELL_START, CELL_END, PERMALINK, IMAGE)))
-# A character of three bytes alone between tags is dropped as if it were an icon: ideographs, dashes, quotation marks.
+# Three bytes alone between tags are dropped as if they were an icon: ideographs, dashes, quotation marks; but also what ends
+# with a character of two, as "là", "m²" and "5&nbsp;" do.
+ASCII = rb"(?:[!-%'-;=?-~]|&(?:lt|gt|amp|quot);)"
 LONE = re.compile(
-    rb"(>\s*+(?!%b)(?:[\xe0-\xef][\x80-\xbf]{2}|&(?!nbsp|lt|gt|amp|quot|shy|#160|#[xX]0*[aA]0)#?\w++;))(?=\s*+<)" % ICON
+    rb"(>\s*+(?!%b)(?:[\xe0-\xef][\x80-\xbf]{2}|&(?!nbsp|lt|gt|amp|quot|shy|#160|#[xX]0*[aA]0)#?\w++;"
+    rb"|%b(?:[\xc2-\xdf][\x80-\xbf]|&(?!lt|gt|amp|quot)#?\w++;)))(?=\s*+<)" % (ICON, ASCII)
 )
 COMPANY = "\ufdd0"  # no character; put beside the lone one and taken out again
 
@@ -87,6 +90,7 @@ def extract(
     from resiliparse.parse.html import HTMLTree
 
     html = page.encode(errors="replace") if isinstance(page, str) else to_utf8(page, declared_encoding)
+    check_classes(html)
     html = _prepared(html)
     tags = html.count(b"<")
     html = bounded(html, tags)
@@ -139,12 +143,12 @@ def _accompanied(lone: re.Match[bytes]) -> bytes:
 def _without_plain_tags(html: bytes) -> bytes:
     """`html` with the contents of `INLINE` in the place of its elements; split, as a call for each would take the longest."""
     parts = INLINE.split(html)  # text, name, attributes, content, text and so on
-    for number, attributes in enumerate(parts[2::4]):
+    for at, attributes in enumerate(parts[2::4]):
         if not _is_plain(attributes):
-            _, name, _, content = parts[4 * number : 4 * number + 4]
-            parts[4 * number + 3] = b"<%b%b>%b</%b>" % (name, attributes, content, name)
+            name, content = parts[4 * at + 1], parts[4 * at + 3]
+            parts[4 * at + 3] = b"<%b%b>%b</%b>" % (name, attributes, content, name)
     del parts[1::4]  # names
-    del parts[1::3]  # attributes
+    del parts[1::3]  # attributes, which come first in each three now
     return b"".join(parts)
 
 
@@ -160,7 +164,8 @@ def _is_plain(attributes: bytes) -> bool:
     """Whether the extraction treats an element inside a line with these attributes as text, wherever it is."""
     from resiliparse.parse.html import HTMLTree
 
-    probe = b"<body><div><div><div><p>a<span" + attributes + b">b</span>c"  # some names count from a depth on
+    # Some names count from a depth on, some only where there are cookies.
+    probe = b"<!--cookies--><body><div><div><div><p>a<span" + attributes + b">b</span>c"
     return _by_resiliparse(HTMLTree.parse_from_bytes(probe), probe, main_content=True) == "abc"
 
 

@@ -1,6 +1,6 @@
 """Megabytes of HTML per second of one thread: our extraction, and collect with reading and writing, beside resiliparse alone.
 
-The pages are real ones (`tests.benchmarks.corpus`), 50 MB of them; a round takes the next tenth, so that the contenders take
+The pages are real ones (`tests.benchmarks.corpus`), 50 MB of them; a round takes the next ninth, so that the contenders take
 turns every quarter of a second. resiliparse is given pages in memory, with its own settings for main content; ours also finds
 the encoding, bounds the work and mends what resiliparse gets wrong.
 """
@@ -15,16 +15,16 @@ from resiliparse.extract.html2text import extract_plain_text
 from data.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
 from data.extract import html_to_text
 from tests.benchmarks.corpus import pages
-from tests.benchmarks.table import Row, compare, in_turn, measure
+from tests.benchmarks.table import Row, compare, in_turn, measure, parts_of
 
-PARTS = 10
+PARTS = 9  # odd, since the order of the contenders changes every round
 ROUNDS = 3 * PARTS
 
 
 def rows() -> list[Row]:
     """The function, then the stage on pages in files, each beside the library's call on pages in memory."""
     originals = pages()
-    parts = _parts(originals)
+    parts = parts_of(originals, PARTS)
     with tempfile.TemporaryDirectory() as temporary:
         stages = [_stage(Path(temporary) / str(number), part) for number, part in enumerate(parts)]
         contenders = {
@@ -38,17 +38,6 @@ def rows() -> list[Row]:
         compare("extraction", seconds, "ours", "resiliparse", size, "MB/s", "resiliparse alone"),
         compare("extraction, whole stage", seconds, "stage", "resiliparse", size, "MB/s", "resiliparse alone"),
     ]
-
-
-def _parts(originals: Sequence[bytes]) -> list[list[bytes]]:
-    """The pages in `PARTS` parts of about the same size."""
-    share = sum(map(len, originals)) / PARTS
-    parts: list[list[bytes]] = [[] for _ in range(PARTS)]
-    before = 0
-    for page in originals:
-        parts[int(before / share)].append(page)
-        before += len(page)
-    return parts
 
 
 def _stage(folder: Path, originals: Sequence[bytes]) -> Callable[[], object]:

@@ -22,7 +22,7 @@ from data.chain import Beside, Draft, make_chain, run_all
 from data.clean_config import CleanConfig
 from data.words import count_sentences
 from tests.benchmarks import corpus
-from tests.benchmarks.table import ROUNDS, Row, compare, measure
+from tests.benchmarks.table import ROUNDS, Row, compare, measure, parts_of
 
 CHAIN = ("gopher_repetition", "gopher_quality", "c4", "fineweb")
 CONFIG = CleanConfig(chain=CHAIN, pii=None)
@@ -30,9 +30,9 @@ CONFIG = CleanConfig(chain=CHAIN, pii=None)
 
 def rows() -> list[Row]:
     """50 MB of documentation, once through: another part of it in every round."""
-    texts = sorted(corpus.documents(), key=len)
+    texts = corpus.documents()
     size = sum(len(text.encode()) for text in texts) / 1e6
-    parts = [texts[number::ROUNDS] for number in range(ROUNDS)]  # of the same size, long texts and short ones
+    parts = parts_of(texts, ROUNDS)
     decisions: dict[str, list[list[bool]]] = {"ours": [], "datatrove": []}
     seconds = measure(
         "filters",

@@ -16,9 +16,11 @@ import pyarrow.parquet as pq
 
 from data.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
 from tests.benchmarks.corpus import documents
-from tests.benchmarks.table import Row, compare, in_turn, measure
+from tests.benchmarks.table import Row, compare, in_turn, measure, parts_of
 
-PARTS = 5  # of 10 MB: a round takes the next, so that the contenders take turns every tenth of a second
+# Of 10 MB: a round takes the next, so that the contenders take turns every tenth of a second. An odd number, since their
+# order changes every round.
+PARTS = 5
 ROUNDS = 5 * PARTS
 
 
@@ -29,7 +31,7 @@ def rows() -> list[Row]:
     texts = documents()
     size = sum(len(text.encode()) for text in texts) / PARTS / 1e6
     with tempfile.TemporaryDirectory() as temporary:
-        parts = [_contenders(Path(temporary) / str(part), texts[part::PARTS]) for part in range(PARTS)]
+        parts = [_contenders(Path(temporary) / str(at), part) for at, part in enumerate(parts_of(texts, PARTS))]
         seconds = measure("reading", {name: in_turn([part[name] for part in parts]) for name in parts[0]}, ROUNDS)
     return [
         compare(f"reading {kind}, whole stage", seconds, f"ours, {kind}", reference, size, "MB/s")

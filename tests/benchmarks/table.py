@@ -18,11 +18,13 @@ from importlib import import_module
 from itertools import cycle
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 from rich.table import Table
 
 ROUNDS = 9
+Sized = TypeVar("Sized", str, bytes)
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ class Row:
     reference_name: str
     unit: str
     ratio: float
-    spread: tuple[float, float]  # the middle half of the rounds' ratios lies between these
+    spread: tuple[
+        float, float
+    ]  # the middle half of the rounds' ratios, with all that is different in them, lies between these
     repeats: int
 
 
@@ -66,6 +70,12 @@ def measure(subject: str, contenders: dict[str, Callable[[], object]], rounds: i
     return seconds
 
 
+def parts_of(items: Sequence[Sized], number: int) -> list[list[Sized]]:
+    """The items in parts of the same size, but for a little: long ones and short ones in each."""
+    by_size = sorted(items, key=len)
+    return [by_size[part::number] for part in range(number)]
+
+
 def in_turn(calls: Sequence[Callable[[], object]]) -> Callable[[], object]:
     """A contender of `measure` that does its work on one part of the input a round: calls the next of `calls`, over and over."""
     turn = cycle(calls)
@@ -75,7 +85,7 @@ def in_turn(calls: Sequence[Callable[[], object]]) -> Callable[[], object]:
 def compare(
     name: str, seconds: dict[str, list[float]], ours: str, reference: str, amount: float, unit: str, label: str = ""
 ) -> Row:
-    """The row for two contenders of `measure` that each went through `amount` units; `label` names the reference in full."""
+    """The row for two contenders of `measure` that went through `amount` units a round; `label` names the reference in full."""
     ratios = [theirs / mine for mine, theirs in zip(seconds[ours], seconds[reference], strict=True)]
     low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
     return Row(

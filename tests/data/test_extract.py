@@ -1,5 +1,7 @@
 """HTML to text: the content stays and can be read, what is around it goes."""
 
+import html
+
 import pytest
 from resiliparse.extract.html2text import extract_plain_text
 
@@ -104,9 +106,18 @@ def test_a_character_of_three_bytes_that_stands_alone_is_kept(character: str) ->
     assert body(f"<table><tr><td>&#{ord(character)};</td><td>a</td></tr></table>").strip() == f"{character}\t\ta"
 
 
+@pytest.mark.parametrize("text", ["là", "l&agrave;", "m²", "5°", "5&nbsp;", "&lt;é"])
+def test_a_text_of_two_characters_and_three_bytes_is_kept(text: str) -> None:
+    shown = html.unescape(text)
+    assert body(f"<p>{text}</p>").strip("\n") == shown
+    assert body(f"<table><tr><td>{text}</td><td>abc</td></tr></table>").strip("\n") == f"{shown}\t\tabc"
+    assert body(f"<p>a <b><img src=x></b>{text}<sup>1</sup></p>").strip("\n") == f"a {shown}1"
+
+
 @pytest.mark.parametrize("icon", ["\uf0a9", "\ue001", "&#xf0a9;", "&#61609;"])
 def test_an_icon_is_no_text(icon: str) -> None:
     assert body(f'<p><i class="fa">{icon}</i> Home <b> {icon}</b></p>').strip() == "Home"
+    assert body(f'<p>See <span class="ext"><a href="x">it</a> {icon}</span> now</p>').strip() == "See it now"
 
 
 def test_trafilatura_gets_the_same_page_without_marks_of_ours() -> None:
@@ -139,6 +150,10 @@ def test_what_is_written_in_a_drawing_is_no_text() -> None:
     drawing = "<svg><g><text>A</text></g></svg> b <svg><svg><text>C</text></svg><text>D</text></svg> e <svg/> f</svg>"
     assert body(f"<p>{drawing}</p>").split() == ["b", "e", "f"]
     assert body("<svg><p>A paragraph ends a drawing.</p></svg>").strip() == "A paragraph ends a drawing."
+
+
+def test_names_that_count_on_pages_with_cookies_are_not_taken_for_plain_ones() -> None:
+    assert body('<p><span class="cc-window">a</span> <span class="n">cookies</span></p>').strip() == "cookies"
 
 
 def test_wiki_and_docbook_furniture_goes() -> None:

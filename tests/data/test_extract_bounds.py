@@ -24,6 +24,7 @@ REFUSED = {
     "attributes with tags in them": "<p " + " ".join(f"a{n}='<a>'" for n in range(100_000)) + ">x",
     "tags in tags": "<p x='>'>" + "<a" * 100_000,
     "tags": "<p>x" * 1_000_001,
+    "classes": "".join(f'<b class="c{n}">x</b>' for n in range(100_000)),
 }
 READ = {
     "formatting left open": (
@@ -33,6 +34,7 @@ READ = {
     "depth in a small page": ("<div>" * 2_500 + "x", 1),
     "many lists near the root": ("<ul><li>x</li></ul>" * 10_000, 10_000),
     "a long attribute": ("<p>x</p><p data-x='" + "a b/c " * 50_000 + "'>x</p>" + "<p title='>'>x</p>" * 1_000, 1_002),
+    "classes": ("".join(f'<b class="c{n % 15_000}">x</b>' for n in range(100_000)), 100_000),
     "a long line": ("x " * 1_000_000, 1_000_000),
     "paragraphs left open": ("<p>x" * 50_000, 50_000),
     "items left open": ("<main><ol>" + "<li>x" * 50_000, 50_000),
