@@ -183,6 +183,6 @@ def _quarantine_row(locator: str, record: Unreadable, source: SourceConfig) -> d
     return {
         "source": source.name,
         "locator": locator,
-        "error": normalise(record.error, "nfc"),
+        "error": normalise(record.error[:EXCERPT_CHARACTERS], "nfc")[:EXCERPT_CHARACTERS],
         "excerpt": normalise(record.excerpt[:EXCERPT_CHARACTERS], "nfc")[:EXCERPT_CHARACTERS],
     }

@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO, NamedTuple
 from zipfile import ZipFile
 
+import xxhash
+
 from data.sources.byte_stream import DamagedStream
 from data.sources.files import SourceConfig, format_of
 from data.sources.input import BytesInput, FileInput, Input, Limits
@@ -59,7 +61,7 @@ def read_archive(input: Input, source: SourceConfig, limits: Limits) -> Iterator
 
 def _read_members(members: Iterator[Member], source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
     left = limits.file_bytes
-    label, labels = "0", set[str]()
+    label, labels = "0", set[bytes]()
     try:
         for number, member in enumerate(members):
             label = _label(member.name, number, labels)
@@ -134,12 +136,12 @@ def _too_large(member: Member, left: int) -> str:
     return f"the member has {member.size} bytes, more than the {left} that are left to the archive of max_file_gb"
 
 
-def _label(name: str, number: int, labels: set[str]) -> str:
-    """The member's name, with its number where an earlier one has the same."""
+def _label(name: str, number: int, labels: set[bytes]) -> str:
+    """The member's name, with its number where an earlier one has the same; `labels` has their hashes, as names may be long."""
     label = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    while label in labels:
+    while (hash := xxhash.xxh3_128_digest(label.encode())) in labels:
         label = f"{label}@{number}"
-    labels.add(label)
+    labels.add(hash)
     return label
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 from zipfile import ZipFile
 
-from data.extract import html_to_text
+from data.extract import html_to_text, to_utf8
 from data.sources.byte_stream import DamagedStream
 from data.sources.files import SourceConfig
 from data.sources.input import Input, Limits
@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
-CHAPTERS = {"application/xhtml+xml", "text/html"}  # other items of the reading order are pictures
+WITHOUT_TEXT = ("image/", "audio/", "video/")  # what may stand in the reading order beside chapters
 XML_BYTES = 1 << 23  # of the files that describe the book
-# XHTML may write elements without content as one tag, which HTML takes as their beginning: an empty title would take in
-# all of the book.
+# XHTML may write any element without content as one tag, which HTML takes as the beginning of those that it does not know
+# to be empty: a title would take in all of the book.
 EMPTY_ELEMENT = re.compile(
-    rb"<(title|script|style|iframe|textarea|noscript|a|b|em|i|p|span|strong|div|td|th|h[1-6])(\s[^<>]*)?/>"
+    rb"<(?!(?:area|base|basefont|br|col|embed|frame|hr|img|input|link|meta|param|source|track|wbr)[\s/])"
+    rb"([a-zA-Z][a-zA-Z0-9]*+)(\s[^<>]*)?/>"
 )
+XML_ENCODING = re.compile(rb"\s*<\?xml\s[^<>]*?\bencoding\s*=\s*[\"']([\w.:-]{1,40}+)")
+CDATA = b"<![CDATA["  # text as it is, which HTML does not know
 
 
 def read_epub(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
@@ -51,12 +54,25 @@ def _book(archive: ZipFile, source: SourceConfig, limit: int) -> Record | Unread
         page = _read(archive, name, limit - size)
         size += len(page)
         try:
-            texts.append(html_to_text(EMPTY_ELEMENT.sub(rb"<\1\2></\1>", page), main_content=False).strip())
+            texts.append(html_to_text(_as_html(page), main_content=False).strip())
         except ValueError as problem:
             raise DamagedStream(f"chapter {name}: {problem}") from None
     fields: dict[str, object] = dict(_metadata(package))
     fields[source.text_field] = "\n\n".join(text for text in texts if text)
     return Record("0", fields, size)
+
+
+def _as_html(page: bytes) -> bytes:
+    """A page of XHTML, in UTF-8, as HTML has it."""
+    declared = XML_ENCODING.match(page[:1000])
+    page = to_utf8(page, declared[1].decode() if declared else None)
+    first, *others = EMPTY_ELEMENT.sub(rb"<\1\2></\1>", page).split(CDATA)
+    return first + b"".join(map(_without_cdata, others))
+
+
+def _without_cdata(page: bytes) -> bytes:
+    text, end, behind = page.partition(b"]]>")
+    return text.replace(b"&", b"&amp;").replace(b"<", b"&lt;") + behind if end else CDATA + page
 
 
 def _package_name(archive: ZipFile) -> str:
@@ -67,14 +83,18 @@ def _package_name(archive: ZipFile) -> str:
 
 
 def _chapters(package: "_Element", folder: str) -> Iterator[str]:
-    """The names of the spine's chapters in the archive."""
+    """The names of the spine's chapters in the archive. Raises DamagedStream for an item that may have text and is not read."""
     items = {item.get("id"): item for item in package.iterfind("{*}manifest/{*}item")}
     for reference in package.iterfind("{*}spine/{*}itemref"):
         item = items.get(reference.get("idref"))
         if item is None:
             raise DamagedStream(f"the reading order names an item {reference.get('idref')!r} that is not there")
-        if item.get("media-type") in CHAPTERS and "nav" not in (item.get("properties") or "").split():
-            yield posixpath.normpath(posixpath.join(folder, unquote(item.get("href") or "")))
+        type = (item.get("media-type") or "").partition(";")[0].strip().lower()
+        if type.startswith(WITHOUT_TEXT) or "nav" in (item.get("properties") or "").split():
+            continue
+        if not (type.startswith("text/") or type.endswith("xml")):
+            raise DamagedStream(f"an item of the reading order is of a type that is not read: {type or 'none'}"[:200])
+        yield posixpath.normpath(posixpath.join(folder, unquote(item.get("href") or "")))
 
 
 def _metadata(package: "_Element") -> Iterator[tuple[str, str]]:

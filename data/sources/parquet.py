@@ -1,6 +1,7 @@
 """Parquet: one record a row."""
 
 from collections.abc import Iterator
+from itertools import accumulate
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,8 +28,9 @@ def read_parquet(input: Input, source: SourceConfig, limits: Limits) -> Iterator
                     yield problem
                 return
             groups = [file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups)]
+            rows = list(accumulate(groups, initial=0))  # before each
             for number in range(input.start, len(groups) if input.stop is None else input.stop):
-                yield from _row_group(file, number, sum(groups[:number]), source, limits)
+                yield from _row_group(file, number, rows[number], source, limits)
     except (pa.ArrowException, OSError) as error:
         raise_if_no_damage(error)
         if input.start == 0:

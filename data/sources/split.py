@@ -1,6 +1,7 @@
 """Large files cut into parts that tasks read side by side. No document, id or count depends on where the cuts are."""
 
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from typing import NamedTuple
 
 from data.sources.byte_stream import DamagedStream, compression_of
@@ -81,23 +82,30 @@ def _row_groups(file: SourceFile) -> Iterator[Unit]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from data.sources.columns import raise_if_no_damage
+
     try:
         with open_file(file.absolute) as stored:
             metadata = pq.read_metadata(stored)
-    except pa.ArrowException:
+    except (pa.ArrowException, OSError) as problem:
+        raise_if_no_damage(problem)
         return  # whoever reads it says what is wrong
     sizes = [metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups)]
-    for number in range(len(sizes)):
-        yield Unit(number, file.bytes * sum(sizes[:number]) // max(1, sum(sizes)))
+    *begins, total = accumulate(sizes, initial=0)
+    for number, begin in enumerate(begins):
+        yield Unit(number, file.bytes * begin // max(1, total))
 
 
 def _record_batches(file: SourceFile) -> Iterator[Unit]:
     import pyarrow as pa
 
+    from data.sources.columns import raise_if_no_damage
+
     try:
         with open_file(file.absolute) as stored, pa.ipc.open_file(stored) as reader:
             count = reader.num_record_batches
-    except pa.ArrowException:
+    except (pa.ArrowException, OSError) as problem:
+        raise_if_no_damage(problem)
         return  # a stream, or damaged
     for number in range(count):
         yield Unit(number, file.bytes * number // count)  # how large each is stands only in itself

@@ -20,6 +20,8 @@ WITHOUT_CONTENT = {
     tarfile.CHRTYPE,
     tarfile.BLKTYPE,
 }
+NAME_BYTES = 1 << 16
+SPARSE = "GNU.sparse"  # what keys of a file with holes begin with
 EXTENDED_RECORD = re.compile(rb"([0-9]{1,7}) ([^=]*)=")  # pax: its length, key and value
 
 
@@ -62,7 +64,7 @@ def tar_members(chunks: Iterator[bytes]) -> Iterator[TarMember | Lost]:
             continue
         size = int(extended["size"]) if extended.get("size", "").isdecimal() else header.size
         content = iter(()) if header.type in WITHOUT_CONTENT else stream.content(size)
-        kind = tarfile.GNUTYPE_SPARSE if any(key.startswith("GNU.sparse") for key in extended) else header.type
+        kind = tarfile.GNUTYPE_SPARSE if SPARSE in extended else header.type
         yield TarMember(extended.get("path", header.name), kind, size, content)
         extended = {}
         for _ in content:
@@ -122,15 +124,28 @@ def _header(block: bytes) -> tarfile.TarInfo | None:
 
 
 def _extension(header: tarfile.TarInfo, content: bytes) -> dict[str, str]:
-    """What an extension says of the member behind it; nothing where it is damaged."""
+    """What an extension says of the path and the size of the member behind it, and whether it has holes.
+
+    Nothing where it is damaged. Raises DamagedStream for a name that is too long.
+    """
     if header.type == tarfile.GNUTYPE_LONGNAME:
-        return {"path": content.partition(b"\0")[0].decode("utf-8", "surrogateescape")}
+        return {"path": _name(content.partition(b"\0")[0])}
     found: dict[str, str] = {}
     position = 0
     while header.type in EXTENDED - {tarfile.XGLTYPE} and (record := EXTENDED_RECORD.match(content, position)):
         end = position + int(record[1])
         if not record.end() < end <= len(content):
             break
-        found[record[2].decode("utf-8", "replace")] = content[record.end() : end - 1].decode("utf-8", "surrogateescape")
+        key, value = record[2].decode("utf-8", "replace"), content[record.end() : end - 1]
+        if key.startswith(SPARSE):
+            found[SPARSE] = ""
+        elif key in {"path", "size"}:
+            found[key] = _name(value)
         position = end
     return found
+
+
+def _name(content: bytes) -> str:
+    if len(content) > NAME_BYTES:
+        raise DamagedStream(f"corrupt tar: a name of {len(content)} bytes")
+    return content.decode("utf-8", "surrogateescape")

@@ -5,6 +5,7 @@ import gzip
 import json
 import lzma
 import tracemalloc
+import zipfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ import zstandard
 from pydantic import ValidationError
 
 from data.collect import CollectConfig, SourceConfig, collect_shard, list_files, plan_shards
-from data.documents import SCHEMA, document_id, read_table
+from data.documents import EXCERPT_CHARACTERS, SCHEMA, document_id, read_table
 from data.profile import Profile
 
 
@@ -87,6 +88,13 @@ def test_of_a_truncated_file_what_can_be_read_comes_through_and_the_rest_is_name
 
 def document_ids(number: int) -> str:
     return document_id("noise", str(number))
+
+
+def test_an_error_is_as_short_as_an_excerpt(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.epub", "w") as book:
+        book.writestr("META-INF/container.xml", f'<container><rootfile full-path="{"x" * 10_000}"/></container>')
+    _, _, _, (lost,) = collect(tmp_path, tmp_path / "out", path="a.epub")
+    assert lost["error"].startswith("there is no xxx") and len(lost["error"]) == EXCERPT_CHARACTERS
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)

@@ -186,6 +186,19 @@ def test_members_are_bounded_in_number() -> None:
         assert len(good(read(ARCHIVES[name](files), name, members=5))) == 5
 
 
+def test_names_and_extensions_of_a_tar_are_bounded() -> None:
+    for size, problems in ((60_000, 0), (70_000, 1)):
+        found = read(make_tar([("x" * size + ".txt", b"a")]), "a.tar")
+        assert len(bad(found)) == problems and all("a name of 70004 bytes" in error for _, error in bad(found))
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("a.txt")
+        info.pax_headers = {"comment": "x" * 100_000, "size": "1"}
+        info.size = 1
+        archive.addfile(info, io.BytesIO(b"a"))
+    assert [text for _, text in good(read(content.getvalue(), "a.tar"))] == ["a"]
+
+
 def test_bombs_are_bounded_in_all_and_cost_no_earlier_or_smaller_member() -> None:
     bomb = b"0" * 3_000_000
     found = read(make_zip([("a.txt", b"a"), ("bomb.txt", bomb), ("b.txt", b"b")]), "a.zip", file_bytes=1_000_000)

@@ -40,7 +40,7 @@ FILES = {
 }
 
 
-def epub(**changes: str | None) -> bytes:
+def epub(**changes: str | bytes | None) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in (FILES | changes).items():
@@ -103,6 +103,46 @@ ENCRYPTED = '<encryption xmlns:e="x"><e:CipherReference URI="OEBPS/text/two.xhtm
 def test_a_book_that_cannot_be_read_is_one_unreadable_record(content: bytes, error: str) -> None:
     found = read(content)
     assert isinstance(found, Unreadable) and error in found.error
+
+
+ONE = "OEBPS/text/chapter one.xhtml"
+
+
+EMPTY = [
+    '<audio src="a.mp3" controls="controls"/>',
+    "<video/>",
+    '<object data="a.svg"/>',
+    "<select/>",
+    "<xmp/>",
+    "<template/>",
+    "<br/>",
+    "<hr />",
+    "<a id='x'/>",
+    '<svg viewBox="0 0 1 1"><path d="M0"/></svg>',
+]
+
+
+@pytest.mark.parametrize("empty", EMPTY)
+def test_what_is_empty_in_xhtml_takes_in_nothing(empty: str) -> None:
+    book = read(epub(**{ONE: f"<html><body><p>One.</p>{empty}<p>Two words.</p><p>Three.</p></body></html>"}))
+    assert isinstance(book, Record)
+    assert str(book.fields["text"]).split()[-4:] == ["One.", "Two", "words.", "Three."]
+
+
+def test_chapters_of_all_types_of_text_are_read_and_of_others_named() -> None:
+    for type in ("application/xhtml+xml; charset=utf-8", "Application/XHTML+XML", "text/x-oeb1-document", "text/html"):
+        package = PACKAGE.replace('two.xhtml" media-type="application/xhtml+xml', f'two.xhtml" media-type="{type}')
+        book = read(epub(**{"OEBPS/package.opf": package}))
+        assert isinstance(book, Record) and "Second, first" in str(book.fields["text"])
+    book = read(epub(**{"OEBPS/package.opf": package.replace("text/html", "application/pdf")}))
+    assert isinstance(book, Unreadable) and "a type that is not read: application/pdf" in book.error
+
+
+def test_chapters_in_other_encodings_and_character_data() -> None:
+    page = '<?xml version="1.0" encoding="{}"?><html><head><title/></head><body><p>Zażółć <![CDATA[a < b & c]]></p></body></html>'
+    for encoding in ("iso-8859-2", "utf-16", "utf-8"):
+        book = read(epub(**{ONE: page.format(encoding).encode(encoding)}))
+        assert isinstance(book, Record) and str(book.fields["text"]).endswith("Zażółć a < b & c")
 
 
 def test_entities_are_not_read_from_files(tmp_path) -> None:

@@ -220,6 +220,18 @@ def test_what_cannot_be_cut_is_read_whole(tmp_path: Path) -> None:
         path = tmp_path / name
         path.write_bytes(os.urandom(5000))
         assert [(part.start, part.stop) for part in parts_of(path, 100, format=format)] == [(0, None)], name
+    for name, format in (("c.parquet", "parquet"), ("c.arrow", "arrow")):
+        with (tmp_path / name).open("wb") as file:
+            if format == "parquet":
+                pq.write_table(pa.table({"text": ["x"] * 1000}), file)
+            else:
+                with pa.ipc.new_file(file, pa.schema({"text": pa.string()})) as writer:
+                    writer.write_table(pa.table({"text": ["x"] * 1000}))
+        content = bytearray((tmp_path / name).read_bytes())
+        content[-60:-10] = bytes(50)  # of the footer
+        (tmp_path / name).write_bytes(content)
+        parts = parts_of(tmp_path / name, 100, format=format)
+        assert [(part.start, part.stop) for part in parts] == [(0, None)], name
     (tmp_path / "b.txt").write_bytes(b"one\ndocument\n" * 100)
     assert len(parts_of(tmp_path / "b.txt", 100, SourceConfig(name="s", path="*"))) == 1  # a document a file
 
