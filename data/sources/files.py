@@ -114,7 +114,7 @@ class CollectConfig(BaseModel):
     normalise: Normalisation = "ftfy"  # ftfy: mojibake, entities, control characters, NFC; nfc: NFC and newlines only
     shard_mb: int = Field(default=64, gt=0)  # input that one task reads, and text in one document shard
     max_record_mb: int = Field(default=64, gt=0, le=512)  # a longer record is quarantined; bounds a task's memory
-    max_file_gb: int = Field(default=128, gt=0)  # what one compressed file or archive member may unpack to
+    max_file_gb: int = Field(default=128, gt=0)  # what a compressed file, or a part of one, may unpack to
     max_members: int = Field(default=1_000_000, gt=0)  # files in one archive
 
     @field_validator("sources")
