@@ -16,19 +16,28 @@ from data.wikitext_templates import template_text
 MAX_DEPTH = 100  # of open markup; the work is bounded by characters times depth
 FILES_AND_CATEGORIES = frozenset({"file", "image", "media", "category"})  # English names, which hold in every wiki
 
-TOKEN = re.compile(
-    r"</?[A-Za-z][^<>]*>"
-    r"|^[ \t:]*\{\||^[ \t]*\|\}(?!\})"  # a table begins, ends
-    r"|\{{2,}|\}{2,}|\[\[|\]\]"
-    r"|\[(?:https?:|ftp:|mailto:|//)[^\s\[\]<>]*|\]"  # a link to another site
-    r"|\||'{2,}|__[A-Z]+__",
-    re.MULTILINE,
-)
-TAG_NAME = re.compile(r"</?([A-Za-z][A-Za-z0-9]*)")
-
 
 def _names(words: str) -> frozenset[str]:
     return frozenset(words.split())
+
+
+MAGIC_WORDS = _names(
+    "NOTOC FORCETOC TOC NOEDITSECTION NEWSECTIONLINK NONEWSECTIONLINK NOGALLERY HIDDENCAT EXPECTUNUSEDCATEGORY "
+    "EXPECTUNUSEDTEMPLATE INDEX NOINDEX NOGLOBAL STATICREDIRECT DISAMBIG ARCHIVEDTALK NOTALK NOTITLECONVERT NOTC "
+    "NOCONTENTCONVERT NOCC"
+)
+TOKEN = re.compile(
+    r"</?[A-Za-z][^<>]*+>"
+    r"|^[ \t:]*+\{\||^[ \t]*+\|\}(?!\})"  # a table begins, ends
+    r"|^[ \t]*+(?:\[\[[a-z]{2,3}(?:-[a-z-]++)?:[^\[\]{}|\n]*+\]\][ \t]*+)++$"  # a line of links to other languages
+    r"|\{{2,}|\}{2,}|\[\[|\]\]"
+    r"|\[(?i:(?:(?:https?|ftps?|sftp|ssh|git|svn|gopher|telnet|nntp|ircs?|mms):)?//"
+    r"|(?:mailto|news|tel|sips?|xmpp|urn|magnet|geo):)[^\s\[\]<>]*+|\]"  # a link to another site
+    rf"|\||'{{2,}}|__(?:{'|'.join(sorted(MAGIC_WORDS))})__",
+    re.MULTILINE,
+)
+TAG_NAME = re.compile(r"</?([A-Za-z][^\s/>]*)")
+COMMENT_OR_TAG = re.compile(r"<(?:!--|([A-Za-z][^\s/<>]*+)[^<>]*+>)")
 
 
 # By what becomes of them: gone with all they hold; kept with what they hold as it is; a line break; gone, what they
@@ -44,15 +53,18 @@ INLINE_TAGS = _names(
     "small span strike strong sub sup time translate tt tvar u var wbr"
 )
 END_OF_TAG = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in DROPPED_TAGS | RAW_TAGS}
+EXTENSION_TAGS = END_OF_TAG.keys() - {"table", "code"}  # MediaWiki finds them and comments before all other markup
 
 ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});")
-INTERLANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z-]+)?:")
+NOWIKI = re.compile(r"</?nowiki\s*+/?>", re.IGNORECASE)
 ITEM = re.compile(r"[*#:;]+")
-# What is left where templates were: a pronunciation in brackets, two spaces, a space before a full stop.
+GONE = "\1"  # where something was left out
+# What is left there: a pronunciation in brackets, two spaces, a space before a full stop.
 LEFT_OVER = [
+    (re.compile(r" \([\s,;:]*+\x01[\s,;:\x01]*+\)"), ""),
+    (re.compile(r" \([ \t]*+\x01[ \t,;:\x01]*+"), " ("),
+    (re.compile(GONE), ""),
     (re.compile(r"[ \t]{2,}"), " "),
-    (re.compile(r" \([\s,;:]*\)"), ""),
-    (re.compile(r" \(\s*[,;:]\s*"), " ("),
     (re.compile(r" ([,.)])(?=\s|$)"), r"\1"),
 ]
 BLANK_LINES = re.compile(r"\n{3,}")
@@ -80,12 +92,18 @@ def wikitext_to_text(wikitext: str, dropped_namespaces: frozenset[str] = FILES_A
     Links into `dropped_namespaces` (in lower case; files and categories by the names that the wiki has for them) are left
     out. Raises ValueError for markup that is open more than MAX_DEPTH deep.
     """
-    text, kept = _Page(_without_comments(wikitext.replace("\0", "")), dropped_namespaces).text()
-    text = _unescape(text).replace("\xa0", " ")
+    source = wikitext.replace("\0", "").replace(GONE, "")
+    text, kept = _Page(_without_comments(source), dropped_namespaces).text()
+    text = ENTITY.sub(_space, text).replace("\xa0", " ")
     for pattern, replacement in LEFT_OVER:
         text = pattern.sub(replacement, text)
     text = BLANK_LINES.sub("\n\n", _readable_lines(text))
-    return KEPT.sub(lambda place: _unescape(kept[int(place[1])]), text).strip()
+    # Other entities come last: they are often written where the character itself would be markup.
+    return KEPT.sub(lambda place: _unescape(kept[int(place[1])]), _unescape(text)).strip()
+
+
+def _space(entity: re.Match[str]) -> str:
+    return " " if unescape(entity[0]).isspace() else entity[0]
 
 
 def _unescape(text: str) -> str:
@@ -93,12 +111,29 @@ def _unescape(text: str) -> str:
 
 
 def _without_comments(text: str) -> str:
-    parts, position = [], 0
-    while (start := text.find("<!--", position)) >= 0:
-        parts.append(text[position:start])
-        end = text.find("-->", start)
-        position = end + 3 if end >= 0 else len(text)  # one that is not closed goes to the end, as in MediaWiki
-    return "".join([*parts, text[position:]])
+    """The text without its comments; within extension tags they are text, and tags within comments are comments."""
+    parts, begin, position = [], 0, 0
+    never_closed: set[str] = set()
+    while match := COMMENT_OR_TAG.search(text, position):
+        position = match.end()
+        name = match[1] and match[1].lower()
+        if name is None:
+            parts.append(text[begin : match.start()])
+            end = text.find("-->", position)
+            begin = position = end + 3 if end >= 0 else len(text)  # without an end to that of the page, as in MediaWiki
+        elif name in EXTENSION_TAGS and (close := _end_of_tag(name, match[0], text, position, never_closed)):
+            position = close.end()
+    return "".join([*parts, text[begin:]])
+
+
+def _end_of_tag(name: str, tag: str, source: str, position: int, never_closed: set[str]) -> re.Match[str] | None:
+    """The end of what `tag`, which ends at `position`, sets apart; `never_closed` are names without an end behind there."""
+    if tag.endswith("/>") or name in never_closed:
+        return None
+    end = END_OF_TAG[name].search(source, position)
+    if end is None:
+        never_closed.add(name)
+    return end
 
 
 class _Page:
@@ -132,9 +167,11 @@ class _Page:
                 top.pieces.append(token)
             case "{{" if len(token) <= MAX_DEPTH:
                 self._open("{{", token)
+            case "[[" if token.endswith("]"):  # to other languages
+                pass
             case "{|" | "[[" as kind:
                 self._open(kind, token)
-            case "[h" | "[f" | "[m" | "[/":
+            case kind if kind[0] == "[":
                 if top.kind == "[":  # there are no links in links: that one was never closed
                     self._give_up()
                 self._open("[", token)
@@ -187,7 +224,8 @@ class _Page:
             frame = self.stack.pop()
             opening = len(frame.opened)
             used = min(3, opening, closing)
-            text = "" if used == 3 else template_text(frame.arguments())
+            arguments = [argument.replace(GONE, "") for argument in frame.arguments()]
+            text = (used == 2 and template_text(arguments)) or GONE
             closing -= used
             if opening - used >= 2:
                 self.stack.append(Frame("{{", "{" * (opening - used), [text]))
@@ -206,9 +244,7 @@ class _Page:
             self.stack.pop()
             namespace, colon, _ = target.partition(":")
             if colon and namespace.strip().lower() in self.dropped_namespaces:
-                return
-            if len(arguments) == 1 and INTERLANGUAGE.match(target):
-                return
+                label = GONE
         self.stack[-1].pieces.append(label)
 
     def _end_site_link(self) -> None:
@@ -226,20 +262,19 @@ class _Page:
         name = found[1].lower() if found else ""
         pieces = self.stack[-1].pieces
         if name in END_OF_TAG:
-            if token[1] == "/" or token.endswith("/>") or name in self.never_closed:
-                return
-            end = END_OF_TAG[name].search(self.source, self.position)
-            if end is None:
-                self.never_closed.add(name)
-                return
-            if name in RAW_TAGS:
+            end = None if token[1] == "/" else _end_of_tag(name, token, self.source, self.position, self.never_closed)
+            if end and name in RAW_TAGS:
+                content = self.source[self.position : end.start()]
                 pieces.append(f"\0{len(self.kept)}\0")
-                self.kept.append(self.source[self.position : end.start()])
-            self.position = end.end()
+                self.kept.append(NOWIKI.sub("", content) if name in ("code", "pre") else content)
+            elif name in DROPPED_TAGS:
+                pieces.append(GONE)
+            self.position = end.end() if end else self.position
         elif name in BREAKING_TAGS:
             pieces.append("\n")
         elif name not in INLINE_TAGS:
-            pieces.append(token)
+            pieces.append("<")
+            self.position -= len(token) - 1
 
 
 def _readable_lines(text: str) -> str:
@@ -252,7 +287,7 @@ def _readable_lines(text: str) -> str:
             _drop_empty_sections(lines, level)
             lines.append((level, line[level:-level].strip()))
         elif line.startswith("----"):
-            lines.append((0, ""))
+            lines += [(0, ""), (0, line.lstrip("-").lstrip())]
         elif item := ITEM.match(line):
             if content := line[item.end() :].strip():
                 bullet = "  " * (len(item[0]) - 1) + "- " if item[0][-1] in "*#" else ""

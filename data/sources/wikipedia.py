@@ -90,25 +90,28 @@ def _wiki(input: Input) -> Wiki | None:
 
 
 def _pages(input: Input, limits: Limits) -> Iterator[Page | Unreadable]:
-    """The pages that begin in the part, also where they end behind it."""
+    """The pages that begin in the part, also where they end behind it.
+
+    A part ends with the first mark or damage at or behind its end, where the next one begins.
+    """
     limit = limits.record_bytes
     page: Token | None = None  # the mark of the page that is being read
     held, size = bytearray(), 0
+    first = input.start > 0  # whether the next mark or damage is the one that the part before ends with
     for token in _tokens(pieces(input, limits.file_bytes)):
+        if not token.damage and token.data not in (BEGIN, END):
+            if page:
+                size += len(token.data)
+                held += token.data[: max(0, limit - len(held))]
+            continue
         if page and token.data == END:
             fits = size <= limit
             yield Page(page.place, bytes(held)) if fits else _unreadable(page, too_large(size, limit), held, size)
-            page = None
-            continue
-        if page and token.data != BEGIN and not token.damage:
-            size += len(token.data)
-            held += token.data[: max(0, limit - len(held))]
-            continue
-        if page:
+        elif page:
             yield _unreadable(page, token.damage or "the page has no end before the next one begins", held, size)
-            page = None
-        elif token.damage:
+        elif token.damage and not first:
             yield Unreadable(token.place, token.damage, "", 0)
+        page, first = None, False
         if input.stop is not None and token.at >= input.stop:
             return
         if token.data == BEGIN:

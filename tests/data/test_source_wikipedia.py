@@ -165,6 +165,27 @@ def test_parts_of_compressed_dumps(name: str, cut: int) -> None:
     assert [record for part in parts for record in part] == whole
 
 
+@pytest.mark.parametrize("suffix", ["bz2", "zst"])
+@pytest.mark.parametrize("inside", [0, 20])  # of a page, or between two
+def test_damage_is_told_once_however_a_dump_is_cut(suffix: str, inside: int) -> None:
+    joined = dump(*PAGES)
+    ends = [joined.index(part.encode()) + inside for part in PAGES[1:]]
+    streams = [
+        (bz2.compress if suffix == "bz2" else zstandard.compress)(joined[a:b])
+        for a, b in zip([0, *ends], [*ends, None], strict=True)
+    ]
+    for damaged in (10, 20, 21, 22, 58):
+        middle = len(streams[damaged]) // 2
+        streams[damaged] = streams[damaged][:middle] + bytes(40) + streams[damaged][middle + 40 :]
+    content, name = b"".join(streams), f"x-pages-articles.xml.{suffix}"
+    starts = [sum(map(len, streams[:n])) for n in range(len(streams))]
+    whole = read(content, name)
+    assert sum(isinstance(record, Unreadable) for record in whole) >= 3
+    for cuts in (starts, starts[::2], starts[::7], [0, starts[21]]):
+        parts = [read(content, name, start=a, stop=b) for a, b in zip(cuts, [*cuts[1:], None], strict=True)]
+        assert [record for part in parts for record in part] == whole
+
+
 @settings(max_examples=100, deadline=None)
 @given(at=st.floats(0, 1), cut=st.integers(0, 99), noise=st.binary(max_size=99), packed=st.booleans())
 def test_no_damage_stops_the_reader(at: float, cut: int, noise: bytes, packed: bool) -> None:

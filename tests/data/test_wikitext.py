@@ -42,6 +42,20 @@ from data.wikitext import MAX_DEPTH, wikitext_to_text
         ("== A ==\n=== Empty ===\n\n== B ==\nb\n=== C ===\nc", "B\n\nb\n\nC\n\nc"),
         ("__NOTOC__A __init__\n----\nb", "A __init__\n\nb"),
         ("#REDIRECT [[x]]", "- REDIRECT x"),
+        ("Before.\n----Some text behind a rule.\nMore.", "Before.\n\nSome text behind a rule.\nMore."),
+        ("<tt>__FILE__</tt> and __DATE__ __NOINDEX__end", "__FILE__ and __DATE__ end"),
+        ("&#42; denotes a winner\n&#35;1 in the charts", "* denotes a winner\n#1 in the charts"),
+        ("&#61;= a == &amp;#42; (&nbsp;{{x}}) b &#32; c", "== a == &#42; b c"),
+        ("Die [[re:publica]] ist. See [[doi:10.1/18]].", "Die re:publica ist. See doi:10.1/18."),
+        ("a\n[[de:A]] [[zh-min-nan:B]]<!-- c -->\n[[fr:C]]\nb", "a\n\nb"),
+        (
+            "<u,v>, <p|q>, <s.th@example.org>, vector<var_t>, <small-caps>",
+            "<u,v>, <p|q>, <s.th@example.org>, vector<var_t>, <small-caps>",
+        ),
+        ("<x, ''[[y|z]]''> <br/>a<br />b", "<x, z>\na\nb"),
+        ("<code><nowiki>[[x]]</nowiki></code> <pre><NOWIKI>''</NOWIKI></pre>", "[[x]] ''"),
+        ("[irc://example.org/a chat] [HTTP://example.org] [see] b", "chat [see] b"),
+        ("Call foo () (: smile ({{x}}: y) (<ref>z</ref>)", "Call foo () (: smile (y)"),
     ],
 )
 def test_what_is_readable_stays(wikitext: str, text: str) -> None:
@@ -59,6 +73,56 @@ def test_what_is_never_closed_is_text(unclosed: str) -> None:
 def test_an_unclosed_tag_or_comment_ends_with_the_page() -> None:
     assert wikitext_to_text("a <ref>b") == "a b"
     assert wikitext_to_text("a <!-- b") == "a"
+
+
+@pytest.mark.parametrize("tag", ["nowiki", "pre", "syntaxhighlight", "source", "math", "chem", "ce"])
+def test_a_comment_within_a_raw_tag_is_text_and_a_raw_tag_within_a_comment_none(tag: str) -> None:
+    assert wikitext_to_text(f"With <{tag} a=b><!--</{tag}> it\n\nbegins<!-- x -->.") == "With <!-- it\n\nbegins."
+    assert wikitext_to_text(f"a <!-- <{tag}> --> b <!-- </{tag}> --> c") == "a b c"
+    assert wikitext_to_text(f"a <{tag}> <!-- x --> b <{tag}/> <!-- y --> c") == "a b c"
+
+
+def test_a_comment_within_a_note_goes_with_it_and_one_within_code_goes() -> None:
+    assert wikitext_to_text("a<ref><!-- b</ref> <code>c<!-- d --></code> e") == "a c e"
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("frac|3|1|2", "3 1/2"),
+        ("frac|1|2", "1/2"),
+        ("frac|2", "1/2"),
+        ("frac|3||2", ""),
+        ("frac|{{x}}|2", ""),
+        ("convert|5|km|mi|1", "5 km"),
+        ("convert|5|-|10|km|mi", "5-10 km"),
+        ("cvt|5|–|10|km", "5–10 km"),
+        ("convert|6|ft|2|in|m", "6 ft 2 in"),
+        ("convert|3|x|4|by|5|m", "3 x 4 by 5 m"),
+        ("convert|3|to|4|m|abbr=on|0", "3 to 4 m"),
+        ("convert|3|and|4|or|5|m", "3 and 4 or 5 m"),
+        ("convert|-3|+/-|.4|C", "-3 ± .4 C"),
+        ("convert|5|and(-)|10|km", ""),
+        ("convert|3|x|4", ""),
+        ("transliteration|zh|pinyin|Běijīng", "Běijīng"),
+        ("transliteration|ja|Tōkyō", "Tōkyō"),
+        ("val|299792458|u=m/s|fmt=commas", "299792458 m/s"),
+        ("val|5|ul=m", "5 m"),
+        ("val|1.5|0.2|e=6|u=kg", "1.5±0.2×10^6 kg"),
+        ("val|1.2345|(24)", "1.2345(24)"),
+        ("val|1.5|0.2|0.3", ""),
+        ("val|5|end=!", ""),
+        ("circa|1500|1550", "c. 1500 – 1550"),
+        ("circa|1500|lk=no", "c. 1500"),
+        ("c.", "c."),
+        ("blockquote|text=Four score|author=x", "Four score"),
+        ("quote|text=To be", "To be"),
+        ("quote|To be|x", "To be"),
+        ("lang-fr|côte", "côte"),
+    ],
+)
+def test_templates_that_dress_up_their_arguments(template: str, text: str) -> None:
+    assert wikitext_to_text("{{" + template + "}}") == text
 
 
 def test_namespaces_go_by_the_names_that_the_wiki_has() -> None:
@@ -86,7 +150,19 @@ HOSTILE = [
     "\n=a",
     "( ;",
 ]
-HOSTILE += ["{{a|", "[[a|]]", "<math>", "&#9", " ", "*", "{{{{a}}", "a", "<a", "</ref ", "__A", "{", "\0"]
+HOSTILE += ["{{a|", "[[a|]]", "<math>", "&#9", " ", "*", "{{{{a}}", "a", "<a", "</ref ", "__A", "{", "\0", "\1"]
+HOSTILE += [
+    "\n[[de:",
+    "[[de:a]] ",
+    "\n[[de-",
+    "{{convert|",
+    "({{a}} ",
+    "</nowiki",
+    "<!-- <pre>",
+    "<nowiki>",
+    "<u,v>",
+    "-",
+]
 
 
 @pytest.mark.parametrize("token", HOSTILE)
@@ -126,11 +202,11 @@ TOKENS = [
     "]",
     "<!--",
 ]
-TOKENS += ["-->", "*", "<math>", "</math>", "&lt;", "{{{", "}}}", "lang|", "File:", "\0", "<br>"]
+TOKENS += ["-->", "*", "<math>", "</math>", "&lt;", "{{{", "}}}", "lang|", "File:", "\0", "\1", "<br>", "({{x}})"]
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(TOKENS), max_size=60))
 def test_any_markup_gives_text(tokens: list[str]) -> None:
     text = wikitext_to_text("".join(tokens))
-    assert "\0" not in text and text == text.strip() and "\n\n\n" not in text
+    assert "\0" not in text and "\1" not in text and text == text.strip() and "\n\n\n" not in text
