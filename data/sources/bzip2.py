@@ -102,12 +102,11 @@ def blocks_between(window: Window, marks: Iterator[Mark]) -> Iterator[Block]:
 
 
 def _ends_well(window: Window, mark: Mark, following: list[Mark]) -> bool:
-    """Whether behind a stream's end there is another stream, or nothing but padding."""
+    """Whether behind a stream's end and padding there is another stream, or nothing."""
     end = (mark.bit + MARK_BITS + CHECKSUM_BITS + 7) // 8
-    behind = bytes(window.data[end - window.start :])
-    if following:
-        return _is_header(behind[:4]) and following[0].bit == 8 * (end + 4)
-    return not behind.strip(b"\0")
+    at, bit = divmod(following[0].bit, 8) if following else (window.end, 0)
+    behind = window.data[end - window.start : at - window.start].lstrip(b"\0")
+    return bit == 0 and _is_header(behind) if following else not behind
 
 
 def _decompress(window: Window, begin: int, end: int) -> bytes | None:
@@ -159,5 +158,5 @@ def _find(window: Window, mark: int, begin: int, end: int) -> Iterable[int]:
             at = window.data.find(filled, at + 1)
 
 
-def _is_header(found: bytes) -> bool:
-    return found[:3] == b"BZh" and b"1" <= found[3:] <= b"9"
+def _is_header(found: bytes | bytearray) -> bool:
+    return len(found) == FIRST_BIT // 8 and found[:3] == b"BZh" and b"1" <= found[3:] <= b"9"

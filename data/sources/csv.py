@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from data.sources.files import SourceConfig
 from data.sources.input import Input, Limits
-from data.sources.lines import Line, read_lines
-from data.sources.record import Record, Unreadable, excerpt, rest_unreadable, too_large
+from data.sources.pieces import pieces
+from data.sources.record import EXCERPT_BYTES, Record, Unreadable, excerpt, rest_unreadable, too_large
 
 BOM = b"\xef\xbb\xbf"
 TABS = re.compile(r"\.tsv(\.[a-z0-9]+)?$", re.IGNORECASE)  # of a name, compressed or not
@@ -18,6 +18,15 @@ UNCLOSED = "a quote is opened that is not closed before the file ends"
 # these many times what was read so far, or the work could grow with its square.
 MOST_READ_AGAIN = 4
 csv.field_size_limit(1 << 31)  # characters; rows are bounded by the lines that are given to the csv module
+
+
+class Line(NamedTuple):
+    """A line without its newline, or (with `damage`) what there is of one before the file cannot be read any further."""
+
+    content: bytes  # of a line of more bytes than a record may have only the beginning
+    bytes: int
+    quotes: int
+    damage: str = ""
 
 
 class Row(NamedTuple):
@@ -32,12 +41,13 @@ class Row(NamedTuple):
 def read_csv(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
     """The rows, each with the fields that the header names; `place` is the row's number behind the header, from 0.
 
-    A row that cannot be read, or that has not as many fields as the header, is unreadable; blank lines are no rows.
+    A row that cannot be read, or that has not as many fields as the header, is unreadable; blank lines are no rows. Behind
+    damage nothing is read, in whatever compression: what follows may be the middle of a quoted cell, and look like rows.
     """
     delimiter = source.delimiter or ("\t" if TABS.search(input.name) else ",")
-    rows = _rows(_Lines(read_lines(input, limits), limits.record_bytes), delimiter)
+    rows = _rows(_Lines(_lines(input, limits), limits.record_bytes), delimiter)
     header = next(rows, Row([], "there is none", b"", 0))
-    if problem := _problem(header, source.text_field):
+    if problem := _problem(header, source):
         yield rest_unreadable("0", problem, header.beginning, header.bytes)
         return
     for number, row in enumerate(rows):
@@ -50,14 +60,35 @@ def read_csv(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Rec
             yield Record(str(number), dict(zip(header.cells, row.cells, strict=True)), row.bytes)
 
 
-def _problem(header: Row, text_field: str) -> str:
+def _problem(header: Row, source: SourceConfig) -> str:
     if header.error:
         return f"the header row: {header.error}"
-    if header.cells.count(text_field) > 1:
-        return f"more than one column is called {text_field!r}, which text_field names"
-    if text_field not in header.cells:
-        return f"no column {text_field!r}, which text_field names, only {', '.join(header.cells)[:200]}"
+    if twice := [name for name in source.columns if header.cells.count(name) > 1]:
+        return f"more than one column is called {twice[0]!r}"
+    if source.text_field not in header.cells:
+        return f"no column {source.text_field!r}, which text_field names, only {', '.join(header.cells)[:200]}"
     return ""
+
+
+def _lines(input: Input, limits: Limits) -> Iterator[Line]:
+    """The lines up to the file's end or to damage."""
+    kept = max(limits.record_bytes, EXCERPT_BYTES)
+    held, size, quotes = bytearray(), 0, 0  # of the line that is being read
+    for piece in pieces(input, limits.file_bytes):
+        ends = piece.data.count(b"\n")
+        for number, part in enumerate(piece.data.split(b"\n")):
+            held += part[: kept - len(held)]
+            size += len(part)
+            quotes += part.count(b'"')
+            if number < ends:
+                yield Line(bytes(held), size, quotes)
+                held, size, quotes = bytearray(), 0, 0
+        if piece.damage:
+            problem = piece.damage.partition(": ")[2]  # before it stands how much is lost where lines are records
+            yield Line(bytes(held), size, quotes, f"the rest of the file cannot be read: {problem}")
+            return
+    if size:
+        yield Line(bytes(held), size, quotes)
 
 
 class _Stopped(Exception):
@@ -71,12 +102,12 @@ class _TooLong(Exception):
 class _Lines(Iterator[str]):
     """The lines that csv.reader takes; for one row it takes several only where a quote is open at the end of a line."""
 
-    def __init__(self, lines: Iterator[Line | Unreadable], limit: int) -> None:
+    def __init__(self, lines: Iterator[Line], limit: int) -> None:
         self.lines = lines
         self.limit = limit
         self.again: deque[Line] = deque()
         self.read = self.read_again = 0  # bytes
-        self.crossing: Line | None = None  # the line with which the row became too long
+        self.crossing: Line | None = None  # what the row is read on with when it became too long
         self.begin_row()
 
     def begin_row(self) -> None:
@@ -94,15 +125,18 @@ class _Lines(Iterator[str]):
             if self.held:
                 raise _Stopped(UNCLOSED)
             raise StopIteration
-        if isinstance(found, Unreadable):
-            self.held.append(Line(found.place, found.excerpt.encode(), found.bytes))
-            self.bytes += found.bytes
-            raise _Stopped(found.error)
-        size = found.bytes + 1
-        self.bytes += size
+        within_quotes = bool(self.held)
         self.held.append(found)
+        size = found.bytes + (not found.damage)
+        self.bytes += size
+        if found.damage:
+            raise _Stopped(found.damage)
         if size > self.limit:
-            raise _Stopped(too_large(self.bytes, self.limit))
+            if (within_quotes + found.quotes) % 2 == 0:  # no quote is open behind it, if it keeps to RFC 4180
+                raise _Stopped(too_large(self.bytes, self.limit))
+            del self.held[1:]
+            self.crossing = Line(b"", 0, 0)
+            raise _TooLong
         if self.held_bytes + size > self.limit:
             del self.held[1:]
             self.crossing, self.held_bytes = found, size
@@ -110,16 +144,18 @@ class _Lines(Iterator[str]):
         self.held_bytes += size
         return self._text(found)
 
-    def _take(self) -> Line | Unreadable | None:
+    def _take(self) -> Line | None:
         if self.again:
             return self.again.popleft()
         found = next(self.lines, None)
+        if found and not self.read:
+            found = found._replace(content=found.content.removeprefix(BOM))
         self.read += found.bytes + 1 if found else 0
         return found
 
     def _text(self, line: Line) -> str:
         try:
-            return line.content.removeprefix(BOM if line.place == "0" else b"").decode() + "\n"
+            return line.content.decode() + "\n"
         except UnicodeDecodeError as problem:
             self.invalid = f"invalid UTF-8: {problem.reason} at byte {problem.start} of the line"
             return line.content.decode(errors="replace") + "\n"
@@ -153,7 +189,7 @@ def _rows(lines: _Lines, delimiter: str) -> Iterator[Row]:
                 error = f"invalid CSV: {str(problem).partition(' - ')[0]}"  # what follows is advice to programmers
         if error == UNCLOSED:
             lines.put_back()
-        if lines.bytes > lines.limit:
-            error = too_large(lines.bytes, lines.limit)
+        if lines.bytes > lines.limit and not lines.held[-1].damage:
+            error = too_large(lines.bytes, lines.limit) + (f"; {UNCLOSED}" if error == UNCLOSED else "")
         if cells or error:
             yield Row(cells or [], error or lines.invalid, lines.held[0].content, lines.bytes)

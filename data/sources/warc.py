@@ -2,15 +2,17 @@
 
 import io
 import re
+import zlib
 from collections import deque
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from data.extract import extract, to_utf8
-from data.sources.byte_stream import compression_of
+from data.sources.byte_stream import DamagedStream, compression_of, decompressed
 from data.sources.files import SourceConfig
 from data.sources.gzip_members import gzip_members
-from data.sources.input import Input, Limits
+from data.sources.input import FILE_BYTES, Input, Limits
 from data.sources.pieces import Piece, pieces
 from data.sources.record import EXCERPT_BYTES, Record, Unreadable, excerpt, first_line, too_large
 
@@ -24,10 +26,15 @@ BLANK_LINE = b"\r\n\r\n"  # behind each record
 BLANK = re.compile(rb"[\r\n]+")
 CONTENT_LENGTH = re.compile(rb"^Content-Length:[ \t]*([0-9]{1,18})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
+BARE_NEWLINE = re.compile(rb"(?<!\r)\n")
 HEADER_BYTES = 1 << 15  # of a record, and of the HTTP response in it: what fastwarc accepts, too
 PAYLOAD_BYTES = 1 << 16  # read at a time: fastwarc sets so much memory aside
 NO_DOCUMENTS = {"warcinfo", "request", "metadata", "revisit"}  # types of records that are about others
 HTML = {"text/html", "application/xhtml+xml"}
+CHARSET = re.compile(r""";\s*charset\s*=[\s"']*([^\s"';,]+)""", re.IGNORECASE)
+GZIP = {"gzip", "x-gzip"}
+ZLIB = GZIP | {"deflate"}  # content encodings of which fastwarc takes the beginning for the whole, too
+REASON_CHARACTERS = 200
 
 
 class Block(NamedTuple):
@@ -171,24 +178,25 @@ def _find_mark(data: bytearray) -> int:
 
 
 def _document(block: Block, source: SourceConfig, limit: int) -> Record | Unreadable | None:
-    from fastwarc.warc import ArchiveIterator
-
     size = len(block.content)
     uri = None
     try:
-        record = next(iter(ArchiveIterator(io.BytesIO(block.content), auto_decode="all", max_header_len=HEADER_BYTES)))
+        record = _opened(block.content)
         kind, uri = record.headers.get("WARC-Type") or "", record.headers.get("WARC-Target-URI")
         if kind in NO_DOCUMENTS:
             return None
         content_type, charset = _content_type(record, kind)
-        content = _payload(record, limit)
+        if cut := record.headers.get("WARC-Truncated"):
+            raise ValueError(f"the page was cut short when it was fetched: {cut}")
+        content = _payload(record, block.content, limit)
         title, text = "", ""
         if content_type in HTML:
             title, text = extract(content, extractor=source.extractor, declared_encoding=charset)
         else:
             text = to_utf8(content, charset).decode()
     except (OSError, ValueError, StopIteration) as problem:
-        return Unreadable(block.place, first_line(problem), uri or "", size)
+        reason = first_line(problem).partition(": '")[0]  # what fastwarc quotes is the page
+        return Unreadable(block.place, reason[:REASON_CHARACTERS], uri or "", size)
     fields = {
         source.text_field: text,
         "uri": uri,
@@ -200,26 +208,75 @@ def _document(block: Block, source: SourceConfig, limit: int) -> Record | Unread
     return Record(block.place, {name: value for name, value in fields.items() if value is not None}, size)
 
 
-def _payload(record: "WarcRecord", limit: int) -> bytes:
-    """The page, unpacked. Raises ValueError for one of more than `limit` bytes."""
+def _opened(content: bytes, decode: Literal["transfer", "all"] = "transfer") -> "WarcRecord":
+    """The record, behind its headers; what is decoded of the HTTP response in it is `decode`."""
+    from fastwarc.warc import ArchiveIterator
+
+    stored = io.BytesIO(_with_crlf(content))
+    record = next(iter(ArchiveIterator(stored, parse_http=False, max_header_len=HEADER_BYTES)))
+    # fastwarc knows the type in its usual case only.
+    if (record.headers.get("Content-Type") or "").lower().startswith("application/http"):
+        record.set_bytes_content(_with_crlf(record.reader.read()))
+        record.is_http = True
+        record.parse_http(auto_decode=decode)
+    return record
+
+
+def _with_crlf(content: bytes) -> bytes:
+    """`content` with the ends of lines in its headers that fastwarc takes for such."""
+    headers = END_OF_HEADERS.search(content, 0, HEADER_BYTES)
+    end = headers.end() if headers else 0
+    return BARE_NEWLINE.sub(b"\r\n", content[:end]) + content[end:]
+
+
+def _payload(record: "WarcRecord", block: bytes, limit: int) -> bytes:
+    """The page, unpacked. Raises ValueError for one of more than `limit` bytes and for one that is cut short."""
+    declared = (record.http_headers.get("Content-Encoding") if record.http_headers is not None else None) or ""
+    encodings = [encoding for part in declared.lower().split(",") if (encoding := part.strip()) not in ("", "identity")]
+    if not ZLIB.issuperset(encodings):
+        record, encodings = _opened(block, "all"), []
+    content = _within(iter(partial(record.reader.read, PAYLOAD_BYTES), b""), limit)
+    try:
+        for encoding in reversed(encodings):
+            content = _within(_ungzip(content) if encoding in GZIP else _inflate(content, limit), limit)
+    except (DamagedStream, zlib.error) as problem:
+        raise ValueError(f"the page cannot be unpacked: {problem}") from None
+    return content
+
+
+def _within(pieces: Iterable[bytes], limit: int) -> bytes:
+    """The `pieces` as one. Raises ValueError for more than `limit` bytes."""
     content = bytearray()
-    while piece := record.reader.read(PAYLOAD_BYTES):
+    for piece in pieces:
         content += piece
         if len(content) > limit:
             raise ValueError(f"the page unpacks to more than the {limit} bytes that max_record_mb allows")
     return bytes(content)
 
 
+def _ungzip(packed: bytes) -> Iterator[bytes]:
+    packed = packed.rstrip(b"\r\n")  # that scripts leave behind their output; browsers pass over it, too
+    return decompressed(io.BytesIO(packed), ".gz", FILE_BYTES)
+
+
+def _inflate(packed: bytes, limit: int) -> Iterator[bytes]:
+    """What `packed` gives, or of more than `limit` bytes one byte more than those."""
+    stream = zlib.decompressobj()
+    yield stream.decompress(packed, limit + 1)
+    if packed and not stream.eof:
+        raise DamagedStream("truncated deflate")
+
+
 def _content_type(record: "WarcRecord", kind: str) -> tuple[str, str | None]:
     """Type and charset of the page in a record. Raises ValueError for what is no page."""
     header = record.headers.get("Content-Type") or ""
-    content_type, charset = header.partition(";")[0].strip().lower(), None
     if kind == "response" and record.http_headers is not None:
         if record.http_headers.status_code != 200:
             raise ValueError(f"not a page: HTTP status {record.http_headers.status_code}")
-        content_type, charset = (record.http_content_type or "").strip().lower(), record.http_charset
+        header = record.http_headers.get("Content-Type") or ""
     elif kind not in ("response", "resource", "conversion"):
         raise ValueError(f"not a page: a WARC record of type {kind or 'none'}")
+    content_type, charset = header.partition(";")[0].strip().lower(), CHARSET.search(header)
     if content_type not in HTML | {"text/plain"}:
         raise ValueError(f"not a page: {content_type[:100] or 'no Content-Type'}")
-    return content_type, charset
+    return content_type, charset and charset[1]

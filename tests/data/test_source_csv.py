@@ -1,10 +1,12 @@
 """CSV: what the csv module writes is read back; a damaged row costs no other one."""
 
+import bz2
 import csv
 import gzip
 import io
 
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +24,7 @@ def texts(found: list[Record | Unreadable]) -> list[object]:
     return [record.fields["text"] for record in found if isinstance(record, Record)]
 
 
+COMPRESS = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress, ".zst": zstandard.compress}
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=20)
 
 
@@ -48,6 +51,12 @@ def test_the_suffix_tells_the_delimiter_and_the_compression(name: str, delimiter
     assert record == Record("0", {"text": "two\nlines", "b": "1"}, 14)
 
 
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_a_byte_order_mark_is_no_part_of_the_first_name(suffix: str) -> None:
+    content = COMPRESS[suffix](b"\xef\xbb\xbftext,n\n\xef\xbb\xbfone,1\n")
+    assert texts(read(content, f"a.csv{suffix}")) == ["\ufeffone"]
+
+
 def test_each_bad_row_is_unreadable_alone_and_keeps_its_number() -> None:
     found = read(b"text,n\none,1\n\ntwo\nthree,3,3\n\xff\xfe,4\nfive,5\nnul\0,6\nlone\rreturn,7\neight,8")
     assert [(record.place, record.error) for record in found if isinstance(record, Unreadable)] == [
@@ -66,11 +75,12 @@ def test_each_bad_row_is_unreadable_alone_and_keeps_its_number() -> None:
         (b"", "the header row: there is none"),
         (b"\xff,b\n1,2", "the header row: invalid UTF-8: invalid start byte at byte 0 of the line"),
         (b"a,b\n1,2", "no column 'text', which text_field names, only a, b"),
-        (b"text,text\n1,2", "more than one column is called 'text', which text_field names"),
+        (b"text,text\n1,2", "more than one column is called 'text'"),
+        (b"a,a,text\n1,2,x", "more than one column is called 'a'"),
     ],
 )
 def test_a_file_without_one_text_column_is_one_unreadable_record(content: bytes, error: str) -> None:
-    (found,) = read(content)
+    (found,) = read(content, meta_fields=["a"])
     assert isinstance(found, Unreadable) and found.error == f"the rest of the file cannot be read: {error}"
 
 
@@ -82,6 +92,32 @@ def test_a_row_over_the_limit_is_passed_over_to_its_own_end() -> None:
         "the record has 503 bytes",
     ]
     assert texts(found) == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("before", [b'"begin\n', b'"', b'"begin\n' + b"more\n" * 50, b'0,"say ""no"" '])
+@pytest.mark.parametrize("behind", [b"", b'",2', b"\nmiddle, second half\nthe tail", b'\na ""quote""\n, 7\nend'])
+def test_no_half_of_a_row_with_a_long_line_is_taken_for_a_row(before: bytes, behind: bytes) -> None:
+    end = b"" if b'",' in behind else b'",2'
+    long = before + b"x" * 300 + behind + end + b"\n"
+    found = read(b"text,n\none,1\n" + long + b'"two\nlines",2\nthree,3\n', limit=200)
+    assert texts(found) == ["one", "two\nlines", "three"]
+    assert [record.bytes for record in found if isinstance(record, Unreadable)] == [len(long)]
+
+
+@pytest.mark.parametrize("suffix", [".zst", ".bz2"])
+def test_behind_a_damaged_frame_no_half_row_is_taken_for_a_whole_one(suffix: str) -> None:
+    parts = [b'text,n\n"one",1\n"begin of cell\n', b"in it\n" * 50, b'end of cell",2\nthree,3\n']
+    frames = [COMPRESS[suffix](part) for part in parts]
+    frames[1] = frames[1][:12] + b"\xff" * 6 + frames[1][18:]
+    one, lost = read(b"".join(frames), f"a.csv{suffix}")
+    assert isinstance(one, Record) and isinstance(lost, Unreadable)
+    assert lost.error.startswith("the rest of the file cannot be read: corrupt ") and lost.place == "1"
+    assert lost.excerpt.startswith('"begin of cell')
+
+
+def test_the_error_of_a_row_that_never_ends_names_the_quote() -> None:
+    (_, lost) = read(b'text,n\none,1\n"two,2\n' + b"three,3\n" * 100, limit=200)
+    assert isinstance(lost, Unreadable) and "more than the 200" in lost.error and "a quote is opened" in lost.error
 
 
 def test_a_quote_that_is_never_closed_costs_one_line() -> None:

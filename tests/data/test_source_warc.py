@@ -131,6 +131,7 @@ def test_records_about_others_are_passed_over() -> None:
     assert read(b"".join(about)) == []
 
 
+TEXTS = {"windows-1251": "Привет, мир", "iso-8859-2": "Zażółć gęślą jaźń", "euc-kr": "한국어 문장입니다"}
 ENCODINGS = {
     b"gzip": gzip.compress,
     b"deflate": zlib.compress,
@@ -153,6 +154,57 @@ def test_content_encodings_and_chunks_are_undone_within_the_limit(encoding: byte
     )
     assert pages([found[0], found[-1]]) == [0, 0]
     assert "more than the 1048576 bytes" in found[1].error
+    assert isinstance(found[2], Unreadable) and found[2].bytes
+
+
+@pytest.mark.parametrize("encoding", [b"gzip", b"x-gzip", b"GZIP", b"gzip, gzip", b"identity, gzip,", b"deflate"])
+def test_a_gzip_body_that_is_cut_short_is_no_page(encoding: bytes) -> None:
+    page = (PAGE.format(n=0) + "<p>" + " ".join(map(str, range(1000)))).encode()
+    body = gzip.compress(page) if b"g" in encoding.lower() else zlib.compress(page)
+    body = gzip.compress(body) if encoding == b"gzip, gzip" else body
+    http = HTTP + b"Content-Encoding: " + encoding + b"\r\n"
+    cuts = [len(body) // 2, len(body) - 8, len(body) - 1]
+    found = read(b"".join(response(0, body[:end], http) for end in [*cuts, len(body)]))
+    assert pages(found) == [0]
+    assert [error.partition(" tru")[0] for error in errors(found)] == ["the page cannot be unpacked:"] * 3
+
+
+def test_padding_and_further_members_of_a_gzip_body_are_read() -> None:
+    page = PAGE.format(n=0).encode()
+    body = gzip.compress(page[:70]) + b"\0" * 9 + gzip.compress(page[70:]) + b"\0" * 9 + b"\r\n"
+    assert pages(read(response(0, body, HTTP + b"Content-Encoding: gzip\r\n"))) == [0]
+
+
+@pytest.mark.parametrize("encoding", [b"identity", b"gzip"])
+def test_lines_of_headers_may_end_with_a_bare_newline(encoding: bytes) -> None:
+    page = (PAGE.format(n=0) + "\n\n<p>one\r\n\r\ntwo\n\nend").encode()
+    body = gzip.compress(page) if encoding == b"gzip" else page
+    http = (HTTP + b"Content-Encoding: " + encoding + b"\r\n").replace(b"\r\n", b"\n")
+    whole = warc(b"response", http + b"\n" + body, headers=b"Content-Type: application/http\r\n")
+    begin = whole.index(b"\r\n\r\n") + 4
+    found = read(whole + whole[:begin].replace(b"\r\n", b"\n") + whole[begin:])
+    assert pages(found) == [0, 0] and all(str(record.fields["text"]).endswith("end") for record in found)
+
+
+@pytest.mark.parametrize("reason", [b"length", b"time", b"disconnect", b"unspecified"])
+def test_what_the_crawler_cut_short_is_no_page(reason: bytes) -> None:
+    cut = response(1).replace(b"Content-Length", b"WARC-Truncated: " + reason + b"\r\nContent-Length", 1)
+    found = read(response(0) + cut + response(2))
+    assert pages(found) == [0, 2]
+    assert errors(found) == [f"the page was cut short when it was fetched: {reason.decode()}"]
+
+
+def test_the_reason_that_a_body_is_not_chunked_is_not_the_page() -> None:
+    found = read(response(0, b"<p>" + b"a" * 5000, HTTP + b"Transfer-Encoding: chunked\r\n"))
+    assert errors(found) == ["Invalid chunk header"]
+
+
+@pytest.mark.parametrize(
+    "header", [b"content-Type: application/http", b"Content-Type: Application/HTTP;msgtype=response"]
+)
+def test_the_case_of_a_header_does_not_matter(header: bytes) -> None:
+    http = HTTP.replace(b"Content-Type", b"content-TYPE") + b"\r\n" + PAGE.format(n=0).encode()
+    assert pages(read(warc(b"response", http, headers=header + b"\r\n"))) == [0]
 
 
 @pytest.mark.parametrize(
@@ -160,12 +212,20 @@ def test_content_encodings_and_chunks_are_undone_within_the_limit(encoding: byte
     [
         ("windows-1251", b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=windows-1251\r\n"),
         ("iso-8859-2", b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=ISO-8859-2\r\n"),
+        ("euc-kr", b'HTTP/1.1 200 OK\r\nContent-Type: text/plain;Charset = " euc-kr "; x=y\r\n'),
     ],
 )
 def test_the_charset_of_the_http_header_counts(charset: str, http: bytes) -> None:
-    text = {"windows-1251": "Привет, мир", "iso-8859-2": "Zażółć gęślą jaźń"}[charset]
+    text = TEXTS[charset]
     (found,) = read(response(0, text.encode(charset), http))
     assert isinstance(found, Record) and found.fields["text"] == text
+
+
+@pytest.mark.parametrize("kind", [b"resource", b"conversion"])
+def test_the_charset_of_a_record_without_http_counts(kind: bytes) -> None:
+    content = TEXTS["iso-8859-2"].encode("iso-8859-2")
+    (found,) = read(warc(kind, content, headers=b'Content-Type: text/plain; charset="iso-8859-2"\r\n'))
+    assert isinstance(found, Record) and found.fields["text"] == TEXTS["iso-8859-2"]
 
 
 @pytest.mark.parametrize("name", ["a.warc", "a.warc.gz", "whole.warc.gz"])

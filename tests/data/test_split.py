@@ -124,6 +124,19 @@ def test_bzip2_blocks_do_not_depend_on_cuts(tmp_path: Path, streams: int) -> Non
         assert read_all(parts) == whole
 
 
+@pytest.mark.parametrize("count", [1, 512, 300_000])
+def test_zeros_between_bzip2_streams_are_no_damage(tmp_path: Path, count: int) -> None:
+    path = tmp_path / "a.txt.bz2"
+    streams = [bz2.compress(b"one\ntwo\n"), bz2.compress(b""), bz2.compress(b"three\nfour\n")]
+    path.write_bytes(bytes(count).join([*streams, b""]))
+    whole = read_all(parts_of(path, 1 << 30))
+    assert [record.fields["text"] for record in whole] == ["one", "two", "three", "four"]
+    for size in (20, len(streams[0]) + 1, 1000):
+        assert read_all(parts_of(path, max(size, count // 20))) == whole
+    path.write_bytes(streams[0] + bytes(count) + b"?" + streams[2])
+    assert any(isinstance(record, Unreadable) for record in read_all(parts_of(path, 1 << 30)))
+
+
 def test_a_damaged_block_costs_its_lines_and_no_others(tmp_path: Path) -> None:
     content = noise(5, 11000)
     packed = bytearray(bz2.compress(content, 1))
