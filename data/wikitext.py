@@ -29,11 +29,10 @@ MAGIC_WORDS = _names(
 TOKEN = re.compile(
     r"</?[A-Za-z][^<>]*+>"
     r"|^[ \t:]*+\{\||^[ \t]*+\|\}(?!\})"  # a table begins, ends
-    r"|^[ \t]*+(?:\[\[[a-z]{2,3}(?:-[a-z-]++)?:[^\[\]{}|\n]*+\]\][ \t]*+)++$"  # a line of links to other languages
     r"|\{{2,}|\}{2,}|\[\[|\]\]"
     r"|\[(?i:(?:(?:https?|ftps?|sftp|ssh|git|svn|gopher|telnet|nntp|ircs?|mms):)?//"
     r"|(?:mailto|news|tel|sips?|xmpp|urn|magnet|geo):)[^\s\[\]<>]*+|\]"  # a link to another site
-    rf"|\||'{{2,}}|__(?:{'|'.join(sorted(MAGIC_WORDS))})__",
+    rf"|\||'{{2,}}|__(?:{'|'.join(sorted(MAGIC_WORDS))})__|^__[A-Z]+__[ \t]*+$",  # alone on a line in any language
     re.MULTILINE,
 )
 TAG_NAME = re.compile(r"</?([A-Za-z][^\s/>]*)")
@@ -56,6 +55,8 @@ END_OF_TAG = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in DROP
 EXTENSION_TAGS = END_OF_TAG.keys() - {"table", "code"}  # MediaWiki finds them and comments before all other markup
 
 ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});")
+# A link to the page in another language, by its code; not the prefixes of other kinds that are as short.
+INTERLANGUAGE = re.compile(r"(?!(?:doi|mod|re|rfc|voy):)[a-z]{2,3}(?:-[a-z-]+)?:")
 NOWIKI = re.compile(r"</?nowiki\s*+/?>", re.IGNORECASE)
 ITEM = re.compile(r"[*#:;]+")
 GONE = "\1"  # where something was left out
@@ -118,7 +119,8 @@ def _without_comments(text: str) -> str:
         position = match.end()
         name = match[1] and match[1].lower()
         if name is None:
-            parts.append(text[begin : match.start()])
+            before = text[begin : match.start()]
+            parts += [before, GONE] if before.rstrip(" \t").endswith("(") else [before]
             end = text.find("-->", position)
             begin = position = end + 3 if end >= 0 else len(text)  # without an end to that of the page, as in MediaWiki
         elif name in EXTENSION_TAGS and (close := _end_of_tag(name, match[0], text, position, never_closed)):
@@ -167,8 +169,6 @@ class _Page:
                 top.pieces.append(token)
             case "{{" if len(token) <= MAX_DEPTH:
                 self._open("{{", token)
-            case "[[" if token.endswith("]"):  # to other languages
-                pass
             case "{|" | "[[" as kind:
                 self._open(kind, token)
             case kind if kind[0] == "[":
@@ -234,7 +234,7 @@ class _Page:
         self.stack[-1].pieces.append("}" * closing)
 
     def _end_link(self) -> None:
-        arguments = self.stack[-1].arguments()
+        arguments = [argument.replace(GONE, "") for argument in self.stack[-1].arguments()]
         target = arguments[0].strip()
         label = "|".join(arguments[1:]) or target.removeprefix(":")
         if "\n" in target:
@@ -245,6 +245,8 @@ class _Page:
             namespace, colon, _ = target.partition(":")
             if colon and namespace.strip().lower() in self.dropped_namespaces:
                 label = GONE
+            elif len(arguments) == 1 and INTERLANGUAGE.match(target):
+                label = ""
         self.stack[-1].pieces.append(label)
 
     def _end_site_link(self) -> None:

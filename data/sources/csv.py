@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from data.sources.byte_stream import CHUNK_BYTES
 from data.sources.files import SourceConfig
 from data.sources.input import Input, Limits
 from data.sources.pieces import pieces
@@ -75,14 +76,17 @@ def _lines(input: Input, limits: Limits) -> Iterator[Line]:
     kept = max(limits.record_bytes, EXCERPT_BYTES)
     held, size, quotes = bytearray(), 0, 0  # of the line that is being read
     for piece in pieces(input, limits.file_bytes):
-        ends = piece.data.count(b"\n")
-        for number, part in enumerate(piece.data.split(b"\n")):
-            held += part[: kept - len(held)]
-            size += len(part)
-            quotes += part.count(b'"')
-            if number < ends:
-                yield Line(bytes(held), size, quotes)
+        for begin in range(0, len(piece.data), CHUNK_BYTES):
+            *ends, rest = piece.data[begin : begin + CHUNK_BYTES].split(b"\n")
+            for end in ends:
+                held += end[: kept - len(held)]
+                size += len(end)
+                content = bytes(held[:EXCERPT_BYTES] if size > limits.record_bytes else held)
+                yield Line(content, size, quotes + end.count(b'"'))
                 held, size, quotes = bytearray(), 0, 0
+            held += rest[: kept - len(held)]
+            size += len(rest)
+            quotes += rest.count(b'"')
         if piece.damage:
             problem = piece.damage.partition(": ")[2]  # before it stands how much is lost where lines are records
             yield Line(bytes(held), size, quotes, f"the rest of the file cannot be read: {problem}")
@@ -132,7 +136,8 @@ class _Lines(Iterator[str]):
         if found.damage:
             raise _Stopped(found.damage)
         if size > self.limit:
-            if (within_quotes + found.quotes) % 2 == 0:  # no quote is open behind it, if it keeps to RFC 4180
+            # Of a row that begins with it nobody knows whether a quote is open behind it: a " may be an inch.
+            if not within_quotes or found.quotes % 2:
                 raise _Stopped(too_large(self.bytes, self.limit))
             del self.held[1:]
             self.crossing = Line(b"", 0, 0)

@@ -18,15 +18,19 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
-WITHOUT_TEXT = ("image/", "audio/", "video/")  # what may stand in the reading order beside chapters
+# What may stand in the reading order beside chapters.
+WITHOUT_TEXT = ("image/", "audio/", "video/", "text/css", "application/x-dtbncx+xml")
 XML_BYTES = 1 << 23  # of the files that describe the book
 # XHTML may write any element without content as one tag, which HTML takes as the beginning of those that it does not know
 # to be empty: a title would take in all of the book.
 EMPTY_ELEMENT = re.compile(
-    rb"<(?!(?:area|base|basefont|br|col|embed|frame|hr|img|input|link|meta|param|source|track|wbr)[\s/])"
+    rb"<(?!(?i:area|base|basefont|br|col|embed|frame|hr|img|input|link|meta|param|source|track|wbr)[\s/])"
     rb"([a-zA-Z][a-zA-Z0-9]*+)(\s[^<>]*)?/>"
 )
-XML_ENCODING = re.compile(rb"\s*<\?xml\s[^<>]*?\bencoding\s*=\s*[\"']([\w.:-]{1,40}+)")
+# But for those that nearly all bytes fit, or that this could not be read in: they say nothing.
+XML_ENCODING = re.compile(
+    rb"\s*<\?xml\s[^<>]*?\bencoding\s*=\s*[\"'](?!(?i:utf|ucs|latin-?1|iso-8859-1[\"']))([\w.:-]{1,40}+)"
+)
 CDATA = b"<![CDATA["  # text as it is, which HTML does not know
 
 
@@ -66,13 +70,19 @@ def _as_html(page: bytes) -> bytes:
     """A page of XHTML, in UTF-8, as HTML has it."""
     declared = XML_ENCODING.match(page[:1000])
     page = to_utf8(page, declared[1].decode() if declared else None)
-    first, *others = EMPTY_ELEMENT.sub(rb"<\1\2></\1>", page).split(CDATA)
-    return first + b"".join(map(_without_cdata, others))
+    first, *others = page.split(CDATA)
+    return _without_empty(first) + b"".join(map(_without_cdata, others))
+
+
+def _without_empty(page: bytes) -> bytes:
+    return EMPTY_ELEMENT.sub(rb"<\1\2></\1>", page)
 
 
 def _without_cdata(page: bytes) -> bytes:
     text, end, behind = page.partition(b"]]>")
-    return text.replace(b"&", b"&amp;").replace(b"<", b"&lt;") + behind if end else CDATA + page
+    if not end:
+        return CDATA + page
+    return text.replace(b"&", b"&amp;").replace(b"<", b"&lt;") + _without_empty(behind)
 
 
 def _package_name(archive: ZipFile) -> str:

@@ -21,6 +21,7 @@ WITHOUT_CONTENT = {
     tarfile.BLKTYPE,
 }
 NAME_BYTES = 1 << 16
+SIZE = re.compile("[0-9]{1,19}")
 SPARSE = "GNU.sparse"  # what keys of a file with holes begin with
 EXTENDED_RECORD = re.compile(rb"([0-9]{1,7}) ([^=]*)=")  # pax: its length, key and value
 
@@ -62,7 +63,7 @@ def tar_members(chunks: Iterator[bytes]) -> Iterator[TarMember | Lost]:
         if header.type in LONG_NAMES | EXTENDED:
             extended |= _extension(header, stream.take_all(header.size, EXTENSION_BYTES))
             continue
-        size = int(extended["size"]) if extended.get("size", "").isdecimal() else header.size
+        size = int(extended["size"]) if SIZE.fullmatch(extended.get("size", "")) else header.size
         content = iter(()) if header.type in WITHOUT_CONTENT else stream.content(size)
         kind = tarfile.GNUTYPE_SPARSE if SPARSE in extended else header.type
         yield TarMember(extended.get("path", header.name), kind, size, content)

@@ -35,6 +35,7 @@ CHARSET = re.compile(r""";\s*charset\s*=[\s"']*([^\s"';,]+)""", re.IGNORECASE)
 GZIP = {"gzip", "x-gzip"}
 ZLIB = GZIP | {"deflate"}  # content encodings of which fastwarc takes the beginning for the whole, too
 REASON_CHARACTERS = 200
+MOST_ENCODINGS = 4  # of one page
 
 
 class Block(NamedTuple):
@@ -226,6 +227,8 @@ def _with_crlf(content: bytes) -> bytes:
     """`content` with the ends of lines in its headers that fastwarc takes for such."""
     headers = END_OF_HEADERS.search(content, 0, HEADER_BYTES)
     end = headers.end() if headers else 0
+    if not BARE_NEWLINE.search(content, 0, end):
+        return content
     return BARE_NEWLINE.sub(b"\r\n", content[:end]) + content[end:]
 
 
@@ -233,6 +236,8 @@ def _payload(record: "WarcRecord", block: bytes, limit: int) -> bytes:
     """The page, unpacked. Raises ValueError for one of more than `limit` bytes and for one that is cut short."""
     declared = (record.http_headers.get("Content-Encoding") if record.http_headers is not None else None) or ""
     encodings = [encoding for part in declared.lower().split(",") if (encoding := part.strip()) not in ("", "identity")]
+    if len(encodings) > MOST_ENCODINGS:
+        raise ValueError(f"the page is packed {len(encodings)} times over")
     if not ZLIB.issuperset(encodings):
         record, encodings = _opened(block, "all"), []
     content = _within(iter(partial(record.reader.read, PAYLOAD_BYTES), b""), limit)

@@ -94,7 +94,7 @@ def test_a_row_over_the_limit_is_passed_over_to_its_own_end() -> None:
     assert texts(found) == ["one", "two", "three"]
 
 
-@pytest.mark.parametrize("before", [b'"begin\n', b'"', b'"begin\n' + b"more\n" * 50, b'0,"say ""no"" '])
+@pytest.mark.parametrize("before", [b'"begin\n', b'"begin\n' + b"more\n" * 50, b'0,"say ""no""\n'])
 @pytest.mark.parametrize("behind", [b"", b'",2', b"\nmiddle, second half\nthe tail", b'\na ""quote""\n, 7\nend'])
 def test_no_half_of_a_row_with_a_long_line_is_taken_for_a_row(before: bytes, behind: bytes) -> None:
     end = b"" if b'",' in behind else b'",2'
@@ -113,6 +113,11 @@ def test_behind_a_damaged_frame_no_half_row_is_taken_for_a_whole_one(suffix: str
     assert isinstance(one, Record) and isinstance(lost, Unreadable)
     assert lost.error.startswith("the rest of the file cannot be read: corrupt ") and lost.place == "1"
     assert lost.excerpt.startswith('"begin of cell')
+
+
+def test_a_long_line_with_a_quote_in_it_costs_no_other_row() -> None:
+    found = read(b'text,n\none,1\n5" disk ' + b"x" * 300 + b',2\n"two\nlines, 7",2\nthree,3\n', limit=200)
+    assert texts(found) == ["one", "two\nlines, 7", "three"]
 
 
 def test_the_error_of_a_row_that_never_ends_names_the_quote() -> None:

@@ -47,7 +47,11 @@ from data.wikitext import MAX_DEPTH, wikitext_to_text
         ("&#42; denotes a winner\n&#35;1 in the charts", "* denotes a winner\n#1 in the charts"),
         ("&#61;= a == &amp;#42; (&nbsp;{{x}}) b &#32; c", "== a == &#42; b c"),
         ("Die [[re:publica]] ist. See [[doi:10.1/18]].", "Die re:publica ist. See doi:10.1/18."),
-        ("a\n[[de:A]] [[zh-min-nan:B]]<!-- c -->\n[[fr:C]]\nb", "a\n\nb"),
+        ("a\n[[de:A]] [[zh-min-nan:B]]<!-- c --> \n[[fr:C]]\nb\n[[Category:X]][[de:A]]", "a\n\nb"),
+        ("a [[de:A]]\n" * 121, "a\n" * 120 + "a"),
+        ("Visit [[France|{{flagicon|FRA}}]] now [[Paris|<ref>x</ref>]].", "Visit France now Paris."),
+        ("Foo (<!-- pron -->) is, bar (<!-- x -->; born 1950) was", "Foo is, bar (born 1950) was"),
+        ("__INHALTSVERZEICHNIS__ \na", "a"),
         (
             "<u,v>, <p|q>, <s.th@example.org>, vector<var_t>, <small-caps>",
             "<u,v>, <p|q>, <s.th@example.org>, vector<var_t>, <small-caps>",
