@@ -37,9 +37,7 @@ class Row:
     reference_name: str
     unit: str
     ratio: float
-    spread: tuple[
-        float, float
-    ]  # the middle half of the rounds' ratios, with all that is different in them, lies between these
+    spread: tuple[float, float]  # the middle half of the rounds' ratios lies between these
     repeats: int
 
 
