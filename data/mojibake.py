@@ -10,6 +10,7 @@ import unicodedata
 from typing import Literal
 
 import ftfy
+import stringzilla
 from ftfy.badness import BADNESS_RE, MOJIBAKE_CATEGORIES
 from ftfy.chardata import CONTROL_CHARS, HTML_ENTITY_RE, LIGATURES, WIDTH_MAP
 
@@ -48,16 +49,17 @@ _harmless: set[bytes] = set()  # those that are: most
 
 
 def kinds_of(content: bytes) -> set[Kind]:
-    """The kinds of what is in UTF-8 text of characters that are not ASCII or that ftfy removes; of plain ASCII none."""
-    if content.isascii():  # the same in half the time
-        return set() if len(content.translate(None, ASCII_CONTROLS)) == len(content) else {"control"}
-    runs = content.translate(RUNS).split()  # a third of the time of a regular expression
-    return set() if _harmless.issuperset(runs) else {*map(_kind_of, set(runs).difference(_harmless))}
+    """What there is to look at in UTF-8 text: the kinds, all but harmless, of its characters that are not ASCII or that go."""
+    apart = stringzilla.translate(content, RUNS)  # in a tenth of the time of `bytes.translate`
+    if content.isascii():
+        return {"control"} if BELL in apart else set()
+    runs = apart.split()
+    return set() if _harmless.issuperset(runs) else {*map(_kind_of, set(runs).difference(_harmless))} - {"harmless"}
 
 
 def is_clean(content: bytes, kinds: set[Kind]) -> bool:
     """Whether UTF-8 text with such characters is NFC with no newline but \\n, and has nothing that ftfy could change."""
-    return kinds <= {"harmless"} and not _has_entity(content)
+    return not kinds and not _has_entity(content)
 
 
 def _has_entity(content: bytes) -> bool:
@@ -84,7 +86,7 @@ def _repaired(line: str, entities: bool) -> str:
     content = line.encode()
     kinds = kinds_of(content)
     has_entity = entities and ENTITY.search(content) is not None
-    if kinds <= {"harmless"} and not has_entity:
+    if not (kinds or has_entity):
         return line
     if not (has_entity or "control" in kinds or ("suspect" in kinds and BADNESS_RE.search(line))):
         other = in_usual_form(line)

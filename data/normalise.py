@@ -46,7 +46,7 @@ def normalise_utf8(text: Utf8, method: Normalisation) -> Utf8:
         kinds = mojibake.kinds_of(text.content)
     if mojibake.is_clean(text.content, kinds):
         return _strip(text)
-    if kinds <= {"harmless", "form"}:
+    if kinds <= {"form"}:
         usual = encode(mojibake.in_usual_form(str(text)))
         if mojibake.is_clean(usual.content, mojibake.kinds_of(usual.content)):  # as all lines on their own would become
             return _strip(usual)

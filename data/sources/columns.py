@@ -1,11 +1,10 @@
 """Rows of Arrow record batches as records: what Parquet and Arrow files have in common."""
 
 from collections.abc import Iterator, Sequence
-from itertools import count
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import stringzilla
 
 from data.normalise import Utf8
 from data.sources.files import SourceConfig
@@ -41,22 +40,17 @@ def records_of(
 
     A row whose text has more than `limit` bytes, and one that cannot be decoded, is unreadable.
     """
-    batch = batch.select([name for name in source.columns if name in batch.schema.names])
+    batch = batch.select([name for name in source.columns if name in batch.schema.names])  # the text is the first
     for begin in range(0, batch.num_rows, BATCH_ROWS):
         part = batch.slice(begin, BATCH_ROWS)
-        fast = _all_at_once(part, source.text_field, limit)
-        values = fast if fast is not None else _one_by_one(part, source.text_field, limit)
-        for number, (found, size) in zip(count(row + begin), values, strict=False):
-            if isinstance(found, dict):
-                yield Record(f"{prefix}{number}", found, size)
-            else:
-                error, beginning = found
-                yield Unreadable(f"{prefix}{number}", error, beginning, size)
+        places = [f"{prefix}{number}" for number in range(row + begin, row + begin + part.num_rows)]
+        records = _all_at_once(places, part, limit)
+        yield from _one_by_one(places, part, limit) if records is None else records
 
 
-def _all_at_once(batch: pa.RecordBatch, text_field: str, limit: int) -> list[tuple[dict[str, Any], int]] | None:
-    """Every row's fields, the text in UTF-8 as it is, and bytes of text; None when a row needs a closer look."""
-    text = batch.column(text_field)
+def _all_at_once(places: list[str], batch: pa.RecordBatch, limit: int) -> Iterator[Record] | None:
+    """The records of the rows, the texts in UTF-8 as they are; None when a row needs a closer look."""
+    text = batch.column(0)
     if text.type not in BINARY:
         return None
     sizes = pc.fill_null(pc.binary_length(text), 0).to_pylist()
@@ -64,32 +58,30 @@ def _all_at_once(batch: pa.RecordBatch, text_field: str, limit: int) -> list[tup
         return None
     try:
         text.validate(full=True)  # UTF-8
-        contents, lengths = text.cast(BINARY[text.type]).to_pylist(), pc.utf8_length(text).to_pylist()
-        others = [batch.column(name).to_pylist() for name in batch.schema.names if name != text_field]
+        contents = text.cast(BINARY[text.type]).to_pylist()
+        others = [column.to_pylist() for column in batch.columns[1:]]
     except UNDECODABLE:
         return None
-    texts = [
-        None if content is None else Utf8(content, length) for content, length in zip(contents, lengths, strict=True)
-    ]
-    names = [text_field, *(name for name in batch.schema.names if name != text_field)]
-    return [(dict(zip(names, cells, strict=True)), size) for *cells, size in zip(texts, *others, sizes, strict=True)]
+    # The count of characters takes a fifth of the time of Arrow's.
+    texts = [None if content is None else Utf8(content, stringzilla.utf8_count(content)) for content in contents]
+    names = batch.schema.names
+    rows = (dict(zip(names, cells, strict=True)) for cells in zip(texts, *others, strict=True))
+    return map(Record, places, rows, sizes)
 
 
-def _one_by_one(
-    batch: pa.RecordBatch, text_field: str, limit: int
-) -> Iterator[tuple[dict[str, Any] | tuple[str, str], int]]:
-    """Every row's fields, or its error and the beginning of its text, and its bytes of text."""
-    for cells in zip(*batch.columns, strict=True):
-        row = dict(zip(batch.schema.names, cells, strict=True))
-        text = row[text_field]
+def _one_by_one(places: list[str], batch: pa.RecordBatch, limit: int) -> Iterator[Record | Unreadable]:
+    for place, *cells in zip(places, *batch.columns, strict=True):
+        text = cells[0]
         while isinstance(text, pa.DictionaryScalar):
             text = text.value
         content = text.as_buffer() if hasattr(text, "as_buffer") and text.is_valid else b""
         size = len(content)
         if size > limit:
-            yield (too_large(size, limit), excerpt(bytes(content[:EXCERPT_BYTES]))), size
+            yield Unreadable(place, too_large(size, limit), excerpt(bytes(content[:EXCERPT_BYTES])), size)
             continue
         try:
-            yield {name: cell.as_py() for name, cell in row.items()}, size
+            row = {name: cell.as_py() for name, cell in zip(batch.schema.names, cells, strict=True)}
         except UNDECODABLE as problem:
-            yield (f"a value cannot be decoded: {first_line(problem)}", ""), size
+            yield Unreadable(place, f"a value cannot be decoded: {first_line(problem)}", "", size)
+        else:
+            yield Record(place, row, size)
