@@ -12,6 +12,7 @@ from html import unescape
 from itertools import pairwise
 
 from data.wikitext_templates import template_text
+from data.wikitext_variants import LANGUAGES, with_first_variants
 
 MAX_DEPTH = 100  # of open markup; the work is bounded by characters times depth
 FILES_AND_CATEGORIES = frozenset({"file", "image", "media", "category"})  # English names, which hold in every wiki
@@ -87,15 +88,19 @@ class Frame:
         return ["".join(self.pieces[before + 1 : after]) for before, after in pairwise(edges)]
 
 
-def wikitext_to_text(wikitext: str, dropped_namespaces: frozenset[str] = FILES_AND_CATEGORIES) -> str:
+def wikitext_to_text(
+    wikitext: str, dropped_namespaces: frozenset[str] = FILES_AND_CATEGORIES, language: str | None = None
+) -> str:
     """The readable text of a page: headings, paragraphs and lists between blank lines.
 
     Links into `dropped_namespaces` (in lower case; files and categories by the names that the wiki has for them) are left
-    out. Raises ValueError for markup that is open more than MAX_DEPTH deep.
+    out. Of texts in several variants of `language`, a code, the first is taken. Raises ValueError for markup that is open
+    more than MAX_DEPTH deep.
     """
     source = wikitext.replace("\0", "").replace(GONE, "")
     text, kept = _Page(_without_comments(source), dropped_namespaces).text()
     text = ENTITY.sub(_space, text).replace("\xa0", " ")
+    text = with_first_variants(text) if language in LANGUAGES else text
     for pattern, replacement in LEFT_OVER:
         text = pattern.sub(replacement, text)
     text = BLANK_LINES.sub("\n\n", _readable_lines(text))

@@ -164,7 +164,7 @@ def _record(page: Page, wiki: Wiki, source: SourceConfig) -> Record | Unreadable
         if found.get("model", "wikitext") != "wikitext":
             raise ValueError(f"the page is no wikitext but {found['model']}")
         wanted = "redirect" not in found and found.get("namespace", "0") in map(str, source.namespaces)
-        text = wikitext_to_text(found.get("text", ""), wiki.dropped_namespaces) if wanted else ""
+        text = wikitext_to_text(found.get("text", ""), wiki.dropped_namespaces, wiki.language) if wanted else ""
     except (ValueError, expat.ExpatError) as problem:
         return Unreadable(page.place, str(problem), excerpt(page.content), size)
     fields: dict[str, object] = {name: found[name] for name in PATHS.values() if name in found}

@@ -39,7 +39,7 @@ def _source(file: SourceFile) -> Source:
 
 STAGE = Stage(
     name="collect",
-    version=5,
+    version=6,
     inputs=(),
     libraries=("datasets", "ftfy", "orjson", "pyarrow", "resiliparse", "unicode"),
     run=_run,

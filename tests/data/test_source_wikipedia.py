@@ -197,3 +197,10 @@ def test_no_damage_stops_the_reader(at: float, cut: int, noise: bytes, packed: b
     )
     assert packed or len(found) >= 1
     assert all(record.place and (isinstance(record, Record) or record.error) for record in found)
+
+
+def test_variants_are_those_of_the_wiki_s_language() -> None:
+    content = dump(page(1, "-{zh-cn:软件;zh-tw:軟體}-"))
+    [german], [chinese] = read(content), read(content.replace(b'xml:lang="de"', b'xml:lang="zh"'))
+    assert german.fields["text"] == "-{zh-cn:软件;zh-tw:軟體}-"
+    assert chinese.fields["text"] == "软件"

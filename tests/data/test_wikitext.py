@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.wikitext import MAX_DEPTH, wikitext_to_text
+from data.wikitext_variants import with_first_variants
 
 
 @pytest.mark.parametrize(
@@ -135,6 +136,37 @@ def test_namespaces_go_by_the_names_that_the_wiki_has() -> None:
     assert wikitext_to_text(page) == "abKategorie:y"
 
 
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("-{zh-cn:软件;zh-tw:軟體}-", "软件"),
+        ("-{ zh-hans : a&amp;b; c ; zh-hant:d; }-", "a&b; c"),
+        ("-{计算机=>zh-cn:电脑;zh-tw:電腦}-", "电脑"),
+        ("-{A|zh-cn:博客;zh-tw:部落格}-", "博客"),
+        ("-{H|zh-cn:博客;zh-tw:部落格}-", ""),
+        ("-{zh;zh-hans|字}-", "字"),
+        ("-{Linux}-", "Linux"),
+        ("-{Stadt: Wien}-", "Stadt: Wien"),
+        ("-{x|y z|}-", "x|y z|"),
+        ("<math>e^{-{x}-y}</math>", "e^{-{x}-y}"),
+        ("[[软件|-{zh-cn:软件;zh-tw:軟體}-]]", "软件"),
+        ("-{", "-{"),
+    ],
+)
+def test_of_variants_of_a_language_the_first_is_taken(markup: str, text: str) -> None:
+    assert wikitext_to_text(f"一{markup}二", language="zh") == f"一{text}二"
+
+
+def test_elsewhere_what_looks_like_variants_is_text() -> None:
+    assert wikitext_to_text("A-{x}-B", language="en") == "A-{x}-B" == wikitext_to_text("A-{x}-B")
+
+
+def test_variants_are_found_in_time_that_grows_with_the_page() -> None:
+    for part in ("-{", "; ", "a;", "zh-", "=>", "zh-cn:a;", " ="):
+        assert with_first_variants("-{" + part * 200_000)
+        assert with_first_variants("-{" + part * 200_000 + "}-")
+
+
 HOSTILE = [
     "{{",
     "}}",
@@ -206,11 +238,12 @@ TOKENS = [
     "]",
     "<!--",
 ]
+TOKENS += ["-{", "}-", "zh:", ";"]
 TOKENS += ["-->", "*", "<math>", "</math>", "&lt;", "{{{", "}}}", "lang|", "File:", "\0", "\1", "<br>", "({{x}})"]
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(TOKENS), max_size=60))
 def test_any_markup_gives_text(tokens: list[str]) -> None:
-    text = wikitext_to_text("".join(tokens))
+    text = wikitext_to_text("".join(tokens), language="zh")
     assert "\0" not in text and "\1" not in text and text == text.strip() and "\n\n\n" not in text

@@ -1,0 +1,34 @@
+"""`-{…}-`, with which wikis of languages with several scripts or spellings write what differs between these.
+
+https://www.mediawiki.org/wiki/Writing_systems/Syntax has the forms: a text as it is, rules such as `zh-cn:软件;zh-tw:軟體`, and
+flags before a bar.
+"""
+
+import re
+
+# Those of MediaWiki's converters: elsewhere -{ and }- are text.
+LANGUAGES = frozenset(
+    ["ban", "crh", "gan", "iu", "kk", "ku", "mni", "sh", "shi", "sr", "tg", "tly", "uz", "wuu", "zgh", "zh"]
+)
+MARKUP = re.compile(r"-\{([^{}]*+)\}-")
+CODE = r"[a-z]{2,3}(?:-[a-z]{2,8})*+"
+FLAG = re.compile(rf"\s*+(?:[A-Z-]|{CODE})?\s*+")
+NOT_SHOWN = frozenset("HTN-")  # a rule for the rest of the page, or one less; a title; a language's name
+RULE = re.compile(rf"(?:^|;)\s*+(?:[^;:=]*+=>\s*+)?{CODE}\s*+:")
+
+
+def with_first_variants(text: str) -> str:
+    """`text` with the first that is written of each choice between variants, and without rules that show nothing."""
+    return MARKUP.sub(lambda markup: _first_variant(markup[1]), text) if "-{" in text else text
+
+
+def _first_variant(content: str) -> str:
+    head, bar, shown = content.partition("|")
+    flags = head.split(";")
+    if not (bar and all(map(FLAG.fullmatch, flags))):
+        shown = content
+    elif not NOT_SHOWN.isdisjoint(map(str.strip, flags)):
+        return ""
+    rules = [part.strip() for part in RULE.split(shown)]
+    # With text before the first rule it is none.
+    return rules[1] if len(rules) > 1 and not rules[0] else shown
