@@ -20,6 +20,7 @@ import xxhash
 from pydantic import BaseModel, ConfigDict, Field
 
 from data.filters.rejection import Rejection, above
+from data.words import word_pattern
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 1 << 29  # of one list
 _MAX_URL_CHARACTERS = 8192  # what follows is not looked at
 
-_WORD = re.compile(r"\w+")
 _HOST = re.compile(r"(?:\*\.|\.)?\w[\w\-.]*|\[?[0-9a-fA-F]*:[0-9a-fA-F:.]+\]?")
 _PLAIN_HOST = re.compile(r"[a-z0-9][a-z0-9_\-.]*(?<!\.)")
 _URL_BOUNDARY = re.compile(r"[/?&]")
@@ -112,7 +112,7 @@ class _Words:
     def occurrences(self, text: str) -> Counter[str]:
         """How often each entry that is in `text` occurs there; entries may overlap."""
         text = text.lower()
-        words = _WORD.findall(text)
+        words = word_pattern().findall(text)
         found = Counter(filter(self.words.__contains__, words))
         phrases = self._candidates({"", *words}) if self.phrases else []
         if phrases or (self.unspaced and not text.isascii()):
@@ -124,7 +124,7 @@ class _Words:
     def _candidates(self, words: set[str]) -> list[str]:
         """The phrases that a text of these words may have: few are left to be looked for."""
         found = (phrase for word in self.phrases.keys() & words for phrase in self.phrases[word])
-        return [phrase for phrase in found if words.issuperset(_WORD.findall(phrase))]
+        return [phrase for phrase in found if words.issuperset(word_pattern().findall(phrase))]
 
     def _unspaced_in(self, text: str) -> Iterator[str]:
         if text.isascii():
@@ -137,13 +137,18 @@ class _Words:
 
 
 def _count_flanked(text: str, phrase: str) -> int:
-    """Occurrences of `phrase` with no letter, digit or underscore on either side."""
+    """Occurrences of `phrase` that are not part of longer words."""
     count, place = 0, text.find(phrase)
     while place >= 0:
         before, after = text[max(0, place - 1) : place], text[place + len(phrase) : place + len(phrase) + 1]
-        count += not _WORD.match(before) and not _WORD.match(after)
+        count += not _is_in_words(before) and not _is_in_words(after)
         place = text.find(phrase, place + 1)
     return count
+
+
+def _is_in_words(character: str) -> bool:
+    """Whether it is a letter, a digit, an underscore or a mark that stands on one."""
+    return character != "" and word_pattern().fullmatch(f"a{character}") is not None
 
 
 @lru_cache(maxsize=1)
@@ -158,10 +163,10 @@ def _load(config: BlockListConfig, files: tuple[tuple[str, Path], ...], state: o
 def _sorted_out(entries: set[str]) -> _Words:
     entries = {" ".join(normalize("NFC", entry).lower().split()) for entry in entries}
     unspaced = {entry for entry in entries if _NO_SPACES.search(entry)}
-    words = {entry for entry in entries - unspaced if _WORD.fullmatch(entry)}
+    words = {entry for entry in entries - unspaced if word_pattern().fullmatch(entry)}
     phrases: defaultdict[str, tuple[str, ...]] = defaultdict(tuple)
     for entry in entries - unspaced - words:
-        phrases[max(_WORD.findall(entry), key=len, default="")] += (entry,)
+        phrases[max(word_pattern().findall(entry), key=len, default="")] += (entry,)
     lengths: defaultdict[str, set[int]] = defaultdict(set)
     for entry in unspaced:
         lengths[entry[0]].add(len(entry))

@@ -152,7 +152,7 @@ def _steps(entry: str, config: CleanConfig, beside: Beside) -> Iterator[Step]:
     elif name == "boilerplate":
         yield _boilerplate(Boilerplate.load(list(beside.repeated), section))
     elif name == "c4":
-        yield _c4(_only(section, rule))
+        yield _c4(_only(section, rule), rewrites=rule in ("", "citations"))
     elif name == "scores":
         yield from map(_score, section)
     elif name == "custom":
@@ -190,12 +190,15 @@ def _boilerplate(repeated: Boilerplate) -> Step:
     return step
 
 
-def _c4(config: c4.C4Config) -> Step:
+def _c4(config: c4.C4Config, rewrites: bool) -> Step:
+    """With `rewrites` the text goes on as C4 leaves it, with bare lines, even where none was dropped."""
+
     def step(draft: Draft) -> Rejection | None:
         text, found, dropped = c4.check(draft.text, config)
         if found:
             return _named("c4", found)
-        draft.cut(text, {f"c4.{rule}": lines for rule, lines in dropped.items()})
+        if rewrites or dropped:
+            draft.cut(text, {f"c4.{rule}": lines for rule, lines in dropped.items()})
         return None
 
     return step

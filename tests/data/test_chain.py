@@ -50,6 +50,22 @@ def test_a_rule_of_c4_stands_alone() -> None:
     assert "This needs" in clean_text(text, CleanConfig(chain=["c4.citations"])).text
 
 
+def test_a_rule_of_c4_that_changes_nothing_leaves_the_lines_as_they_are() -> None:
+    code = "def f(x):\n    if x:\n        return 1\n\n    return 2"
+    for rule in ("curly_bracket", "javascript", "policy", "lorem_ipsum", "word_length"):
+        assert clean_text(code, CleanConfig(chain=[f"c4.{rule}"])).text == code
+    cut = clean_text(code + "\n    javascript(x)", CleanConfig(chain=["c4.javascript"]))
+    assert cut.text == "def f(x):\nif x:\nreturn 1\n\nreturn 2"
+
+
+def test_empty_lines_count_as_none_that_c4_drops() -> None:
+    paragraphs = PROSE.replace("\n", "\n\n")
+    assert clean_text(f"{paragraphs}\n\n", CleanConfig(chain=["c4"])).lines_dropped == {}
+    assert clean_text(f"{paragraphs}\n\ntoo short\n", CleanConfig(chain=["c4"])).lines_dropped == {
+        "c4.words_per_line": 1
+    }
+
+
 def test_a_rule_may_stand_twice_and_sees_the_text_as_it_is_then() -> None:
     text = "\n".join([PROSE, *["too short"] * 3])
     chain = ["fineweb.duplicate_line_characters", "c4", "fineweb"]

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,24 @@ def test_a_module_is_the_file_beside_the_recipe_and_nothing_else(tmp_path: Path)
     assert os.path.join("a", "b") == "a/b"  # noqa: PTH118 - the module is what is looked at
     with pytest.raises(ValueError, match="there is no file"):
         load_function("data.pii:mask", tmp_path)
+
+
+def test_a_file_that_changed_is_run_as_it_is_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    for number in (1, 2):  # files of the same size and second
+        (tmp_path / "rules.py").write_text(f"def check(text, document):\n    return {number}\n")
+        os.utime(tmp_path / "rules.py", (1e9, 1e9))
+        assert load_function("rules:check", tmp_path)("", DOCUMENT) == number
+    assert [path.name for path in tmp_path.iterdir()] == ["rules.py"]
+
+
+def test_a_module_may_have_dataclasses(tmp_path: Path) -> None:
+    code = (
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n\n"
+        "@dataclass\nclass Seen:\n    words: int\n\n"
+        "def check(text, document):\n    return Seen(len(text.split())).words\n"
+    )
+    assert run(tmp_path, code, {"min": 3}).rejection == ("custom.check", "2 < 3")
 
 
 @pytest.mark.parametrize(

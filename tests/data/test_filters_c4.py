@@ -72,6 +72,9 @@ def test_a_line_without_a_sentence_counts_as_one() -> None:
         ('He said "Yes." Then he left.', 2),
         ("It costs 3.50 today... or not?!", 2),
         ("これは文です。これも文です。", 2),
+        ("यह पहला वाक्य है। यह दूसरा है। यह तीसरा है।", 3),
+        ("هذا سؤال؟ وهذا آخر؟", 2),
+        ("یہ ایک ہے۔ یہ دو ہے۔", 2),
     ],
 )
 def test_sentences(line: str, sentences: int) -> None:

@@ -99,6 +99,15 @@ def test_foreign_paragraphs_are_dropped_wherever_they_stand(order: tuple[str, ..
     assert identified.score > 0.9
 
 
+def test_without_blank_lines_every_line_is_a_paragraph() -> None:
+    lines = [PASSAGES[language].replace("\n", " ") for language in ("en", "de", "en")]
+    identified = check("\n".join(lines), PARAGRAPHS)
+    assert identified.text == "\n".join([lines[0], lines[2]])
+    assert identified.dropped == {"language.paragraph": 1}
+    wrapped = "\n\n".join(PASSAGES[language] for language in ("en", "de", "en"))
+    assert check(wrapped, PARAGRAPHS).dropped == {"language.paragraph": 1}, "its lines are none"
+
+
 @pytest.mark.parametrize("language", PASSAGES)
 def test_any_language_can_be_the_allowed_one(language: str) -> None:
     config = LanguageConfig(unit="paragraph", allowed=(language,), min_fraction=0.1)

@@ -178,6 +178,17 @@ def phrases(text: str, chance: Chance) -> str:
     return text.replace(". ", f".\n{chance.choice(said)}\n")
 
 
+def cited_phrases(text: str, chance: Chance) -> str:
+    """`text` with phrases that are such only once the citations in them are cut out."""
+    said = [
+        "please enable Java[1]Script",
+        "our cookie[edit] policy",
+        "lorem[citation needed] ipsum {",
+        "us[12]e cookies",
+    ]
+    return text.replace(". ", f".\n{chance.choice(said)} as said\n", 3)
+
+
 def repeat_phrase(text: str, chance: Chance) -> str:
     """`text` with a phrase of some words put in again and again, and words cut in two, which datatrove's n-grams do not see."""
     words = text.split()[: chance.randint(60, 400)]
@@ -191,7 +202,7 @@ def repeat_phrase(text: str, chance: Chance) -> str:
 
 CHANGES: tuple[Callable[[str, Chance], str], ...] = (
     lines_again, paragraphs_again, bullets, ellipses, digits, long_words, odd_spaces, other_script, citations, phrases,
-    repeat_phrase, repeat_phrase, repeat_phrase,
+    cited_phrases, repeat_phrase, repeat_phrase, repeat_phrase,
     lambda text, chance: " ".join(text.split()),
     lambda text, chance: "\n".join(text.split(" ")[:: chance.choice([1, 2])]),
     lambda text, chance: text.replace(" ", " #", chance.randint(10, 200)),
@@ -251,7 +262,8 @@ def test_marks_as_words_and_c4_with_its_own_end_marks() -> None:
 
 FRAGMENTS = st.sampled_from([
     "the", "a", "ab", "b", "c", "bc", "-", "•", "#", "...", "…", ".", "。", "?", "{", "[1]", "12", "é", "中", "\u0301", "_", "of",
-    *[" "] * 8, "\n", "\n", "\n\n", "\n\n\n", "\t", "\r", "\x0c", "\u2028", "javascript", "lorem ipsum", "use cookies", "x" * 400,
+    *[" "] * 8, "\n", "\n", "\n\n", "\n\n\n", "\t", "\r", "\x0c", "\u2028", "javascript", "lorem ipsum", "use cookies",
+    "java", "script", "lorem", "ipsum", "x" * 400,
 ])  # fmt: skip
 
 

@@ -26,6 +26,9 @@ def stays(text: str) -> None:
         ("Write to jane.doe+news@mail.example.co.uk.", "Write to <EMAIL>."),
         ("<a_b%c@x-y.org>,d@e.fr", "<<EMAIL>>,<EMAIL>"),
         ("mailto:JOHN@EXAMPLE.COM", "mailto:<EMAIL>"),
+        ("ask jane@example.com- or jane@example.com--\nJane", "ask <EMAIL>- or <EMAIL>--\nJane"),
+        ("josé@example.com, info@müller.de", "<EMAIL>, <EMAIL>"),
+        ("联系我们jane@example.com联系", "联系我们<EMAIL>联系"),
     ],
 )
 def test_email(text: str, masked: str) -> None:
@@ -98,6 +101,8 @@ def test_what_is_no_public_ipv6(text: str) -> None:
 @pytest.mark.parametrize(
     "number",
     [
+        *("+1\xa0212\xa0555\xa01234", "(212)\xa0555\u20111234", "212\u2011555\u20111234", "212–555–1234"),
+        *("212-555-1234x101", "(212) 555-1234 x5", "+1-212-555-1234x5", "+49 (0)30/1234567", "+49 (0) 711 / 123456"),
         *("+1 212 555 1234", "+12125551234", "+1 (212) 555-1234", "+1-212-555-1234", "+1.2125551234", "(212) 555-1234"),
         *(
             "212-555-1234",
@@ -171,11 +176,19 @@ def test_what_is_no_phone_number(text: str) -> None:
     [
         *("4111111111111111", "4111 1111 1111 1111", "4111-1111-1111-1111", "5555 5555 5555 4444", "2223003122003222"),
         *("378282246310005", "3782 822463 10005", "30569309025904", "3056 930902 5904", "6011111111111117"),
-        *("3530111333300000", "4222222222222", "6759649826438453", "6212345678901265", "4000 0000 0000 0000 006"),
+        *("4111\xa01111\xa01111\xa01111", "4111–1111–1111–1111"),
+        *("3530111333300000", "6759649826438453", "6212345678901265", "4000 0000 0000 0000 006"),
     ],
 )
 def test_cards_are_masked(number: str) -> None:
     check(f"card {number}, {number}. 12/25", "card <CREDIT_CARD>, <CREDIT_CARD>. 12/25", credit_card=2)
+
+
+def test_a_card_ends_where_its_last_month_begins() -> None:
+    check("4111 1111 1111 1111 12/27 123", "<CREDIT_CARD> 12/27 123", credit_card=1)
+    stays("4111 1111 1111 1111 13/27")
+    check("4111 1111 1111 1111 12/2027", "<CREDIT_CARD> 12/2027", credit_card=1)
+    stays("4111 1111 1111 1111 12/31/2027")
 
 
 @pytest.mark.parametrize(
@@ -192,6 +205,8 @@ def test_cards_are_masked(number: str) -> None:
         "4111  1111  1111  1111",
         "41 11 11 11 11 11 11 11",
         "0.4111111111111111",
+        "JAN 4901234567894",  # 13 digits of a product, with the check digit of a card
+        "4000000000000000006",  # 19, in no groups
         "4111111111111111.5",
         "id4111111111111111",
         "/4111111111111111",
@@ -360,7 +375,7 @@ FRAGMENTS = st.sampled_from(
             "(",
             ")",
         ),
-        *("1", "12", "2024", "a", "version ", "eyJ", "::", "@b.org", "é", "\0", "٣"),
+        *("1", "12", "2024", "a", "version ", "eyJ", "::", "@b.org", "é", "\0", "٣", "\xa0", "–", "x5", " 12/27"),
     ]
 )
 
@@ -371,7 +386,7 @@ def test_masking_twice_changes_nothing(text: str) -> None:
     assert mask(masked, CONFIG) == (masked, {})
 
 
-@given(st.text(alphabet="ab.@-1289+( <>:f", max_size=80))
+@given(st.text(alphabet="ab.@-–\xa01289+(/ <>:fx", max_size=80))
 def test_masking_twice_changes_nothing_in_noise(text: str) -> None:
     masked, _ = mask(text, CONFIG)
     assert mask(masked, CONFIG) == (masked, {})
@@ -395,6 +410,12 @@ HOSTILE = [
         "2001::",
         "2a:",
         ":",
+        "+44/",
+        "+44 / ",
+        "+44 2 /",
+        "212-555-1234x",
+        "4111–1111–1111–1111 12/",
+        "é@",
     ),
     *(
         "eyJ",
