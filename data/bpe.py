@@ -71,7 +71,9 @@ def train_tokenizer(out: Path, documents: list[Path], config: VocabConfig, seed:
     totals = _bytes_by_source(documents)
     total = sum(size for _, size in totals.values())
     if total == 0:
-        raise ValueError("vocab: there is no text to train on; see the rejected documents of the stages before it")
+        raise ValueError(
+            "vocab: there is no text to train on; `gristmill inspect` shows what was dropped and what could not be read"
+        )
     fraction = min(1.0, config.sample_mb * 1e6 / total)
     taken = {"documents": 0, "bytes": 0}
 

@@ -251,7 +251,10 @@ def inspect(
     what: Annotated[str, typer.Option("--show", help="funnel, documents, rejected or quarantine.")] = "funnel",
     document: Annotated[
         str | None,
-        typer.Option("--id", help="One document through all stages: its id (or the beginning), its uri or its own id."),
+        typer.Option(
+            "--id",
+            help="One document through all stages: its id (or 6 or more characters of its beginning), its uri or its own id.",
+        ),
     ] = None,
     stage: Annotated[
         str | None, typer.Option(help="collect, clean or dedup; default: all, of documents the last.")
@@ -268,9 +271,11 @@ def inspect(
     as_json: AsJson = False,
 ) -> None:
     """Look at a run's documents, at what was rejected and why, at the funnel, or at one document on its way."""
-    from pipeline.inspect import facts, print_document, print_funnel, print_records
+    from pipeline.inspect import check_funnel, facts, print_document, print_funnel, print_records
 
     view = _known_run(name, workdir)
+    if what == "funnel" and not document:
+        check_funnel(stage, rule, source)
     if as_json:
         for record in facts(view, what, document, stage, rule, source, limit):
             print(json.dumps(record))

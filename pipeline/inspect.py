@@ -91,6 +91,13 @@ def _share(part: int | None, whole: int) -> str:
     return f"{part / whole:.1%}" if part is not None and whole else ""
 
 
+def check_funnel(stage: str | None, rule: str | None, source: str | None) -> None:
+    """Raise ValueError for what chooses among records: the funnel is of all of them."""
+    given = {"--stage": stage, "--rule": rule, "--source": source}
+    if chosen := " ".join(f"{option} {value}" for option, value in given.items() if value):
+        raise ValueError(f"{chosen}: the funnel is of all documents; add --show rejected (or documents, quarantine)")
+
+
 def print_records(
     view: Path,
     stage: str | None,
@@ -124,7 +131,8 @@ def select(view: Path, stage: str | None, what: str, rule: str | None, source: s
     if (stage or STAGES[0]) not in found:
         raise ValueError(f"run {view.name} has no {stage or STAGES[0]} yet")
     stages = [stage] if stage else list(found)[-1:] if what == "documents" else list(found)
-    check_filters(what, rule, source, {name: found[name] for name in stages})
+    sources = {name for counts in found.values() for name in counts["documents_by_source"]}
+    check_filters(what, rule, source, {name: found[name] for name in stages}, sources)
     return (
         {"stage": name, **record} for name in stages for record in records(view / name, what, rule=rule, source=source)
     )

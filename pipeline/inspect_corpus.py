@@ -117,9 +117,10 @@ def _shortened(name: str) -> str:
 
 
 def _cell(number: int, counts: Mapping[str, int], bars: bool) -> str:
-    if not counts:
+    total = sum(counts.values())
+    if total == 0:  # nothing was counted, or nothing came through: collect names its sources all the same
         return "-"
-    share = number / sum(counts.values())
+    share = number / total
     bar = " " + ("█" * round(share * BAR)).ljust(BAR) if bars else ""
     return f"{number:,} {share:>6.1%}{bar}"
 

@@ -1,7 +1,7 @@
 """One document on its way through a run: where it is from, what each stage made of it, and which words changed."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NAMED = 5  # of several documents that are named
 CHANGES = 12  # places that are shown of each text, unless the whole is asked for
+BEGINNING = 6  # characters of an id that may stand for the whole; fewer match some document by chance
 PIECE = 300  # characters of the words taken out or put in at one place
 DUPLICATES = Path("dedup/duplicates/all/duplicates.parquet")
 
@@ -27,8 +28,9 @@ DUPLICATES = Path("dedup/duplicates/all/duplicates.parquet")
 def trace(view: Path, name: str, stages: tuple[str, ...]) -> dict[str, Any]:
     """What became of a document, for programs: its origin, a step for each stage that saw it, its text in the last.
 
-    `name` is its id or the beginning of it, its uri, its id in the source, or the locator of an unreadable record.
-    `stages` are those that pass documents on, in order. Raises ValueError when none or more than one has that name.
+    `name` is its id, its uri, its id in the source, the locator of an unreadable record, or if it is none of these the
+    beginning of an id, of 6 characters or more. `stages` are those that pass documents on, in order. Raises ValueError
+    when none or more than one has that name.
     """
     first = _find(view, name, stages[0])
     record = first.record
@@ -52,22 +54,27 @@ def _find(view: Path, name: str, stage: str) -> Found:
     """The document or unreadable record of the first stage that has this name."""
     import pyarrow.compute as pc
 
-    def mask(rows: "pa.Table") -> "pa.Array":
-        matches = pc.or_(pc.starts_with(rows["id"], name.lower()), pc.equal(rows["uri"], name))
+    def is_name(rows: "pa.Table") -> "pa.Array":
+        matches = pc.or_(pc.equal(rows["id"], name.lower()), pc.equal(rows["uri"], name))
         for own in (json.dumps(name), f"{name},", f"{name}}}"):  # meta is JSON; an id may be a number there
             matches = pc.or_(matches, pc.match_substring(rows["meta"], f'"id": {own}'))
         return matches
 
-    found = [
-        each
-        for what in ("documents", "rejected")
-        for each in islice(scan(view / stage, FILES[what], ["id", "uri", "meta"], mask), NAMED + 1)
-    ]
-    found = found or list(
+    def search(columns: list[str], mask: Callable[["pa.Table"], "pa.Array"]) -> list[Found]:
+        files = (FILES["documents"], FILES["rejected"])
+        return [each for pattern in files for each in islice(scan(view / stage, pattern, columns, mask), NAMED + 1)]
+
+    found = search(["id", "uri", "meta"], is_name) or list(
         islice(scan(view / stage, FILES["quarantine"], ["locator"], lambda rows: pc.equal(rows["locator"], name)), 1)
     )
+    if not found and len(name) >= BEGINNING:
+        found = search(["id"], lambda rows: pc.starts_with(rows["id"], name.lower()))
     if not found:
-        raise ValueError(f"--id {name}: run {view.name} has no document whose id begins so, nor one with this uri")
+        short = f" ({BEGINNING} characters or more)" if len(name) < BEGINNING else ""
+        raise ValueError(
+            f"--id {name}: run {view.name} has no document of this name; it may be an id or its beginning{short}, "
+            "a uri, or the document's own id"
+        )
     if len(found) > 1:
         named = ", ".join(each.record["id"] for each in found[:NAMED]) + (", …" if len(found) > NAMED else "")
         raise ValueError(f"--id {name}: more than one document has this name: {named}")

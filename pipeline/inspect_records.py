@@ -1,7 +1,7 @@
 """The records of a stage one after the other: documents, rejected documents by rule, unreadable records by error."""
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -85,10 +85,12 @@ def records(artifact: Path, what: str, rule: str | None = None, source: str | No
         yield found.record
 
 
-def check_filters(what: str, rule: str | None, source: str | None, counts: Mapping[str, Mapping[str, Any]]) -> None:
+def check_filters(
+    what: str, rule: str | None, source: str | None, counts: Mapping[str, Mapping[str, Any]], sources: Collection[str]
+) -> None:
     """Raise ValueError, with the names that there are, for a rule or source of which the stages have no such records.
 
-    `counts` are those of the stages.
+    `counts` are those of the stages, `sources` all that the run has read, whatever came of them.
     """
     stages = " and ".join(counts)
     if rule and what == "documents":
@@ -96,9 +98,11 @@ def check_filters(what: str, rule: str | None, source: str | None, counts: Mappi
     rules = sorted({name for each in counts.values() for name in each["dropped"]})
     if rule and what == "rejected" and not any(name.startswith(rule) for name in rules):
         raise ValueError(f"--rule {rule}: {stages} rejected nothing by it{_there(rule, rules)}")
-    sources = sorted({name for each in counts.values() for name in each["documents_by_source"]})
-    if source and what == "documents" and source not in sources:
-        raise ValueError(f"--source {source}: {stages} passed on nothing of it{_there(source, sources)}")
+    passed = sorted({name for each in counts.values() for name in each["documents_by_source"]})
+    if source and what == "documents" and source not in passed:
+        raise ValueError(f"--source {source}: {stages} passed on nothing of it{_there(source, passed)}")
+    if source and source not in sources:
+        raise ValueError(f"--source {source}: the run has no such source{_there(source, sorted(sources))}")
 
 
 def _there(name: str, names: list[str]) -> str:

@@ -12,9 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from data.documents import QUARANTINE_SCHEMA, REJECTED_SCHEMA, ROW_GROUP_ROWS, SCHEMA, write_table
 from data.profile import Profile
+from pipeline.cli import app
 from pipeline.inspect import (
     SHOWN,
     find,
@@ -219,6 +221,36 @@ def test_a_run_that_has_not_come_far(tmp_path: Path, view: Path) -> None:
     assert "clean" not in output
 
 
+def test_a_run_in_which_nothing_comes_through(tmp_path: Path) -> None:
+    view = tmp_path / "runs" / "nothing"
+    add_stage(view, "collect", {"documents_in": 1, "bytes_in": 9}, [], [EMPTY])
+    path = view / "collect" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["counts"]["documents_by_source"] = {"books": 0}  # as collect counts
+    path.write_text(json.dumps(manifest))
+    for stage in ("clean", "dedup"):
+        add_stage(view, stage, {"documents_in": 0, "bytes_in": 0}, [], [])
+    for width in (80, 120):
+        output = printed(print_funnel, view, width=width)
+        assert line_of(output, "empty")[1:3] == ["1", "100.0%"]
+        assert line_of(output, "books") == ["books", "-", "-", "-"]
+        assert "of 0 and 0 documents" in output, "the page is whole"
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+@pytest.mark.parametrize(
+    "chosen", [("--source", "nope"), ("--rule", "zzz"), ("--stage", "bogus"), ("--stage", "clean", "--rule", "c4")]
+)
+def test_the_funnel_is_not_chosen_from(view: Path, chosen: tuple[str, ...], as_json: tuple[str, ...]) -> None:
+    (view / "plan.json").write_text("[]")
+    command = ["inspect", "r", "--workdir", str(view.parents[1])]
+    result = CliRunner().invoke(app, [*command, *chosen, *as_json])
+    assert (result.exit_code, result.stdout) == (2, "")
+    message = "the funnel is of all documents; add --show rejected (or documents, quarantine)"
+    assert result.stderr == f"gristmill: {' '.join(chosen)}: {message}\n"
+    assert CliRunner().invoke(app, [*command, *as_json]).exit_code == 0
+
+
 def test_records_by_rule_source_and_error(view: Path) -> None:
     rejected = view / "clean"
     assert [row["rule"] for row in records(rejected, "rejected")] == ["language", LONG]
@@ -239,6 +271,8 @@ def test_records_by_rule_source_and_error(view: Path) -> None:
         ("clean", "rejected", "xyz", None, f"--rule xyz: clean rejected nothing by it; there are {LONG}, language"),
         ("clean", "documents", "language", None, "--rule goes with --show rejected or --show quarantine"),
         ("dedup", "documents", None, "bocks", "--source bocks: dedup passed on nothing of it; did you mean books?"),
+        ("dedup", "rejected", None, "nope", "--source nope: the run has no such source; there are books, web"),
+        ("collect", "quarantine", None, "bocks", "--source bocks: the run has no such source; did you mean books?"),
     ],
 )
 def test_mistakes_are_answered(
@@ -315,8 +349,25 @@ def test_a_document_is_found_by_each_of_its_names(view: Path) -> None:
     assert find(view, "a.jsonl#99")["error"] == "invalid JSON: line 1"
     with pytest.raises(ValueError, match="--id f00: run r has no document"):
         find(view, "f00")
-    with pytest.raises(ValueError, match=f"--id 000: more than one document has this name: {0xA1:032x}, "):
-        find(view, "000")
+    with pytest.raises(ValueError, match=f"--id 000000: more than one document has this name: {0xA1:032x}, "):
+        find(view, "000000")
+
+
+def test_a_name_that_is_whole_goes_before_the_beginning_of_another(view: Path) -> None:
+    another = view / "collect" / "shards" / "00002"
+    another.mkdir()
+    hashes = ["42" * 16, "4010000" + "ab" * 12 + "c", "1700000" + "ab" * 12 + "c"]
+    rows = [document(0) | {"id": own, "uri": own[::-1], "meta": json.dumps({"id": number})}
+            for own, number in zip(hashes, (7, 42, 4242424), strict=True)]  # fmt: skip
+    write_table(another / "documents-00000.parquet", rows, SCHEMA)
+    assert find(view, "42")["id"] == hashes[1], "no document whose id begins so"
+    assert find(view, "17")["id"].endswith("b4")
+    assert find(view, "4242424")["id"] == hashes[2]
+    assert find(view, "424242")["id"] == hashes[0]
+    assert find(view, "4010000AB")["id"] == hashes[1]
+    with pytest.raises(ValueError, match=re.escape("--id 401: run r has no document of this name")) as error:
+        find(view, "401")
+    assert "6 characters or more" in str(error.value)
 
 
 def outcomes(found: dict[str, Any]) -> list[tuple[str, str]]:
