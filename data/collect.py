@@ -1,5 +1,6 @@
 """Collect: the sources of a recipe as document shards, extracted and normalised, every record accounted for."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -38,7 +39,7 @@ class CollectShard:
 def plan_shards(config: CollectConfig, base: Path) -> list[CollectShard]:
     """Cut the sources into shards of about `shard_mb` of input: small files together, large ones in parts; no dataset is cut.
 
-    Raises ValueError as `list_files` does, and when the list of what was withdrawn is not there.
+    Raises ValueError as `list_files` does, and when the list of what was withdrawn is not there or not UTF-8.
     """
     size = config.shard_mb * MEGABYTE
     withdrawn = None if config.withdrawn is None else withdrawn_path(config.withdrawn, base)
@@ -159,7 +160,7 @@ def _dataset_path(files: Sequence[SourceFile], source: SourceConfig) -> str:
     """The absolute path of a local dataset, the name of one of the hub."""
     if not files[0].absolute:
         return str(source.path)
-    inside = Path(files[0].path).relative_to(Path(str(source.path)))
+    inside = Path(files[0].path).relative_to(os.path.normpath(str(source.path)))  # the files' paths are normal ones
     return str(Path(files[0].absolute).parents[len(inside.parts) - 1])
 
 

@@ -100,7 +100,8 @@ def judge(language: str, score: float, config: LanguageConfig) -> Rejection | No
 def _parts(text: str, least: int) -> list[tuple[str, int]]:
     """`text` cut at blank lines into parts of at least `least` characters, each with its number of paragraphs.
 
-    In a text without blank lines every line is a paragraph. Paragraphs are joined to those that follow, as a heading is to its section; at the end, to those before.
+    In a text without blank lines every line is a paragraph. Paragraphs are joined to those that follow, as a heading is to
+    its section; at the end, to those before.
     """
     paragraph_end = _BLANK_LINES if _BLANK_LINES.search(text) else _LINE_END
     cuts = [0, *(match.end() for match in paragraph_end.finditer(text)), len(text)]

@@ -6,10 +6,11 @@ from data.normalise import normalise
 
 
 def withdrawn_path(name: str, base: Path) -> Path:
-    """The list that the recipe in `base` names; raises ValueError when it is not there."""
+    """The list that the recipe in `base` names; raises ValueError when it is not there or not UTF-8."""
     path = base / name
     if not path.is_file():
         raise ValueError(f"withdrawn: there is no file {name!r} under {base}")
+    _lines(path)  # so that a mistake in it is found before any worker reads it
     return path
 
 
@@ -18,8 +19,12 @@ def read_withdrawn(path: Path) -> frozenset[str]:
 
     Raises ValueError when it is not UTF-8.
     """
+    lines = [line for line in _lines(path) if line.strip() and not line.lstrip().startswith("#")]
+    return frozenset(normalise(line, "nfc") for line in lines)
+
+
+def _lines(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        return path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as problem:
         raise ValueError(f"withdrawn: {path.name} is not UTF-8: {problem.reason} at byte {problem.start}") from None
-    return frozenset(normalise(line, "nfc") for line in lines if line.strip() and not line.lstrip().startswith("#"))

@@ -87,17 +87,20 @@ class _Gzip:
 def _members(
     new: Callable[[], Decompressor], kind: str, error: type[Exception]
 ) -> Callable[[BinaryIO], Iterator[bytes]]:
-    """Members one after another, as gzip -d and its kin read them; zero bytes between and after members are padding."""
+    """Members one after another, as gzip -d and its kin read them; zero bytes between and after members are padding.
+
+    At least one there must be: a file without any is what a failed transfer leaves.
+    """
 
     def read(file: BinaryIO) -> Iterator[bytes]:
-        member = None
+        member, begun = None, False
         for piece in pieces(file, STORED_BYTES):
             while piece or (member and not member.needs_input):
                 if member is None:
                     piece = piece.lstrip(b"\0")
                     if not piece:
                         break
-                    member = new()
+                    member, begun = new(), True
                 try:
                     output = member.decompress(piece, CHUNK_BYTES)
                 except error as problem:
@@ -107,7 +110,7 @@ def _members(
                 piece = b""
                 if member.eof:
                     piece, member = member.unused_data, None
-        if member is not None:
+        if member is not None or not begun:
             raise DamagedStream(f"truncated {kind}")
 
     return read

@@ -33,15 +33,12 @@ class Fields(NamedTuple):
 
 
 def fields_of(source: SourceConfig, format: Format | None) -> Fields:
-    """The fields that `source` names; those that it does not have their fixed names in formats that have such."""
+    """The fields that `source` names; in formats without fields of their own those that their readers fill."""
     fixed = format in FIXED_FIELDS
-    id = source.id_field or ("id" if fixed else None)
-    date = source.date_field or ("date" if fixed else None)
+    id, uri, date = ("id", "uri", "date") if fixed else (source.id_field, source.uri_field, source.date_field)
     meta = {name: name for name in (*source.meta_fields, *(("title", "language") if fixed else ()))}
     meta |= {name: field for name, field in (("id", id), ("date", date)) if field}
-    return Fields(
-        source.text_field, id, source.uri_field or ("uri" if fixed else None), source.license_field, tuple(meta.items())
-    )
+    return Fields(source.text_field, id, uri, source.license_field, tuple(meta.items()))
 
 
 def make_document(

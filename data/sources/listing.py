@@ -3,6 +3,7 @@
 import glob
 import os
 from collections.abc import Iterator
+from itertools import dropwhile
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -40,10 +41,14 @@ def _files_of(source: SourceConfig, base: str) -> list[SourceFile]:
         files = _remote_files(source, pattern) if is_url(pattern) else _local_files(source, pattern, base)
         matched = {file.path: file for file in files}
         if not matched:
-            where = "" if is_url(pattern) else f" under {base}"
-            raise ValueError(f"source {source.name}: path {pattern!r} matches no file{where}")
+            raise _no_file(source, pattern, base)
         found |= matched
     return [found[path] for path in sorted(found)]
+
+
+def _no_file(source: SourceConfig, path: str, base: str) -> ValueError:
+    where = "" if is_url(path) else f" under {base}"
+    return ValueError(f"source {source.name}: path {path!r} matches no file{where}")
 
 
 def _remote_files(source: SourceConfig, url: str) -> Iterator[SourceFile]:
@@ -63,32 +68,56 @@ def _local_files(source: SourceConfig, pattern: str, base: str) -> Iterator[Sour
 def _matches(pattern: str, base: str) -> Iterator[tuple[str, int]]:
     """Path (relative to `base`, or absolute as `pattern` is) and size of the files that `pattern` means.
 
-    There may be 100,000: so no Path is made for each.
+    What is neither a file nor a folder is left out, such as a link to nothing. There may be 100,000: so no Path is made for each.
     """
-    # Not Path.glob: it refuses absolute patterns and takes hidden files.
-    exists = Path(base, pattern).exists()
-    for path in [pattern] if exists else glob.iglob(pattern, root_dir=base, recursive=True):  # noqa: PTH207
+    for path in [pattern] if Path(base, pattern).exists() else _glob(pattern, base):
         shown = os.path.normpath(path)
         absolute = os.path.join(base, shown)  # noqa: PTH118
         if os.path.isdir(absolute):  # noqa: PTH112
             yield from _walk(absolute, "" if shown == "." else f"{shown}/")
-        else:
+        elif os.path.isfile(absolute):  # noqa: PTH113
             yield shown, os.stat(absolute).st_size  # noqa: PTH116
+
+
+def _glob(pattern: str, base: str) -> Iterator[str]:
+    """The paths that `pattern` matches. `**` goes into no linked folder: a link may lead back to a folder above it."""
+    # Not Path.glob: it refuses absolute patterns and takes hidden files.
+    parts = pattern.split("/")
+    if "**" not in parts:
+        yield from glob.iglob(pattern, root_dir=base)  # noqa: PTH207
+        return
+    at = parts.index("**")
+    above = "".join(f"{part}/" for part in parts[:at])
+    below = "/".join(dropwhile(lambda part: part in ("**", ""), parts[at:]))
+    for top in glob.iglob(above, root_dir=base) if above else [""]:  # noqa: PTH207
+        if not below:
+            yield top or "."
+            continue
+        for shown, _ in _folders(os.path.join(base, top), top):  # noqa: PTH118
+            folder = os.path.join(base, shown)  # noqa: PTH118
+            for path in _glob(below, folder):
+                found = os.path.join(folder, path.rstrip("/"))  # noqa: PTH118
+                if not (os.path.islink(found) and os.path.isdir(found)):  # noqa: PTH112, PTH114
+                    yield shown + path
 
 
 def _walk(folder: str, shown: str) -> Iterator[tuple[str, int]]:
     """The files in `folder` at any depth; hidden ones are left out, as by a glob, and linked folders are not followed."""
+    for prefix, entries in _folders(folder, shown):
+        for entry in entries:
+            if os.path.isfile(entry):  # noqa: PTH113 (the entry's own raises for a link to itself)
+                yield f"{prefix}{entry.name}", entry.stat().st_size
+
+
+def _folders(folder: str, shown: str) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
+    """`folder` and those in it at any depth, without hidden and linked ones: what their files' paths begin with, and entries."""
     folders = [(folder, shown)]
     while folders:
         folder, shown = folders.pop()
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append((entry.path, f"{shown}{entry.name}/"))
-                elif entry.is_file():
-                    yield f"{shown}{entry.name}", entry.stat().st_size
+        with os.scandir(folder) as found:
+            entries = [entry for entry in found if not entry.name.startswith(".")]
+        yield shown, entries
+        folders += [(entry.path, f"{shown}{entry.name}/") for entry in entries if entry.is_dir(follow_symlinks=False)]
 
 
 def _format(source: SourceConfig, path: str) -> Format:
@@ -114,10 +143,13 @@ def file_name(path: str) -> str:
 def _dataset_files(source: SourceConfig, path: str, base: str) -> list[SourceFile]:
     """A dataset is read as a whole, by one task; a local one is listed as its files for the sake of its identity."""
     if Path(base, path).is_dir():
-        return [
+        files = [
             SourceFile(source.name, shown, os.path.join(base, shown), size, "datasets")  # noqa: PTH118
             for shown, size in sorted(_matches(path, base))
         ]
+        if not files:
+            raise _no_file(source, path, base)
+        return files
     if source.revision is None:
         raise ValueError(
             f"source {source.name}: {path!r} is no folder, and to read it from the hub the source needs a revision "

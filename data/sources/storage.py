@@ -55,7 +55,7 @@ def check_url(url: str) -> None:
 
 
 def list_url(url: str) -> list[Stored]:
-    """The files that `url` means: itself, those below a folder, or those that match a glob.
+    """The files that `url` means: itself, those below a folder, or those that match a glob; hidden ones are left out as locally.
 
     Raises ValueError, in one line, when the server cannot be reached, refuses, or does not tell what identifies a file.
     """
@@ -68,15 +68,27 @@ def list_url(url: str) -> list[Stored]:
 def _listed(url: str) -> list[Stored]:
     fs, path = _filesystem(url)
     protocol = url.partition("://")[0]
-    if re.search("[*?[]" if protocol in PACKAGES else "[*[]", path):  # in a web address ? begins the query
+    pattern = re.search("[*?[]" if protocol in PACKAGES else "[*[]", path)  # in a web address ? begins the query
+    if pattern:
+        folder = path[: pattern.start()].rpartition("/")[0]
         found = fs.glob(path, detail=True)
     elif path.endswith("/") if protocol not in PACKAGES else fs.isdir(path):
+        folder = path
         found = fs.find(path, detail=True)
     else:
-        found = {path: fs.info(path)}
+        return [_stored(fs, protocol, path, fs.info(path))]
     files = {name: info for name, info in sorted(found.items()) if info["type"] == "file"}
-    # A web server's page of a folder also has links to itself in other orders (?C=M;O=A).
-    return [_stored(fs, protocol, name, info) for name, info in files.items() if "?" not in name or name == path]
+    with_hidden = "/." in path[len(folder) :]  # the pattern asks for them
+    return [
+        _stored(fs, protocol, name, info)
+        for name, info in files.items()
+        if not _is_no_file(protocol, name) and (with_hidden or "/." not in f"/{name[len(folder) :]}")
+    ]
+
+
+def _is_no_file(protocol: str, name: str) -> bool:
+    """Whether what is listed stands for a folder: an object that marks one, or a web page of one in another order (?C=M;O=A)."""
+    return name.endswith("/") if protocol in PACKAGES else "?" in name
 
 
 def _stored(fs: Any, protocol: str, name: str, info: dict[str, Any]) -> Stored:

@@ -261,7 +261,8 @@ def _within(pieces: Iterable[bytes], limit: int) -> bytes:
 
 def _ungzip(packed: bytes) -> Iterator[bytes]:
     packed = packed.rstrip(b"\r\n")  # that scripts leave behind their output; browsers pass over it, too
-    return decompressed(io.BytesIO(packed), ".gz", FILE_BYTES)
+    # Of nothing comes nothing, which is no damage here.
+    return decompressed(io.BytesIO(packed), ".gz", FILE_BYTES) if packed else iter(())
 
 
 def _inflate(packed: bytes, limit: int) -> Iterator[bytes]:

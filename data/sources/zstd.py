@@ -22,7 +22,7 @@ class Block(NamedTuple):
 
 
 def frame_offsets(file: BinaryIO) -> Iterator[int]:
-    """Where the frames of `file` begin, without decompressing any. Raises DamagedStream where no frame can be found."""
+    """Where the frames of `file` begin, without decompressing any. Raises DamagedStream as `decompressed_frames` does."""
     frame = -1
     for block in _blocks(file, keep=False):
         if block.frame != frame:
@@ -33,7 +33,7 @@ def frame_offsets(file: BinaryIO) -> Iterator[int]:
 def decompressed_frames(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
     """The frames' bytes, each piece (at most a block: 128 KiB) with the offset of its frame; None ends a damaged frame.
 
-    Raises DamagedStream where no further frame can be found.
+    Raises DamagedStream where no further frame can be found, and at a frame with a larger window than WINDOW_BYTES.
     """
     context = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES)
     frame, decompressor = -1, None
@@ -66,11 +66,15 @@ def _blocks(file: BinaryIO, keep: bool) -> Iterator[Block]:
                 f"corrupt zstd: no frame begins at byte {frame}" if len(magic) == 4 else "truncated zstd"
             )
         frame = file.tell()
+    if not frame:  # an empty file, which a failed transfer leaves; the rest behind a frame may be empty
+        raise DamagedStream("truncated zstd")
 
 
 def _blocks_of_frame(file: BinaryIO, frame: int, magic: bytes, keep: bool) -> Iterator[Block]:
     descriptor = _exactly(file, 1)
-    yield Block(frame, magic + descriptor + _exactly(file, _header_bytes(descriptor[0])))
+    frame_header = magic + descriptor + _exactly(file, _header_bytes(descriptor[0]))
+    _check_window(frame, frame_header)
+    yield Block(frame, frame_header)
     last = False
     while not last:
         header = _exactly(file, 3)
@@ -83,6 +87,19 @@ def _blocks_of_frame(file: BinaryIO, frame: int, magic: bytes, keep: bool) -> It
         yield Block(frame, header + content)
     if descriptor[0] & CHECKSUM_FLAG:
         yield Block(frame, _exactly(file, 4))
+
+
+def _check_window(frame: int, header: bytes) -> None:
+    """Raise DamagedStream for a good frame that takes more memory than there may be: its decompressor calls it damaged."""
+    try:
+        window = zstandard.get_frame_parameters(header).window_size
+    except zstandard.ZstdError:
+        return  # whoever decompresses it comes upon it
+    if window > WINDOW_BYTES:
+        raise DamagedStream(
+            f"the frame at byte {frame} needs a window of {-(-window >> 20)} MB, more than the {WINDOW_BYTES >> 20} MB "
+            "that are allowed: recompress it without --long"
+        )
 
 
 def _header_bytes(descriptor: int) -> int:

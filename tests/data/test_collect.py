@@ -212,6 +212,10 @@ def test_saved_datasets_and_dataset_folders(tmp_path: Path) -> None:
         )
         assert counts["documents_out"] == texts
         assert documents[1]["id"] == document_id("s", f"{name}#1")
+        written = f"../{tmp_path.name}/x/../{name}/."
+        (tmp_path / "x").mkdir(exist_ok=True)
+        _, documents, *_ = collect(tmp_path, tmp_path / f"again-{name}", path=written, format="datasets", split=split)
+        assert documents[1]["id"] == document_id("s", f"{written}#1") and len(documents) == texts
     with pytest.raises(ValueError, match=r"no split 'train'.*test"):
         collect(tmp_path, tmp_path / "out-x", path="splits", format="datasets")
     with pytest.raises(ValueError, match=r"no column 'body'.*text_field"):
@@ -297,6 +301,7 @@ def test_mistakes_are_one_clear_line(tmp_path: Path) -> None:
 
     assert "source s: path 'none/*.txt' matches no file" in listed(path="none/*.txt")
     assert "matches no file" in listed(path="empty")
+    assert "source s: path 'empty' matches no file" in listed(path="empty", format="datasets")
     assert "cannot tell the format of a.xyz" in listed(path="a.xyz")
     with pytest.raises(ValidationError, match="two sources are called 's'"):
         CollectConfig(sources=[SourceConfig(name="s", path="a")] * 2)

@@ -340,8 +340,11 @@ EMPTY = {  # what is said of a file of no bytes; where nothing is, it has no rec
     "a-pages-articles.xml": ["does not begin as a MediaWiki dump"],
     "a.zip": ["damaged zip"],
     "a.tar": ["no files in the archive"],
-    "a.jsonl.gz": [],
-    "a.tar.gz": ["no files in the archive"],
+    "a.txt.xz": ["truncated xz"],
+    "a.jsonl.gz": ["truncated gzip"],
+    "a.jsonl.bz2": ["truncated bzip2"],
+    "a.jsonl.zst": ["truncated zstd"],
+    "a.tar.gz": ["truncated gzip"],
 }
 
 

@@ -122,6 +122,22 @@ def test_formats_without_fields_have_fixed_ones() -> None:
     assert isinstance(found, Document) and (found.uri, found.meta) == ("a#0", "{}")
 
 
+def test_names_of_fields_are_those_of_formats_that_have_some(tmp_path: Path) -> None:
+    (tmp_path / "c.wet").write_bytes(
+        b"WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Target-URI: http://e.org/page\r\nWARC-Date: 2024-05-01T00:00:00Z\r\n"
+        b"WARC-Record-ID: <urn:uuid:1>\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\nwet text.\r\n\r\n"
+    )
+    (tmp_path / "a.jsonl").write_text('{"text": "row", "url": "http://e.org/row", "key": 7, "day": "2020"}')
+    fields = {"uri_field": "url", "id_field": "key", "date_field": "day"}
+    config = CollectConfig(sources=[SourceConfig(name="s", path=["c.wet", "a.jsonl"], **fields)])
+    (shard,) = plan_shards(config, tmp_path)
+    assert collect_shard(tmp_path, shard, config)["documents_out"] == 2
+    row, page = read_table(tmp_path / "documents-00000.parquet").to_pylist()
+    assert (row["uri"], json.loads(row["meta"])) == ("http://e.org/row", {"id": 7, "date": "2020"})
+    assert page["uri"] == "http://e.org/page"
+    assert json.loads(page["meta"]) == {"date": "2024-05-01T00:00:00Z", "id": "<urn:uuid:1>"}
+
+
 def test_a_field_may_hold_html() -> None:
     page = "<html><body><nav>Menu</nav><main><p>Content of the page.</p></main></body></html>"
     for extractor in ("resiliparse", "trafilatura"):
@@ -175,7 +191,7 @@ def test_damage_anywhere_is_named_and_what_stands_before_it_comes_through(suffix
     texts = [record.fields["text"] for record in records if isinstance(record, Record)]
     whole = [json.loads(line)["text"] for line in content.splitlines()]
     lost = [record for record in records if isinstance(record, Unreadable)]
-    if suffix in (".gz", ".bz2") and packed:  # with a checksum over all
+    if suffix in (".gz", ".bz2"):  # with a checksum over all
         assert lost or texts == whole
     if lost and len(lost) == 1 and records[-1] is lost[0] and suffix != ".zst":
         assert texts == whole[: len(texts)] or suffix == ".gz"  # gzip's checksum is at its end
@@ -190,11 +206,48 @@ def test_tail_and_padding_of_compressed_files() -> None:
         assert isinstance(empty, Record) and empty.fields["text"] == ""
 
 
+@pytest.mark.parametrize("suffix", COMPRESS)
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.csv", "a.html", "a.warc", "a-pages-articles.xml", "a.tar"])
+def test_a_compressed_file_without_a_byte_is_truncated(name: str, suffix: str) -> None:
+    format = format_of(name)
+    assert format is not None
+    (lost,) = read(format, BytesInput(name + suffix, b""))
+    assert isinstance(lost, Unreadable) and (lost.bytes, lost.excerpt) == (0, "")
+    if format in ("text", "jsonl", "csv", "html", "archive"):  # the others name what is missing at the beginning
+        kind = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}[suffix]
+        assert lost.error.endswith(f"the rest of the file cannot be read: truncated {kind}")
+
+
+def test_a_compressed_file_of_nothing_but_padding_is_truncated() -> None:
+    for suffix in (".gz", ".xz"):
+        (lost,) = read("jsonl", BytesInput(f"a.jsonl{suffix}", bytes(1 << 17)))
+        assert isinstance(lost, Unreadable) and "truncated" in lost.error
+
+
 def test_an_xz_file_that_asks_for_much_memory_is_damaged() -> None:
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]
     compressor = lzma.LZMACompressor(lzma.FORMAT_XZ, filters=filters)
     (lost,) = read("text", BytesInput("a.txt.xz", compressor.compress(b"text") + compressor.flush()))
     assert isinstance(lost, Unreadable) and "emory" in lost.error
+
+
+@pytest.mark.parametrize("content_size", [True, False])
+def test_a_zstd_frame_with_a_large_window_is_named_as_such(tmp_path: Path, content_size: bool) -> None:
+    long = zstandard.ZstdCompressionParameters.from_level(1, window_log=28, write_content_size=content_size)
+    frames = [zstandard.compress(b"one\n"), b""]
+    for size in (10, (130 << 20) + 1):  # of a small file with a known size the window is no larger than that
+        compressor = zstandard.ZstdCompressor(compression_params=long).compressobj(size if content_size else -1)
+        frames[1] = b"".join(compressor.compress(bytes(1 << 20)[: size - at]) for at in range(0, size, 1 << 20))
+        frames[1] += compressor.flush()
+        if size == 10 and content_size:
+            texts = read("text", BytesInput("a.txt.zst", b"".join(frames)))
+            assert len(texts) == 1 and isinstance(texts[0], Record)
+    needed = 131 if content_size else 256
+    error = f"the frame at byte {len(frames[0])} needs a window of {needed} MB, more than the 128 MB that are allowed: "
+    for format, documents in (("text", "file"), ("text", "line"), ("html", "file")):
+        *_, lost = read(format, BytesInput("a.txt.zst", b"".join(frames)), documents=documents)
+        assert isinstance(lost, Unreadable) and "corrupt" not in lost.error
+        assert error in lost.error and "recompress it without --long" in lost.error
 
 
 def test_places_in_gzip_and_xz_are_offsets() -> None:

@@ -169,6 +169,12 @@ def test_a_gzip_body_that_is_cut_short_is_no_page(encoding: bytes) -> None:
     assert [error.partition(" tru")[0] for error in errors(found)] == ["the page cannot be unpacked:"] * 3
 
 
+@pytest.mark.parametrize("encoding", [b"gzip", b"deflate", b"identity"])
+def test_a_page_without_a_body_is_no_damage(encoding: bytes) -> None:
+    [record] = read(response(0, b"", HTTP + b"Content-Encoding: " + encoding + b"\r\n"))
+    assert isinstance(record, Record) and record.fields["text"] == ""
+
+
 def test_padding_and_further_members_of_a_gzip_body_are_read() -> None:
     page = PAGE.format(n=0).encode()
     body = gzip.compress(page[:70]) + b"\0" * 9 + gzip.compress(page[70:]) + b"\0" * 9 + b"\r\n"

@@ -173,6 +173,20 @@ def test_a_damaged_frame_costs_its_lines_and_no_others(tmp_path: Path) -> None:
         assert read_all(parts_of(path, size)) == whole
 
 
+def test_a_frame_with_a_large_window_ends_the_file_however_it_is_cut(tmp_path: Path) -> None:
+    lines = noise(8, 300).splitlines(keepends=True)
+    frames = [zstandard.compress(b"".join(lines[n : n + 100])) for n in range(0, 300, 100)]
+    long = zstandard.ZstdCompressionParameters.from_level(1, window_log=31, write_content_size=False)
+    compressor = zstandard.ZstdCompressor(compression_params=long).compressobj()  # that does not know how little comes
+    frames[1] = compressor.compress(b"".join(lines[100:200])) + compressor.flush()
+    path = tmp_path / "a.txt.zst"
+    path.write_bytes(b"".join(frames))
+    *texts, lost = read_all(parts_of(path, 1 << 30))
+    assert len(texts) == 100 and isinstance(lost, Unreadable) and "needs a window of 2048 MB" in lost.error
+    for size in (1, 2000):
+        assert read_all(parts_of(path, size)) == [*texts, lost]
+
+
 def test_a_skippable_frame_that_is_longer_than_the_file_is_no_end(tmp_path: Path) -> None:
     path = tmp_path / "a.txt.zst"
     path.write_bytes(zstandard.compress(b"one\n") + b"\x50\x2a\x4d\x18\xff\xff\0\0" + zstandard.compress(b"two\n"))

@@ -152,6 +152,32 @@ def test_s3_files_folders_and_globs(bucket: Any, tmp_path: Path) -> None:
     )
 
 
+def test_an_s3_folder_without_what_is_no_document(bucket: Any, tmp_path: Path) -> None:
+    for key in ("f/", "f/deep/", "f/.hidden.jsonl", "f/.git/a.jsonl", "f/deep/.b.jsonl", "f/deep/a.jsonl"):
+        bucket.put_object(Key=key, Body=b"" if key.endswith("/") else LINES)
+    bucket.put_object(Key="f/what?.jsonl", Body=LINES)
+    urls = ["s3://corpus/f/deep/a.jsonl", "s3://corpus/f/what?.jsonl"]
+    assert [file.path for file in listed("s3://corpus/f")] == urls
+    assert [file.path for file in listed("s3://corpus/f/")] == urls
+    assert [file.path for file in listed("s3://corpus/f/**")] == urls
+    assert [file.path for file in listed("s3://corpus/f/*.jsonl")] == urls[1:]
+    assert [file.path for file in listed(urls[1])] == urls[1:]
+    # Named as such they are meant.
+    for url in (
+        "s3://corpus/f/.git",
+        "s3://corpus/f/.git/*.jsonl",
+        "s3://corpus/f/.git/a.jsonl",
+        "s3://corpus/f/*/a.jsonl",
+    ):
+        found = "f/deep" if "*/" in url else "f/.git"
+        assert [file.path for file in listed(url)] == [f"s3://corpus/{found}/a.jsonl"]
+    assert [file.path for file in listed("s3://corpus/f/.h*")] == ["s3://corpus/f/.hidden.jsonl"]
+    assert len(collected(tmp_path, "s3://corpus/f", "out")) == 600
+    bucket.put_object(Key="empty/")
+    with pytest.raises(ValueError, match=r"path 's3://corpus/empty' matches no file"):
+        listed("s3://corpus/empty")
+
+
 def test_an_s3_file_is_identified_by_its_size_and_etag(bucket: Any) -> None:
     bucket.put_object(Key="id/a.txt", Body=b"one")
     (before,) = listed("s3://corpus/id/a.txt")

@@ -7,7 +7,7 @@ import pytest
 
 from data.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
 from data.documents import document_id, read_table
-from data.withdrawn import read_withdrawn
+from data.withdrawn import read_withdrawn, withdrawn_path
 
 RECORDS = [{"text": f"Text of page {n}.", "url": f"http://e.org/{n}", "key": n, "title": f"Page {n}"} for n in range(6)]
 
@@ -65,6 +65,6 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^withdrawn: there is no file 'none.txt'"):
         plan_shards(config, tmp_path)
     (tmp_path / "none.txt").write_bytes(b"\xff\xfe")
-    (shard,) = plan_shards(config, tmp_path)
-    with pytest.raises(ValueError, match=r"^withdrawn: none.txt is not UTF-8"):
-        collect_shard(tmp_path, shard, config)
+    for read in (lambda: plan_shards(config, tmp_path), lambda: withdrawn_path("none.txt", tmp_path)):
+        with pytest.raises(ValueError, match=r"^withdrawn: none.txt is not UTF-8.* at byte 0$"):
+            read()
