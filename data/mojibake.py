@@ -21,8 +21,11 @@ from data.nfc import nfc, with_sorted_marks
 # Of a run: nothing to repair; not in its usual form, and no more; perhaps wrongly decoded; with a character that goes.
 Kind = Literal["harmless", "form", "suspect", "control"]
 
-# What it repairs at a time is bounded because it, too, sorts marks in the square of their number, once they are decoded.
-CONFIG = ftfy.TextFixerConfig(uncurl_quotes=False, normalization="NFC", explain=False, max_decode_length=20_000)
+CONFIG = ftfy.TextFixerConfig(uncurl_quotes=False, normalization="NFC", explain=False)
+# What may be combining marks that were wrongly decoded: ftfy, too, sorts them in the square of their number, so it gets
+# fewer at a time.
+MARKS = re.compile("[^\0-\x7f]{1000}")
+CONFIG_OF_MARKS = CONFIG._replace(max_decode_length=20_000)
 ASCII_CONTROLS = bytes([*(code for code in CONTROL_CHARS if code < 128), ord("\r")])  # that ftfy removes or replaces
 # For bytes of UTF-8: what is not ASCII stays, a control is a bell, the rest are spaces, between which the runs stand.
 BELL = 7
@@ -95,7 +98,8 @@ def _repaired(line: str, entities: bool) -> str:
         other = in_usual_form(line)
         if other == line or _repaired(other, entities) == other:  # ftfy, too, goes on until nothing changes
             return other
-    return ftfy.fix_text(with_sorted_marks(line), CONFIG if entities else CONFIG._replace(unescape_html=False))
+    config = CONFIG_OF_MARKS if MARKS.search(line) else CONFIG
+    return ftfy.fix_text(with_sorted_marks(line), config if entities else config._replace(unescape_html=False))
 
 
 def in_usual_form(text: str) -> str:

@@ -58,15 +58,17 @@ def mask(text: str, config: PIIConfig) -> tuple[str, dict[str, int]]:
 
 
 _BLANK = "\0"
-# What pages write in numbers so that they do not break at the end of a line, and what the expressions below know it by.
-_TYPOGRAPHIC = {"\xa0": " ", "\u2009": " ", "\u202f": " ", "\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-"}
+# What pages write in numbers so that they do not break at the end of a line. A dash is no hyphen: it stands between numbers.
+_SPACES, _HYPHENS = "\xa0\u2009\u202f", "\u2010\u2011\u2012"
 
 
 def _blank(text: str, config: PIIConfig) -> str:
     """`text` with plain spaces and hyphens, and as many blanks in the place of each placeholder as it has characters."""
     if not text.isascii():
-        for typographic, plain in _TYPOGRAPHIC.items():
-            text = text.replace(typographic, plain)
+        for space in _SPACES:
+            text = text.replace(space, " ")
+        for hyphen in _HYPHENS:
+            text = re.sub(f"(?<=[0-9]){hyphen}(?=[0-9])", "-", text) if hyphen in text else text
     for placeholder in filter(None, vars(config).values()):
         if placeholder[0] in text and placeholder in text:  # a single character is looked for much faster
             text = text.replace(placeholder, _BLANK * len(placeholder))
@@ -262,10 +264,11 @@ _KINDS = (
     _Kind(
         "phone",
         ("+",),
-        # A country code and 7 to 12 digits in groups of any size; not 2024-01-31, 20240131…, +4339-07923, +40.7127753.
+        # A country code and 7 to 12 digits in groups of any size; not 2024-01-31, 20240131…, +4339-07923, +40.7127753,
+        # +20/40/60/80.
         re.compile(
             r"\+(?<![\w+~\0].)(?!\d{4}-\d\d-\d\d|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])|\d{4}-\d{5}(?!\d)|"
-            r"\d{6}-\d{7}(?!\d)|\d{1,3}\.\d{4,7}(?!\d))"
+            r"\d{6}-\d{7}(?!\d)|\d{1,3}\.\d{4,7}(?!\d)|[\d ().\-]{1,20}/[\d ().\-]{1,20}/)"
             r"(?:1[ .\-]?\(?[2-9][0-8]\d\)?[ .\-]{0,2}[2-9]\d\d[ .\-]?\d{4}|"
             rf"(?:{_COUNTRY_CODES})(?!\D?00)(?:(?: ?/ ?|[ .\-])?\(?\d\)?){{7,12}}){_EXTENSION}(?![\w\0])",
             re.ASCII,

@@ -10,6 +10,7 @@ import re
 LANGUAGES = frozenset(
     ["ban", "crh", "gan", "iu", "kk", "ku", "mni", "sh", "shi", "sr", "tg", "tly", "uz", "wuu", "zgh", "zh"]
 )
+MAX_DEPTH = 3  # of choices within choices
 MARKUP = re.compile(r"-\{([^{}]*+)\}-")
 CODE = r"[a-z]{2,3}(?:-[a-z]{2,8})*+"
 FLAG = re.compile(rf"\s*+(?:[A-Z-]|{CODE})?\s*+")
@@ -19,7 +20,9 @@ RULE = re.compile(rf"(?:^|;)\s*+(?:[^;:=]*+=>\s*+)?{CODE}\s*+:")
 
 def with_first_variants(text: str) -> str:
     """`text` with the first that is written of each choice between variants, and without rules that show nothing."""
-    return MARKUP.sub(lambda markup: _first_variant(markup[1]), text) if "-{" in text else text
+    for _ in range(MAX_DEPTH if "-{" in text else 0):
+        text = MARKUP.sub(lambda markup: _first_variant(markup[1]), text)
+    return text
 
 
 def _first_variant(content: str) -> str:

@@ -47,7 +47,11 @@ _PUNCTUATION_TO_SPACE = str.maketrans(dict.fromkeys(PUNCTUATION, " "))
 @cache
 def word_pattern() -> re.Pattern[str]:
     """Letters, digits and underscores with the marks that stand on them: `\\w` alone cuts Hindi and Thai at every vowel."""
-    marks = "".join(chr(code) for code in range(0x10000) if unicodedata.category(chr(code)) in ("Mn", "Mc"))
+    marks = "".join(
+        mark
+        for mark in map(chr, range(0x10000))
+        if unicodedata.category(mark) in ("Mn", "Mc") and not "\ufe00" <= mark <= "\ufe0f"  # those choose a glyph
+    )
     return re.compile(rf"\w++(?:[{marks}]++\w*+)*+")
 
 

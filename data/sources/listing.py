@@ -26,10 +26,19 @@ class SourceFile(NamedTuple):
 def list_files(config: CollectConfig, base: Path) -> list[SourceFile]:
     """The files of all sources, those of a source sorted by path.
 
-    Raises ValueError when a path matches no file, when a file's suffix does not tell its format, and when a server cannot be
-    asked or does not tell enough.
+    Raises ValueError when a path matches no file, when a folder may not be read, when a file's suffix does not tell its format,
+    and when a server cannot be asked or does not tell enough.
     """
-    return [file for source in config.sources for file in _files_of(source, str(base))]
+    return [file for source in config.sources for file in _readable_files(source, str(base))]
+
+
+def _readable_files(source: SourceConfig, base: str) -> list[SourceFile]:
+    try:
+        return _files_of(source, base)
+    except PermissionError as problem:
+        raise ValueError(
+            f"source {source.name}: {problem.filename!r} may not be read; give the right to, or name the other folders"
+        ) from None
 
 
 def _files_of(source: SourceConfig, base: str) -> list[SourceFile]:

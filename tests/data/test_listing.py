@@ -77,3 +77,17 @@ def test_what_is_no_file_is_left_out(base: Path, path: str) -> None:
     for name in ("nothing", "itself", "pipe"):
         with pytest.raises(ValueError, match="matches no file"):
             listed(base, f"l/{name}.txt")
+
+
+@pytest.mark.parametrize("path", ["**/*.txt", ".", "l"])
+def test_a_folder_that_may_not_be_read_is_named(base: Path, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def refuse(folder: str) -> object:  # as the system does, but for root
+        if Path(folder).name == "b":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(ValueError, match=r"source s: '.*/l/b/?' may not be read"):
+        listed(base, path)

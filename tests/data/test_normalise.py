@@ -75,6 +75,12 @@ def test_the_short_cut_for_ascii_gives_what_ftfy_gives(text: str) -> None:
     assert normalise(text) == ftfy.fix_text(text, uncurl_quotes=False).strip()
 
 
+@pytest.mark.parametrize("bad", ["xÃ©te", "xâ€™te", "x&eacute;te"])
+def test_long_lines_are_repaired_wherever_it_is(bad: str) -> None:
+    for place in range(19_990, 20_001):
+        assert normalise("é " * (place // 2) + bad) == "é " * (place // 2) + normalise(bad)
+
+
 def test_long_runs_are_not_remembered() -> None:
     """Texts in Chinese and Thai are made of them, and they do not come again."""
     before = len(mojibake._known)

@@ -146,6 +146,7 @@ def test_namespaces_go_by_the_names_that_the_wiki_has() -> None:
         ("-{H|zh-cn:博客;zh-tw:部落格}-", ""),
         ("-{zh;zh-hans|字}-", "字"),
         ("-{Linux}-", "Linux"),
+        ("-{zh-hans:-{zh-cn:x;zh-tw:y}-;zh-hant:z}-", "x"),
         ("-{Stadt: Wien}-", "Stadt: Wien"),
         ("-{x|y z|}-", "x|y z|"),
         ("<math>e^{-{x}-y}</math>", "e^{-{x}-y}"),
