@@ -1,6 +1,10 @@
 """Hugging Face `datasets`: a saved folder, a local dataset repository, or a dataset of the hub at a fixed revision."""
 
-from collections.abc import Iterator
+import lzma
+import tarfile
+import zlib
+from collections.abc import Iterator, Mapping
+from json import JSONDecodeError
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,10 +14,14 @@ import pyarrow as pa
 from data.sources.columns import BATCH_ROWS, records_of
 from data.sources.files import SourceConfig
 from data.sources.input import Limits
-from data.sources.record import Record, Unreadable, first_line, too_large
+from data.sources.record import EXCERPT_BYTES, Record, Unreadable, first_line, rest_unreadable, too_large
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features, IterableDataset
+
+
+# Of a file, as what the library comes upon; not OSError, for a transfer can be tried again.
+DAMAGE = (UnicodeError, JSONDecodeError, pa.ArrowException, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
 
 
 class Opened(NamedTuple):
@@ -21,7 +29,7 @@ class Opened(NamedTuple):
 
     rows: "Dataset | IterableDataset"
     features: "Features | None"  # the types of its columns where they are known
-    batch_rows: int  # that may be asked for at once
+    in_batches: bool  # whether the library itself has them as Arrow's
 
 
 def is_saved_folder(path: Path) -> bool:
@@ -32,24 +40,47 @@ def is_saved_folder(path: Path) -> bool:
 def read_dataset(path: str, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
     """The rows of the split of a dataset (a folder, or a name on the hub), streamed; `place` is the row number.
 
-    Of the columns only the source's are decoded; a row with a value that cannot be is unreadable. Raises ValueError when there
-    is no such dataset, config, split or text column.
+    Of the columns only the source's are decoded; a row with a value that cannot be is unreadable, and so is, as one record,
+    all that follows where the library cannot go on. Raises ValueError when there is no such dataset, config, split or text
+    column.
     """
-    limit = limits.record_bytes
     with TemporaryDirectory() as cache:  # of streamed rows the library keeps none, but it puts lock files there
-        dataset = _open(path, source, cache)
+        try:
+            dataset = _open(path, source, cache)
+        except DAMAGE as problem:  # the library may look for types in the first rows
+            yield rest_unreadable("0", problem)
+            return
         json = _json_columns(dataset.features, source)
-        row = 0
-        for batch in _batches(dataset):
-            names = batch.schema.names
+        pieces, row = _batches(dataset) if dataset.in_batches else iter(dataset.rows), 0
+        while True:
+            try:
+                piece = next(pieces, None)
+            except (ValueError, *DAMAGE) as problem:
+                yield rest_unreadable(str(row), problem)
+                return
+            if piece is None:
+                return
+            names = piece.schema.names if isinstance(piece, pa.RecordBatch) else list(piece)
             if row == 0 and source.text_field not in names:
                 columns = ", ".join(names)
                 raise ValueError(f"dataset {path} has no column {source.text_field!r}, only {columns}: set text_field")
-            if source.text_field not in names:  # of a later file, where the types of the columns are not known
-                batch = batch.append_column(source.text_field, pa.nulls(batch.num_rows))
-            for record in records_of(batch, source, limit, "", row):
-                yield _parsed(record, json, source, limit) if json and isinstance(record, Record) else record
-            row += batch.num_rows
+            for record in _records(piece, row, source, limits.record_bytes):
+                yield (
+                    _parsed(record, json, source, limits.record_bytes)
+                    if json and isinstance(record, Record)
+                    else record
+                )
+                row += 1
+
+
+def _records(
+    piece: "pa.RecordBatch | Mapping[str, object]", row: int, source: SourceConfig, limit: int
+) -> Iterator[Record | Unreadable]:
+    """Those of a batch whose first row has the number `row`, or that of one row."""
+    if isinstance(piece, pa.RecordBatch):
+        yield from records_of(piece, source, limit, "", row)
+    else:
+        yield _record(str(row), {name: piece[name] for name in source.columns if name in piece}, source, limit)
 
 
 def _open(path: str, source: SourceConfig, cache: str) -> Opened:
@@ -59,21 +90,20 @@ def _open(path: str, source: SourceConfig, cache: str) -> Opened:
         builder = datasets.load_dataset_builder(path, name=source.config, revision=source.revision, cache_dir=cache)
         rows = builder.as_streaming_dataset(split=source.split)
         features = rows.features
-        # Tables are put together only when their types are equal; elsewhere each row has those of its own values.
-        alike = features is not None and isinstance(builder, datasets.ArrowBasedBuilder)
+        in_batches = features is not None and isinstance(builder, datasets.ArrowBasedBuilder)
         # The library decodes the pictures and sounds of a folder on the hub ahead, in threads, unless it is told not to.
-        return Opened(rows.decode(False) if features else rows, features, BATCH_ROWS if alike else 1)
+        return Opened(rows.decode(False) if features else rows, features, in_batches)
     saved = datasets.load_from_disk(path)
     if isinstance(saved, datasets.DatasetDict):
         if source.split not in saved:
             raise ValueError(f"dataset {path} has no split {source.split!r}, only {', '.join(saved)}: set split")
         saved = saved[source.split]
-    return Opened(saved, saved.features, BATCH_ROWS)
+    return Opened(saved, saved.features, in_batches=True)
 
 
 def _batches(dataset: Opened) -> Iterator[pa.RecordBatch]:
     """The rows as Arrow has them: the library itself decodes all columns, and stops at the first value that is broken."""
-    for table in dataset.rows.with_format("arrow").iter(dataset.batch_rows):
+    for table in dataset.rows.with_format("arrow").iter(BATCH_ROWS):
         yield from table.to_batches()
 
 
@@ -98,8 +128,12 @@ def _parsed(record: Record, json: "Features", source: SourceConfig, limit: int) 
         fields = {**record.fields, **json.decode_example({name: record.fields[name] for name in json})}
     except ValueError as problem:
         return Unreadable(record.place, f"a value cannot be decoded: {first_line(problem)}", "", record.bytes)
-    text = fields[source.text_field]
-    size = len(text.encode(errors="replace")) if isinstance(text, str) else record.bytes
+    return _record(record.place, fields, source, limit)
+
+
+def _record(place: str, fields: dict[str, object], source: SourceConfig, limit: int) -> Record | Unreadable:
+    text = fields.get(source.text_field)
+    size = len(text.encode(errors="replace")) if isinstance(text, str) else 0
     if size > limit:
-        return Unreadable(record.place, too_large(size, limit), text[:500], size)
-    return Record(record.place, fields, size)
+        return Unreadable(place, too_large(size, limit), str(text)[:EXCERPT_BYTES], size)
+    return Record(place, fields, size)

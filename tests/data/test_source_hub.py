@@ -1,6 +1,7 @@
 """Datasets: what is in columns that nobody asked for does no harm, and a bad value costs its row only."""
 
 import json
+import tarfile
 from io import BytesIO
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def written(folder: Path, form: str, rows: datasets.Dataset) -> Path:
 
 
 def texts(records: list[Record | Unreadable]) -> dict[str, str]:
-    return {record.place: str(record.fields["text"]) for record in records if isinstance(record, Record)}
+    return {record.place: str(record.fields.get("text")) for record in records if isinstance(record, Record)}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -109,3 +110,25 @@ def test_files_whose_columns_are_not_known_beforehand(tmp_path: Path) -> None:
     assert texts(records) == {"0": "a", "1": "b", "2": "None", "3": "c"}
     with pytest.raises(ValueError, match=r"no column 'body', only text, n: set text_field"):
         read(tmp_path, text_field="body")
+
+
+@pytest.mark.parametrize(
+    "broken", [0, 9]
+)  # among the first rows, by which the library knows the types, and behind them
+@pytest.mark.parametrize(("suffix", "content"), [("txt", b"a \xff b"), ("json", b'{"a": '), ("json", b'"\\ud800"')])
+def test_what_the_library_cannot_read_ends_the_dataset_and_is_named(
+    tmp_path: Path, broken: int, suffix: str, content: bytes
+) -> None:
+    good = b"text" if suffix == "txt" else b'"text"'
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for number in range(12):
+            member = tarfile.TarInfo(f"{number:04d}.{suffix}")
+            member.size = len(content if number == broken else good)
+            tar.addfile(member, BytesIO(content if number == broken else good))
+    *before, last = read(tmp_path, text_field=suffix)
+    if broken and b"ud800" in content:  # a lone surrogate is mended with the others
+        assert len(before) == 11 and isinstance(last, Record)
+    else:
+        assert [record.place for record in before] == [str(number) for number in range(broken)]
+        assert isinstance(last, Unreadable) and last.place == str(broken)
+        assert last.error.startswith("the rest of the file cannot be read: ")
