@@ -10,7 +10,6 @@ import io
 import logging
 import math
 import os
-import shutil
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from model.compiled_ops import compiled_ops, missing_tool
 from model.deepspeed_config import deepspeed_config
 from model.distributed import device
 from model.loss import NextTokenLoss
@@ -64,11 +64,10 @@ def check_device(config: TrainConfig) -> None:
     supported = {"float16": accelerator.is_fp16_supported, "bfloat16": accelerator.is_bf16_supported}
     if config.dtype in supported and not supported[config.dtype]():
         raise ValueError(f"dtype: {config.dtype} is not supported on this device; choose another")
-    needed = {"g++", "ninja"} if config.offload_optimizer else {"g++"} if config.compile else set()
-    missing = sorted(tool for tool in needed if shutil.which(tool) is None)
-    if missing:
-        field = "offload_optimizer" if config.offload_optimizer else "compile"
-        raise ValueError(f"{field}: code is built for this machine with {missing[0]}, which is not installed here")
+    for field, tools in (("offload_optimizer", ("g++", "ninja")), ("compile", ("g++",))):
+        missing = missing_tool(*tools) if getattr(config, field) else None
+        if missing:
+            raise ValueError(f"{field}: code is built for this machine with {missing}, which is not installed here")
 
 
 class Engine:
@@ -152,9 +151,10 @@ class Engine:
         if self.config.offload_optimizer:
             betas = (self.config.adam_beta1, self.config.adam_beta2)
             groups = parameter_groups(self.network, self.config)
-            inner = deepspeed.ops.adam.DeepSpeedCPUAdam(
-                groups, lr=self.config.learning_rate, betas=betas, eps=self.config.adam_eps, adamw_mode=True
-            )
+            with compiled_ops():
+                inner = deepspeed.ops.adam.DeepSpeedCPUAdam(
+                    groups, lr=self.config.learning_rate, betas=betas, eps=self.config.adam_eps, adamw_mode=True
+                )
         else:
             inner = make_optimizer(self.network, self.config)
         step = inner.step

@@ -51,6 +51,8 @@ def launch(jobs: list[dict], ranks: int, path: Path) -> None:
         processes.append(subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT))
     try:
         codes = [process.wait(timeout=400) for process in processes]
+    except subprocess.TimeoutExpired:
+        codes = []
     finally:
         for process in processes:
             process.kill()
