@@ -65,11 +65,10 @@ def read_dataset(path: str, source: SourceConfig, limits: Limits) -> Iterator[Re
                 columns = ", ".join(names)
                 raise ValueError(f"dataset {path} has no column {source.text_field!r}, only {columns}: set text_field")
             for record in _records(piece, row, source, limits.record_bytes):
-                yield (
-                    _parsed(record, json, source, limits.record_bytes)
-                    if json and isinstance(record, Record)
-                    else record
-                )
+                if json and isinstance(record, Record):
+                    yield _parsed(record, json, source, limits.record_bytes)
+                else:
+                    yield record
                 row += 1
 
 

@@ -112,13 +112,12 @@ def test_files_whose_columns_are_not_known_beforehand(tmp_path: Path) -> None:
         read(tmp_path, text_field="body")
 
 
-@pytest.mark.parametrize(
-    "broken", [0, 9]
-)  # among the first rows, by which the library knows the types, and behind them
+@pytest.mark.parametrize("broken", [0, 9])
 @pytest.mark.parametrize(("suffix", "content"), [("txt", b"a \xff b"), ("json", b'{"a": '), ("json", b'"\\ud800"')])
 def test_what_the_library_cannot_read_ends_the_dataset_and_is_named(
     tmp_path: Path, broken: int, suffix: str, content: bytes
 ) -> None:
+    """Among the first rows, by which the library knows the types of the columns, and behind them."""
     good = b"text" if suffix == "txt" else b'"text"'
     with tarfile.open(tmp_path / "a.tar", "w") as tar:
         for number in range(12):
