@@ -25,6 +25,7 @@ TRAIN = {
     "validate_every": 2,
     "checkpoint_every": 0,
 }
+HANGS = 900  # seconds; all jobs of a file take 250 on two cores, 100 of them for compiling what offload needs
 
 
 def launch(jobs: list[dict], ranks: int, path: Path) -> None:
@@ -50,7 +51,7 @@ def launch(jobs: list[dict], ranks: int, path: Path) -> None:
         output = path.with_suffix(f".{rank}.log").open("w")
         processes.append(subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT))
     try:
-        codes = [process.wait(timeout=400) for process in processes]
+        codes = [process.wait(timeout=HANGS) for process in processes]
     except subprocess.TimeoutExpired:
         codes = []
     finally:
