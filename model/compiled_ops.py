@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from torch.utils import cpp_extension
-
 
 def missing_tool(*tools: str) -> str | None:
     """The first of these programs that this machine lacks; ninja comes with DeepSpeed and lies beside the interpreter."""
@@ -39,6 +37,8 @@ def compiled_ops() -> Iterator[None]:
 
 def _folder() -> Path:
     """Compiled code is good for one processor (-march=native), one set of versions, and headers at one place."""
+    from torch.utils import cpp_extension  # it brings setuptools along, which only those who compile need
+
     root = os.environ.get("TORCH_EXTENSIONS_DIR") or cpp_extension.get_default_build_root()
     what = (platform.node(), sys.prefix, sys.version, version("torch"), version("deepspeed"))
     return Path(root) / f"gristmill-{hashlib.sha256(repr(what).encode()).hexdigest()[:16]}"

@@ -1,21 +1,29 @@
 """Which files a local path means: globs at any depth, links, and what is no file."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from data.collect import CollectConfig, SourceConfig, list_files
 
 FILES = ["a.txt", "l/a.txt", "l/b/c.txt", "l/b/d/e.txt", "l/b/d/f.md", "l/.hidden/g.txt", "l/b/.h.txt"]
+NOBODY = 65534  # a user without rights
 
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
+    return written(tmp_path)
+
+
+def written(base: Path) -> Path:
     for name in FILES:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(name)
-    return tmp_path
+        (base / name).parent.mkdir(parents=True, exist_ok=True)
+        (base / name).write_text(name)
+    return base
 
 
 def listed(base: Path, path: object, **source: object) -> list[str]:
@@ -80,14 +88,25 @@ def test_what_is_no_file_is_left_out(base: Path, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["**/*.txt", ".", "l"])
-def test_a_folder_that_may_not_be_read_is_named(base: Path, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    scandir = os.scandir
+def test_a_folder_that_may_not_be_read_is_named(path: str) -> None:
+    with TemporaryDirectory() as folder:  # into pytest's own folders nobody else may look
+        base = Path(folder)
+        base.chmod(0o755)
+        written(base)
+        assert listed(base, path)
+        (base / "l" / "b").chmod(0)
+        with _not_root(), pytest.raises(ValueError, match=r"source s: '.*/l/b/?' may not be read"):
+            listed(base, path)
+        (base / "l" / "b").chmod(0o755)
 
-    def refuse(folder: str) -> object:  # as the system does, but for root
-        if Path(folder).name == "b":
-            raise PermissionError(13, "Permission denied", str(folder))
-        return scandir(folder)
 
-    monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(ValueError, match=r"source s: '.*/l/b/?' may not be read"):
-        listed(base, path)
+@contextmanager
+def _not_root() -> Iterator[None]:
+    """Root may read every folder."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
