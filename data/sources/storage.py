@@ -5,6 +5,7 @@ Credentials come from where s3fs and gcsfs look for them: the environment and th
 
 import errno
 import io
+import os
 import re
 import time
 from collections.abc import Callable
@@ -21,8 +22,8 @@ PAUSES = (0.5, 2.0, 8.0)  # seconds before each further attempt
 SECRET_PARAMETER = re.compile(
     "signature|token|secret|passw|credential|access|api.?key|(^|[-_])(sig|key|auth|pwd)([-_]|$)", re.IGNORECASE
 )
-# What changes when a file does, the best first. Not every server gives an ETag.
-VERSIONS = ("ETag", "etag", "generation", "Content-MD5", "md5Hash", "Last-Modified", "LastModified", "updated")
+# What changes when a file does, the best first. Not every server gives an ETag, and Google's changes with permissions, too.
+VERSIONS = ("ETag", "generation", "etag", "Content-MD5", "md5Hash", "Last-Modified", "LastModified", "updated")
 
 T = TypeVar("T")
 
@@ -240,6 +241,8 @@ def _filesystem_of(protocol: str) -> Any:
         if protocol == "s3":
             limits = {"connect_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}
             options["config_kwargs"] = {**limits, "retries": {"total_max_attempts": 1}}
+        else:  # otherwise gcsfs asks for the type of the bucket before each request, and warns each time that it may not know it
+            os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     else:
         import aiohttp
 
