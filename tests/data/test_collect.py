@@ -322,3 +322,20 @@ def test_counts_are_those_of_the_tables(tmp_path: Path) -> None:
     assert {name: counts[name] for name in names} == {name: expected[name] for name in names}
     assert counts["lengths_out"] == expected["lengths_out"]
     assert sum(counts["lengths_out"].values()) == len(texts)
+
+
+def test_a_hundred_thousand_small_files_are_packed_into_shards_of_the_size(tmp_path: Path) -> None:
+    for number in range(100_000):
+        folder = tmp_path / "in" / f"{number % 100:02d}"
+        if number < 100:
+            folder.mkdir(parents=True)
+        (folder / f"{number}.txt").write_text(f"Document {number}. " + "word " * 15)
+    config = CollectConfig(sources=[SourceConfig(name="s", path="in")], shard_mb=1)
+    shards = plan_shards(config, tmp_path)
+    sizes = [sum(part.file.bytes for part in shard.parts) for shard in shards]
+    assert sum(len(shard.parts) for shard in shards) == 100_000
+    assert max(sizes) <= 1 << 20 and min(sizes[:-1]) > (1 << 20) - 200  # bytes of a file
+    out = tmp_path / "out"
+    out.mkdir()
+    counts = collect_shard(out, shards[-1], config)
+    assert counts["documents_out"] == len(shards[-1].parts)
