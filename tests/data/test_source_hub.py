@@ -9,6 +9,7 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from PIL import Image
 
 from data.sources.files import SourceConfig
@@ -131,3 +132,18 @@ def test_what_the_library_cannot_read_ends_the_dataset_and_is_named(
         assert [record.place for record in before] == [str(number) for number in range(broken)]
         assert isinstance(last, Unreadable) and last.place == str(broken)
         assert last.error.startswith("the rest of the file cannot be read: ")
+
+
+def test_a_config_and_a_split_are_chosen_by_name(tmp_path: Path) -> None:
+    configs = []
+    for name, splits in (("one", ["train"]), ("two", ["train", "test"])):
+        files = [{"split": split, "path": f"{name}-{split}.jsonl"} for split in splits]
+        configs.append({"config_name": name, "data_files": files})
+        for split in splits:
+            (tmp_path / f"{name}-{split}.jsonl").write_text(json.dumps({"text": f"{name} {split}"}))
+    (tmp_path / "README.md").write_text(f"---\n{yaml.safe_dump({'configs': configs})}---\n")
+    for name, split in (("one", "train"), ("two", "train"), ("two", "test")):
+        assert texts(read(tmp_path, config=name, split=split)) == {"0": f"{name} {split}"}
+    for wrong, said in (({"config": "three"}, "three"), ({"config": "one", "split": "test"}, "test"), ({}, "one")):
+        with pytest.raises(ValueError, match=said):
+            read(tmp_path, **wrong)
