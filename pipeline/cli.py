@@ -59,13 +59,13 @@ def run(
     allow_code: AllowCode = False,
 ) -> None:
     """Run a recipe: build what is not there yet, go on where an earlier attempt stopped."""
-    from pipeline.recipe_file import check_code, load_recipe
-    from pipeline.report import write_report
-    from pipeline.run import run_recipe
-    from pipeline.summary import print_summary
-    from pipeline.sweep import run_sweep
-    from pipeline.sweep_tables import print_sweep
-    from pipeline.view import runs_folder
+    from pipeline.recipe.reading import check_code, load_recipe
+    from pipeline.reporting.report import write_report
+    from pipeline.reporting.summary import print_summary
+    from pipeline.reporting.sweep_tables import print_sweep
+    from pipeline.runs.run import run_recipe
+    from pipeline.runs.sweep import run_sweep
+    from pipeline.runs.view import runs_folder
 
     console = Console(stderr=False)
     read = load_recipe(recipe, overrides or [])
@@ -94,14 +94,14 @@ def plan(
 ) -> None:
     """Say for every stage whether it would be reused or built, why, and what it will cost."""
     from orchestration.store import Store
-    from pipeline.cost import estimate
-    from pipeline.origin import with_origin
-    from pipeline.plan import make_plan
-    from pipeline.recipe_file import load_recipe
-    from pipeline.summary import print_plan
-    from pipeline.sweep import plan_sweep
-    from pipeline.sweep_tables import print_sweep_plan
-    from pipeline.view import plan_facts, runs_folder
+    from pipeline.recipe.reading import load_recipe
+    from pipeline.releases.origin import with_origin
+    from pipeline.reporting.summary import print_plan
+    from pipeline.reporting.sweep_tables import print_sweep_plan
+    from pipeline.runs.cost import estimate
+    from pipeline.runs.plan import make_plan
+    from pipeline.runs.sweep import plan_sweep
+    from pipeline.runs.view import plan_facts, runs_folder
 
     read, base = load_recipe(recipe, overrides or []), recipe.parent.resolve()
     store = Store(workdir.resolve() / "store")
@@ -133,7 +133,7 @@ def submit(
     allow_code: AllowCode = False,
 ) -> None:
     """Run a recipe on a Ray cluster, through Ray Jobs."""
-    from pipeline.submit import submit_recipe
+    from pipeline.runs.submit import submit_recipe
 
     raise typer.Exit(
         submit_recipe(
@@ -150,8 +150,8 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Say where runs stand."""
-    from pipeline.summary import print_status
-    from pipeline.view import run_status, runs_folder
+    from pipeline.reporting.summary import print_status
+    from pipeline.runs.view import run_status, runs_folder
 
     views = sorted(path.parent for path in runs_folder(workdir).glob("*/plan.json"))
     if name is not None:
@@ -173,9 +173,9 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Score a checkpoint on text or on a task."""
-    from pipeline.checkpoints import find_release
-    from pipeline.use import evaluate_release
-    from pipeline.view import runs_folder
+    from pipeline.releases.find import find_release
+    from pipeline.releases.use import evaluate_release
+    from pipeline.runs.view import runs_folder
 
     if data is None and task is None:
         raise ValueError("say what to score: --data FILE for perplexity, --task FILE for a multiple-choice task")
@@ -199,9 +199,9 @@ def finetune(
     as_json: AsJson = False,
 ) -> None:
     """Fine-tune a checkpoint for classification; scores beside the majority class and random weights."""
-    from pipeline.checkpoints import find_release
-    from pipeline.use import finetune_release
-    from pipeline.view import runs_folder
+    from pipeline.releases.find import find_release
+    from pipeline.releases.use import finetune_release
+    from pipeline.runs.view import runs_folder
 
     release = find_release(checkpoint, runs_folder(workdir))
     folder = out or workdir / "finetuned" / f"{Path(checkpoint).name}-{data.name.split('.')[0]}"
@@ -221,9 +221,9 @@ def generate(
     workdir: Workdir = WORK,
 ) -> None:
     """Let a checkpoint go on from a prompt."""
-    from pipeline.checkpoints import find_release
-    from pipeline.use import generate_text
-    from pipeline.view import runs_folder
+    from pipeline.releases.find import find_release
+    from pipeline.releases.use import generate_text
+    from pipeline.runs.view import runs_folder
 
     release = find_release(checkpoint, runs_folder(workdir))
     print(prompt + generate_text(release, prompt, max_new_tokens, temperature, top_k, seed))
@@ -237,9 +237,9 @@ def export(
     workdir: Workdir = WORK,
 ) -> None:
     """Write a checkpoint as a Hugging Face folder and check it against the network."""
-    from pipeline.checkpoints import find_release
-    from pipeline.use import export_release
-    from pipeline.view import runs_folder
+    from pipeline.releases.find import find_release
+    from pipeline.releases.use import export_release
+    from pipeline.runs.view import runs_folder
 
     _print_facts(export_release(find_release(checkpoint, runs_folder(workdir)), to))
 
@@ -271,7 +271,7 @@ def inspect(
     as_json: AsJson = False,
 ) -> None:
     """Look at a run's documents, at what was rejected and why, at the funnel, or at one document on its way."""
-    from pipeline.inspect import check_funnel, facts, print_document, print_funnel, print_records
+    from pipeline.inspect.funnel import check_funnel, facts, print_document, print_funnel, print_records
 
     view = _known_run(name, workdir)
     if what == "funnel" and not document:
@@ -294,7 +294,7 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
 ) -> None:
     """Free the artifacts that no run refers to."""
-    from pipeline.prune import prune_store
+    from pipeline.runs.prune import prune_store
 
     prune_store(workdir, yes, Console())
 
@@ -304,8 +304,8 @@ def prune(
 def doctor(workdir: Workdir = WORK, as_json: AsJson = False) -> None:
     """Check that this machine can run Gristmill, part by part."""
     from pipeline.doctor import examine
-    from pipeline.run import check_name
-    from pipeline.summary import print_findings
+    from pipeline.reporting.summary import print_findings
+    from pipeline.runs.run import check_name
 
     check_name(workdir.resolve())
     findings = examine(workdir)
@@ -317,7 +317,7 @@ def doctor(workdir: Workdir = WORK, as_json: AsJson = False) -> None:
 
 
 def _known_run(name: str, workdir: Path) -> Path:
-    from pipeline.view import runs_folder
+    from pipeline.runs.view import runs_folder
 
     view = runs_folder(workdir) / name
     if Path(name).name != name or not (view / "plan.json").is_file():
@@ -331,7 +331,7 @@ def _print_json(value: Any) -> None:
 
 
 def _print_facts(facts: dict[str, Any]) -> None:
-    from pipeline.summary import facts_table
+    from pipeline.reporting.summary import facts_table
 
     Console().print(facts_table(facts))
 

@@ -17,15 +17,15 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from data.sampling import SamplingConfig
-from model.config import ModelConfig
-from model.train_config import TrainConfig
+from data.tokens.sampling import SamplingConfig
+from model.network.config import ModelConfig
+from model.training.train_config import TrainConfig
 from orchestration.events import ends_torn
 from orchestration.files import commit_folder, read_json, write_json, write_text
 from orchestration.lease import occupy
 
 if TYPE_CHECKING:
-    from model.batch import Data
+    from model.training.batch import Data
 
 METRICS = "metrics.jsonl"
 REFUSED = "refused"  # a file of this name says why no further attempt would end otherwise
@@ -41,8 +41,8 @@ def run_rank(arguments: dict[str, Any]) -> None:
     attempt may have left some); where the run begins with another's weights, `init_from` (a checkpoint or a Hugging Face
     folder) and `init` ("weights" or "continue").
     """
-    from model.start import Origin
-    from model.train import train
+    from model.training.start import Origin
+    from model.training.train import train
 
     folder = Path(arguments["folder"])
     model = ModelConfig.model_validate(arguments["model"])
@@ -68,10 +68,10 @@ def run_rank(arguments: dict[str, Any]) -> None:
 
 def read_data(tokens: Path, tokenizer: Path, training: TrainConfig, sampling: SamplingConfig) -> "Data":
     """What the trainer reads: samples and validation windows of a folder of token shards, prompts in tokens."""
-    from data.sampling import Samples, validation_windows
-    from data.tokenize import list_token_shards
-    from data.vocabulary import Encoder, load_vocabulary
-    from model.batch import Data
+    from data.tokens.sampling import Samples, validation_windows
+    from data.tokens.tokenize import list_token_shards
+    from data.tokens.vocabulary import Encoder, load_vocabulary
+    from model.training.batch import Data
 
     entries = list_token_shards(tokens)
     shards = {split: _by_source(entries, split) for split in ("train", "validation")}
@@ -156,7 +156,7 @@ def _appender(path: Path) -> Callable[[dict[str, Any]], None]:
 
 def with_vocabulary(model: ModelConfig, tokenizer: Path) -> ModelConfig:
     """The network's config with its vocabulary size taken from the tokenizer where it is 0; raises ValueError if too small."""
-    from data.vocabulary import load_vocabulary
+    from data.tokens.vocabulary import load_vocabulary
 
     size = load_vocabulary(tokenizer).size
     if model.vocab_size == 0:
@@ -170,9 +170,9 @@ def with_vocabulary(model: ModelConfig, tokenizer: Path) -> ModelConfig:
 
 def main() -> None:
     """The command line of `torchrun -m pipeline.pretrain`."""
-    from model.distributed import close_distributed
-    from pipeline.origin import check_vocabulary, with_origin
-    from pipeline.recipe_file import load_recipe
+    from model.training.distributed import close_distributed
+    from pipeline.recipe.reading import load_recipe
+    from pipeline.releases.origin import check_vocabulary, with_origin
 
     parser = argparse.ArgumentParser(
         prog="torchrun -m pipeline.pretrain", description="Pretrain on given token shards."

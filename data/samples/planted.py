@@ -5,8 +5,8 @@ import random
 from pathlib import Path
 
 from data.documents import content_hash, document_id
-from data.normalise import normalise
 from data.samples.cloze import HELD_OUT, shingles
+from data.text.normalise import normalise
 
 # Where the demo's recipe sees the files. Of two equal texts dedup keeps the one with the smaller document id.
 SOTU_SOURCE, SOTU_FILE = "sotu", "../data/samples/sotu.jsonl.gz"

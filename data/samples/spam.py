@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 
-from data.normalise import normalise
+from data.text.normalise import normalise
 
 HAM_FOLDERS = ("easy-ham-1", "easy-ham-2", "hard-ham-1")
 SPAM_FOLDERS = ("spam-1", "spam-2")

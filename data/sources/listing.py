@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from data.sources.files import CollectConfig, Format, SourceConfig, format_of
-from data.sources.storage import is_url, list_url
+from data.sources.config import CollectConfig, Format, SourceConfig, format_of
+from data.sources.streams.storage import is_url, list_url
 
 
 class SourceFile(NamedTuple):

@@ -4,23 +4,23 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
 
-from data.sources.files import Format, SourceConfig
-from data.sources.input import Input, Limits
+from data.sources.config import Format, SourceConfig
 from data.sources.record import Record, Unreadable
+from data.sources.streams.input import Input, Limits
 
 Reader = Callable[[Input, SourceConfig, Limits], Iterator[Record | Unreadable]]
 
 READERS: dict[Format, str] = {
-    "text": "data.sources.text:read_text",
-    "jsonl": "data.sources.jsonl:read_jsonl",
-    "csv": "data.sources.csv:read_csv",
-    "parquet": "data.sources.parquet:read_parquet",
-    "arrow": "data.sources.arrow:read_arrow",
-    "html": "data.sources.html:read_html",
-    "epub": "data.sources.epub:read_epub",
-    "warc": "data.sources.warc:read_warc",
-    "wikipedia": "data.sources.wikipedia:read_wikipedia",
-    "archive": "data.sources.archive:read_archive",
+    "text": "data.sources.formats.text:read_text",
+    "jsonl": "data.sources.formats.jsonl:read_jsonl",
+    "csv": "data.sources.formats.csv:read_csv",
+    "parquet": "data.sources.formats.parquet:read_parquet",
+    "arrow": "data.sources.formats.arrow:read_arrow",
+    "html": "data.sources.formats.html:read_html",
+    "epub": "data.sources.formats.epub:read_epub",
+    "warc": "data.sources.formats.warc:read_warc",
+    "wikipedia": "data.sources.formats.wikipedia:read_wikipedia",
+    "archive": "data.sources.formats.archive:read_archive",
 }
 
 

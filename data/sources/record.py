@@ -24,6 +24,10 @@ class Unreadable(NamedTuple):
     bytes: int
 
 
+class DamagedStream(Exception):
+    """The stream is truncated, corrupt or too large: what follows cannot be read."""
+
+
 EXCERPT_BYTES = 2000  # of what could not be read: enough for the characters that quarantine keeps
 
 
@@ -45,3 +49,9 @@ def too_large(size: int, limit: int) -> str:
 def first_line(problem: object) -> str:
     """What `problem` says, on one line."""
     return (str(problem).splitlines() or [type(problem).__name__])[0]
+
+
+def raise_if_no_damage(problem: Exception) -> None:
+    """Raise an error of the file system or of a transfer: it has a number, pyarrow's OSError for a damaged page has none."""
+    if isinstance(problem, OSError) and problem.errno is not None:
+        raise problem

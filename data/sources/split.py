@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
-from data.sources.byte_stream import DamagedStream, compression_of
-from data.sources.files import SourceConfig
+from data.sources.config import SourceConfig
 from data.sources.listing import SourceFile, file_name
-from data.sources.storage import has_ranges, is_url, open_file
+from data.sources.record import DamagedStream
+from data.sources.streams.byte_stream import compression_of
+from data.sources.streams.storage import has_ranges, is_url, open_file
 
 
 class Part(NamedTuple):
@@ -68,7 +69,7 @@ def _cut(file: SourceFile, units: Iterable[Unit], part_bytes: int) -> list[Part]
 
 
 def _frames(file: SourceFile) -> Iterator[Unit]:
-    from data.sources.zstd import frame_offsets
+    from data.sources.streams.zstd import frame_offsets
 
     with open_file(file.absolute) as stored:
         try:
@@ -82,7 +83,7 @@ def _row_groups(file: SourceFile) -> Iterator[Unit]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from data.sources.columns import raise_if_no_damage
+    from data.sources.record import raise_if_no_damage
 
     try:
         with open_file(file.absolute) as stored:
@@ -99,7 +100,7 @@ def _row_groups(file: SourceFile) -> Iterator[Unit]:
 def _record_batches(file: SourceFile) -> Iterator[Unit]:
     import pyarrow as pa
 
-    from data.sources.columns import raise_if_no_damage
+    from data.sources.record import raise_if_no_damage
 
     try:
         with open_file(file.absolute) as stored, pa.ipc.open_file(stored) as reader:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data.annotate import AnnotateConfig, annotate_shard
-from data.custom import code_files, load_function
-from pipeline.stage import Context, Stage, add_up, document_shards, numbered
+from data.clean.annotate import AnnotateConfig, annotate_shard
+from data.clean.custom import code_files, load_function
+from pipeline.stages.stage import Context, Stage, add_up, document_shards, numbered
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: AnnotateConfig, out: Path) -> dict[str, Any]:

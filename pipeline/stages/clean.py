@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data import block_lists
-from data.annotate import FILE, AnnotateConfig
-from data.boilerplate import BoilerplateConfig, count_lines, repeated_lines
-from data.chain import Beside
-from data.clean import CleanConfig, clean_shard
-from data.custom import code_files, load_function
+from data.clean import block_lists
+from data.clean.annotate import FILE, AnnotateConfig
+from data.clean.boilerplate import BoilerplateConfig, count_lines, repeated_lines
+from data.clean.chain import Beside
+from data.clean.clean import CleanConfig, clean_shard
+from data.clean.custom import code_files, load_function
 from orchestration.files import read_json
 from orchestration.shards import Shard
-from pipeline.stage import Context, Stage, add_up, document_shards, numbered
+from pipeline.stages.stage import Context, Stage, add_up, document_shards, numbered
 
 PARTITIONS = 16  # of the lines; fixed, so that the files do not depend on the workers
 

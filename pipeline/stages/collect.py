@@ -5,11 +5,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from data.collect import CollectConfig, SourceFile, collect_shard, list_files, plan_shards
-from data.withdrawn import withdrawn_path
+from data.collect.collect import CollectConfig, SourceFile, collect_shard, list_files, plan_shards
+from data.collect.withdrawn import withdrawn_path
 from orchestration.shards import Shard
-from pipeline.source_hashes import Remote, Source
-from pipeline.stage import Context, Stage, add_up
+from pipeline.stages.source_hashes import Remote, Source
+from pipeline.stages.stage import Context, Stage, add_up
 
 NAMED_FILES = 100  # of a source, that the manifest has one by one; of more it has one hash
 

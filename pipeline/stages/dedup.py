@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data.dedup import DedupConfig, dedup_shard, match_partition, resolve_duplicates, sign_shard
+from data.dedup.dedup import DedupConfig, dedup_shard, match_partition, resolve_duplicates, sign_shard
 from orchestration.shards import Shard
-from pipeline.stage import Context, Stage, add_up, document_shards, numbered
+from pipeline.stages.stage import Context, Stage, add_up, document_shards, numbered
 
 PARTITIONS = 16  # of the band hashes; fixed, so that the files do not depend on the workers
 

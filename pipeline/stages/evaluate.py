@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from data.tokenize import ShardEntry, list_token_shards
-from data.vocabulary import Encoder, Vocabulary, load_vocabulary
+from data.tokens.tokenize import ShardEntry, list_token_shards
+from data.tokens.vocabulary import Encoder, Vocabulary, load_vocabulary
 from orchestration.files import read_json, write_json
 from orchestration.shards import Shard
-from pipeline.recipe import EvaluateConfig, TaskConfig
-from pipeline.stage import Context, Stage
+from pipeline.recipe.recipe import EvaluateConfig, TaskConfig
+from pipeline.releases.find import device, newest_checkpoint
+from pipeline.stages.stage import Context, Stage
 
 BASELINES = ("unigram", "bigram")
 BASELINE_TOKENS = 2**28  # training tokens that the n-gram models see at most: more would not make them better
@@ -56,19 +57,12 @@ def _tasks(tests: Sequence[ShardEntry]) -> list[list[Path]]:
     return list(tasks.values())
 
 
-def newest_checkpoint(pretrain: Path) -> Path:
-    """The checkpoint of a pretrain artifact."""
-    from model.checkpoint import checkpoint_folders
-
-    return checkpoint_folders(pretrain / "checkpoints")[-1]
-
-
 def score_shards(
     out: Path, checkpoint: Path, tokenizer: Path, prefixes: Sequence[Path], config: EvaluateConfig
 ) -> dict[str, Any]:
     """Score test shards with the network; writes documents.json: by shard, nats, tokens and bytes of each document."""
-    from model.evaluate import score_documents
-    from model.load import load_network
+    from model.evaluation.evaluate import score_documents
+    from model.formats.load import load_network
 
     network, vocabulary = load_network(checkpoint, device=device()), load_vocabulary(tokenizer)
     facts, tokens = [], 0
@@ -83,8 +77,8 @@ def score_shards(
 
 def score_baselines(out: Path, tokens: Path, tokenizer: Path) -> dict[str, Any]:
     """Train the n-gram models, score every test shard with them; writes documents.json: nats by model, shard and document."""
-    from data.token_shards import TokenShard
-    from model.ngrams import Bigram, Unigram, fit_bigram, fit_unigram
+    from data.tokens.token_shards import TokenShard
+    from model.evaluation.ngrams import Bigram, Unigram, fit_bigram, fit_unigram
 
     entries = list_token_shards(tokens)
     training = _at_most(
@@ -116,9 +110,9 @@ def score_task(
     out: Path, path: Path, task: TaskConfig, checkpoint: Path, tokenizer: Path, config: EvaluateConfig
 ) -> dict[str, Any]:
     """Score a multiple-choice task; accuracy by log-likelihood, raw and by byte, with a 95 % interval over items."""
-    from model.choices import read_items, score_items
-    from model.load import load_network
-    from model.statistics import bootstrap_ratio
+    from model.evaluation.choices import read_items, score_items
+    from model.evaluation.statistics import bootstrap_ratio
+    from model.formats.load import load_network
 
     vocabulary = load_vocabulary(tokenizer)
     encoder = Encoder(vocabulary)
@@ -140,8 +134,8 @@ def score_task(
 
 def write_samples(out: Path, checkpoint: Path, tokenizer: Path, config: EvaluateConfig) -> dict[str, Any]:
     """Let the network go on from each prompt; writes samples.json."""
-    from model.generate import generate
-    from model.load import load_network
+    from model.evaluation.generate import generate
+    from model.formats.load import load_network
 
     network, vocabulary = load_network(checkpoint, device=device()), load_vocabulary(tokenizer)
     encoder, samples = Encoder(vocabulary), []
@@ -164,18 +158,11 @@ def write_samples(out: Path, checkpoint: Path, tokenizer: Path, config: Evaluate
 def test_documents(prefix: Path, vocabulary: Vocabulary) -> tuple[list[np.ndarray], list[int]]:
     """The ids of the text of each document of a test shard, and its bytes."""
     from data.documents import read_table
-    from data.token_shards import TokenShard
+    from data.tokens.token_shards import TokenShard
 
     shard = TokenShard.open(prefix)
     sizes = read_table(Path(f"{prefix}.parquet"), ["bytes"])["bytes"].to_pylist()
     return [vocabulary.text_of(np.asarray(shard.document(n))) for n in range(len(sizes))], sizes
-
-
-def device() -> str:
-    """`cuda` on a worker that was given a GPU."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def summarise(
@@ -201,7 +188,7 @@ def summarise(
 def _scores(
     columns: Mapping[str, np.ndarray], rivals: Mapping[str, np.ndarray], config: EvaluateConfig
 ) -> dict[str, Any]:
-    from model.statistics import bootstrap_difference, bootstrap_ratio
+    from model.evaluation.statistics import bootstrap_difference, bootstrap_ratio
 
     nats, tokens, bits = columns["nats"], columns["tokens"], columns["bytes"] * np.log(2)
     by_token = bootstrap_ratio(nats, tokens, config.seed, config.resamples)

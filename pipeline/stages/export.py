@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data.vocabulary import Vocabulary, load_vocabulary
+from data.tokens.vocabulary import load_vocabulary
 from orchestration.files import checksum, files_below, read_json, write_json
 from orchestration.shards import Shard
-from pipeline.model_card import model_card
-from pipeline.recipe import ExportConfig
-from pipeline.stage import Context, Stage
-from pipeline.stages.evaluate import newest_checkpoint
+from pipeline.recipe.recipe import ExportConfig
+from pipeline.releases.find import newest_checkpoint, special_ids
+from pipeline.stages.model_card import model_card
+from pipeline.stages.stage import Context, Stage
 
 CHECKED_DOCUMENTS = 4  # real sequences whose logits are compared
 GREEDY_TOKENS = 32  # of text that both write, less where the context is shorter
@@ -45,9 +45,9 @@ def export_shard(
 ) -> dict[str, Any]:
     """Write `hf/`, check it, then add certificate and model card; raises RuntimeError when the check fails."""
     out = out / "hf"
-    from model.convert_hf import export_hf
-    from model.load import load_network
-    from model.verify_hf import verify_hf
+    from model.formats.convert_hf import export_hf
+    from model.formats.load import load_network
+    from model.formats.verify_hf import verify_hf
 
     network, vocabulary = load_network(checkpoint), load_vocabulary(tokenizer)
     export_hf(network.state_dict(), network.config, out, tokenizer, **special_ids(vocabulary))
@@ -69,15 +69,10 @@ def export_shard(
     return {"parameters": sum(p.numel() for p in network.parameters()), **figures}
 
 
-def special_ids(vocabulary: Vocabulary) -> dict[str, Any]:
-    """The ids that an exported folder has to name."""
-    return {"end_id": vocabulary.end_id, "pad_id": vocabulary.pad_id, "start_id": vocabulary.start_id}
-
-
 def _real_sequences(tokens: Path, length: int) -> list[Any]:
     """Beginnings of test documents, or of training documents when there are no others."""
-    from data.token_shards import TokenShard
-    from data.tokenize import list_token_shards
+    from data.tokens.token_shards import TokenShard
+    from data.tokens.tokenize import list_token_shards
 
     entries = sorted(
         list_token_shards(tokens), key=lambda entry: (entry.split != "test", entry.split, str(entry.prefix))

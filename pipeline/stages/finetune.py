@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from data.vocabulary import Encoder, load_vocabulary
+from data.tokens.vocabulary import Encoder, load_vocabulary
 from orchestration.files import write_json
 from orchestration.shards import Shard
-from pipeline.recipe import FinetuneConfig
-from pipeline.stage import Context, Stage
-from pipeline.stages.evaluate import device, newest_checkpoint
+from pipeline.recipe.recipe import FinetuneConfig
+from pipeline.releases.find import device, newest_checkpoint
+from pipeline.stages.stage import Context, Stage
 
 STARTS = ("pretrained", "random_weights")
 
@@ -53,10 +53,10 @@ def finetune_shard(
     save: bool,
 ) -> dict[str, Any]:
     """Fine-tune once; the first seed's pretrained classifier is kept in `classifier/`."""
-    from model.classifier_files import save_classifier
-    from model.classify import finetune, majority_scores
-    from model.examples import read_examples
-    from model.load import load_network
+    from model.finetuning.classifier_files import save_classifier
+    from model.finetuning.classify import finetune, majority_scores
+    from model.finetuning.examples import read_examples
+    from model.formats.load import load_network
 
     vocabulary = load_vocabulary(tokenizer)
     encoder = Encoder(vocabulary)

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from data.vocabulary import copy_vocabulary
-from model.config import ModelConfig, parameters
+from data.tokens.vocabulary import copy_vocabulary
+from model.network.config import ModelConfig, parameters
 from orchestration.lease import Stopped
-from pipeline.origin import check_vocabulary, origin_sources
 from pipeline.pretrain import CHECKPOINTS, METRICS, REFUSED, STOP, run_rank_once, with_vocabulary
-from pipeline.recipe import PretrainConfig
-from pipeline.stage import Context, Stage, plain
-from pipeline.training_log import parse, read_metrics
+from pipeline.recipe.recipe import PretrainConfig
+from pipeline.releases.origin import check_vocabulary, origin_sources
+from pipeline.stages.stage import Context, Stage, plain
+from pipeline.stages.training_log import parse, read_metrics
 
 POLL_SECONDS = 0.5
 
@@ -116,7 +116,7 @@ def _settle(out: Path, tokenizer: Path, steps: int) -> dict[str, Any]:
 
     Raises Stopped, and keeps everything, when the last step was not reached.
     """
-    from model.checkpoint import checkpoint_folders, read_checkpoint
+    from model.formats.checkpoint import checkpoint_folders, read_checkpoint
 
     whole = checkpoint_folders(out / CHECKPOINTS)
     found = read_checkpoint(whole[-1]) if whole else None

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data.tokenize import TokenizeConfig, tokenize_shard
-from pipeline.stage import Context, Stage, add_up, document_shards, numbered
+from data.tokens.tokenize import TokenizeConfig, tokenize_shard
+from pipeline.stages.stage import Context, Stage, add_up, document_shards, numbered
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: TokenizeConfig, out: Path) -> dict[str, Any]:

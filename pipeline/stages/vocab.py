@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data.bpe import VocabConfig, adopt_tokenizer, train_tokenizer
-from data.vocabulary import find_tokenizer, settings_files
+from data.tokens.bpe import VocabConfig, adopt_tokenizer, train_tokenizer
+from data.tokens.vocabulary import find_tokenizer, settings_files
 from orchestration.shards import Shard
-from pipeline.stage import Context, Stage, document_shards
+from pipeline.stages.stage import Context, Stage, document_shards
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: VocabConfig, out: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data import extract
+from data.extraction import html as extract
 
 FOLDER = Path(__file__).resolve().parents[2] / "work" / "bench"
 # Of several generators (DocBook, Sphinx, AsciiDoc, Doxygen, by hand), in English for the most part.

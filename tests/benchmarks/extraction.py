@@ -12,8 +12,8 @@ from pathlib import Path
 
 from resiliparse.extract.html2text import extract_plain_text
 
-from data.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
-from data.extract import html_to_text
+from data.collect.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
+from data.extraction.html import html_to_text
 from tests.benchmarks.corpus import pages
 from tests.benchmarks.table import Row, compare, in_turn, measure, parts_of
 

@@ -27,7 +27,7 @@ from resiliparse.extract.html2text import extract_plain_text
 from rich.console import Console
 from rich.table import Table
 
-from data.extract import html_to_text
+from data.extraction.html import html_to_text
 from tests.benchmarks.corpus import unpacked, unpacked_source
 from tests.benchmarks.table import Row
 

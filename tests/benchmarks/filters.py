@@ -18,9 +18,9 @@ from datatrove.pipeline.filters import (
 )
 from datatrove.utils.word_tokenizers import WordTokenizer
 
-from data.chain import Beside, Draft, make_chain, run_all
-from data.clean_config import CleanConfig
-from data.words import count_sentences
+from data.clean.chain import Beside, Draft, make_chain, run_all
+from data.clean.config import CleanConfig
+from data.text.words import count_sentences
 from tests.benchmarks import corpus
 from tests.benchmarks.table import ROUNDS, Row, compare, measure, parts_of
 

@@ -18,8 +18,8 @@ ROUNDS = 3
 WORKER = """
 import re, sys
 from pathlib import Path
-from data.clean import CleanConfig, clean_shard
-from data.collect import CollectConfig, collect_shard, plan_shards
+from data.clean.clean import CleanConfig, clean_shard
+from data.collect.collect import CollectConfig, collect_shard, plan_shards
 folder, copies = Path(sys.argv[1]), int(sys.argv[2])
 config = CollectConfig(sources=[{"name": f"copy-{n}", "path": "text.jsonl"} for n in range(copies)], shard_mb=16)
 for shard in plan_shards(config, folder):

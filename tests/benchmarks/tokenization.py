@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 import tiktoken
 
-from data.bpe import VocabConfig, train_tokenizer
 from data.documents import SCHEMA, document_id, write_table
-from data.tokenize import TokenizeConfig, tokenize_shard
-from data.vocabulary import Encoder, load_vocabulary, pattern_and_ranks
+from data.tokens.bpe import VocabConfig, train_tokenizer
+from data.tokens.tokenize import TokenizeConfig, tokenize_shard
+from data.tokens.vocabulary import Encoder, load_vocabulary, pattern_and_ranks
 from tests.benchmarks.sample import addresses
 from tests.benchmarks.table import Row, compare, measure
 

@@ -20,10 +20,10 @@ import torch
 import torch.distributed as dist
 import yaml
 
-from model.config import ModelConfig, parameters
-from model.distributed import init_distributed
-from model.prefetch import Prefetch
-from model.train_config import TrainConfig
+from model.network.config import ModelConfig, parameters
+from model.training.distributed import init_distributed
+from model.training.prefetch import Prefetch
+from model.training.train_config import TrainConfig
 from tests.benchmarks.trainer import make_samples, make_step
 
 GPT2 = {"positions": "learned", "norm": "layernorm", "feed_forward": "gelu", "bias": True, "tied_embeddings": True}

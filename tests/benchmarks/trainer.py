@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 import torch.distributed as dist
 
-from data.sampling import Samples, SamplingConfig
-from data.token_shards import TokenShardWriter, token_dtype
-from model.config import ModelConfig, flops_per_token
-from model.engine import Engine
-from model.init import initialize
-from model.loss import NextTokenLoss
-from model.metrics import Meter, device_peak
-from model.network import Network
-from model.prefetch import Prefetch
-from model.progress import Progress
-from model.step import Step, take_step
-from model.train_config import TrainConfig
+from data.tokens.sampling import Samples, SamplingConfig
+from data.tokens.token_shards import TokenShardWriter, token_dtype
+from model.network.config import ModelConfig, flops_per_token
+from model.network.init import initialize
+from model.network.network import Network
+from model.training.engine import Engine
+from model.training.loss import NextTokenLoss
+from model.training.metrics import Meter, device_peak
+from model.training.prefetch import Prefetch
+from model.training.progress import Progress
+from model.training.step import Step, take_step
+from model.training.train_config import TrainConfig
 
 
 def make_samples(folder: Path, vocab_size: int, length: int, tokens: int = 2**20) -> Samples:

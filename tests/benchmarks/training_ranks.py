@@ -70,10 +70,10 @@ def work(ranks: int, core: int) -> None:
     import numpy as np
     import torch
 
-    from model.config import ModelConfig
-    from model.distributed import init_distributed
-    from model.prefetch import Prefetch
-    from model.train_config import TrainConfig
+    from model.network.config import ModelConfig
+    from model.training.distributed import init_distributed
+    from model.training.prefetch import Prefetch
+    from model.training.train_config import TrainConfig
     from tests.benchmarks.trainer import make_step
 
     answers = os.fdopen(os.dup(1), "w")  # what libraries print goes elsewhere

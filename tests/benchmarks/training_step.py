@@ -15,17 +15,17 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM
 
-from model.config import ModelConfig
-from model.distributed import init_distributed
-from model.hf_config import hf_config
-from model.hf_layout import layout, to_theirs
-from model.init import initialize
-from model.loss import NextTokenLoss
-from model.metrics import Meter
-from model.network import Network
-from model.optimizer import make_optimizer
-from model.prefetch import Prefetch
-from model.train_config import TrainConfig
+from model.formats.hf_config import hf_config
+from model.formats.hf_layout import layout, to_theirs
+from model.network.config import ModelConfig
+from model.network.init import initialize
+from model.network.network import Network
+from model.training.distributed import init_distributed
+from model.training.loss import NextTokenLoss
+from model.training.metrics import Meter
+from model.training.optimizer import make_optimizer
+from model.training.prefetch import Prefetch
+from model.training.train_config import TrainConfig
 from tests.benchmarks.table import Row, compare, measure
 from tests.benchmarks.trainer import make_samples, make_step
 

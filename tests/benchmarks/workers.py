@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from data.clean import CleanConfig, clean_shard
+from data.clean.clean import CleanConfig, clean_shard
 from data.documents import SCHEMA, write_table
 from orchestration.cluster import cluster
 from orchestration.shard_map import map_shards

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from data.annotate import FILE, AnnotateConfig, annotate_shard, score_schema, scores_of
-from data.chain import Beside
-from data.clean import CleanConfig, clean_shard
+from data.clean.annotate import FILE, AnnotateConfig, annotate_shard, score_schema, scores_of
+from data.clean.chain import Beside
+from data.clean.clean import CleanConfig, clean_shard
 from data.documents import ROW_GROUP_ROWS, SCHEMA, document_id, read_table, write_table
 from tests.benchmarks.sample import addresses
 
@@ -76,8 +76,8 @@ def test_a_text_that_is_as_it_came_is_not_measured_again(documents: Path, monkey
         raise AssertionError("measured again")
 
     for family in ("gopher_repetition", "gopher_quality", "fineweb"):
-        monkeypatch.setattr(f"data.filters.{family}.measures", measured)
-    monkeypatch.setattr("data.language.identify", measured)
+        monkeypatch.setattr(f"data.clean.filters.{family}.measures", measured)
+    monkeypatch.setattr("data.clean.language.identify", measured)
     config = CleanConfig(chain=["language", "gopher_repetition", "gopher_quality", "fineweb"])
     assert len(clean(documents, config, annotate)) == 300
     with pytest.raises(AssertionError, match="measured again"):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.block_lists import MAX_FILE_BYTES, BlockListConfig, BlockLists, files
+from data.clean.block_lists import MAX_FILE_BYTES, BlockListConfig, BlockLists, files
 
 
 def lists(folder: Path, max_words: int = 0, **contents: str) -> BlockLists:
@@ -158,7 +158,7 @@ ENTRIES = ["ab", "b", "ab b", "b-a", "b ab a", "- -", "$a", "a_b", "-", "京都"
 
 @given(st.text(alphabet="aAbB -_$\n京都", max_size=30))
 def test_counts_equal_those_of_one_expression_for_each_entry(text: str) -> None:
-    from data.block_lists import _sorted_out
+    from data.clean.block_lists import _sorted_out
 
     counts = {}
     squeezed = " ".join(text.lower().split())

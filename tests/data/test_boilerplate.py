@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.boilerplate import Boilerplate, BoilerplateConfig, count_lines, repeated_lines
+from data.clean.boilerplate import Boilerplate, BoilerplateConfig, count_lines, repeated_lines
 from data.documents import SCHEMA, document_id, read_table, write_table
-from data.words import normalize
+from data.text.words import normalize
 
 Document = tuple[str, str]  # source and text
 FOOTER = "Printed for the Society, page 12 of 340"

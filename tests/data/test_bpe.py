@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from data.bpe import VocabConfig, train_tokenizer
 from data.documents import SCHEMA, document_id, write_table
-from data.vocabulary import END_OF_TEXT, load_vocabulary
+from data.tokens.bpe import VocabConfig, train_tokenizer
+from data.tokens.vocabulary import END_OF_TEXT, load_vocabulary
 
 WORDS = [
     "the",

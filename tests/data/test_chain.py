@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from data.chain import Beside, Draft, make_chain, run_chain
-from data.clean import CleanConfig, clean_text
+from data.clean.chain import Beside, Draft, make_chain, run_chain
+from data.clean.clean import CleanConfig, clean_text
 
 LINES = [
     "The committee met in the spring of that year to look at the state of the roads and bridges of the county.",
@@ -128,7 +128,7 @@ def test_block_lists_come_first_and_mixed_paragraphs_are_cut(tmp_path: Path) -> 
 def test_boilerplate_is_cut_before_the_families(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
-    from data.boilerplate import count_lines, repeated_lines
+    from data.clean.boilerplate import count_lines, repeated_lines
     from data.documents import SCHEMA, write_table
 
     menu = "Home About the county Contact Imprint"

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from data.clean import CleanConfig, clean_shard, clean_text
+from data.clean.clean import CleanConfig, clean_shard, clean_text
 from data.documents import REJECTED_SCHEMA, SCHEMA, document_id, read_table, write_table
-from data.words import split_words
+from data.text.words import split_words
 
 PROSE = """The committee met in the spring of that year to look at the state of the roads and bridges of the county.
 Its members went from town to town, and they spoke with farmers who have used the old road since they were young.
@@ -167,7 +167,7 @@ def test_memory_does_not_grow_with_the_shard(tmp_path: Path) -> None:
     # Row groups of 8 MB, of which 4 and 16 are cleaned in a process of their own each: after the first few the allocators
     # have what they need.
     script = (
-        "import resource, sys; from pathlib import Path; from data.clean import CleanConfig, clean_shard\n"
+        "import resource, sys; from pathlib import Path; from data.clean.clean import CleanConfig, clean_shard\n"
         "clean_shard(Path(sys.argv[1]), Path(sys.argv[2]), CleanConfig(chain=['c4.citations'], pii=None))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
     )

@@ -14,7 +14,7 @@ import pytest
 import zstandard
 from pydantic import ValidationError
 
-from data.collect import CollectConfig, SourceConfig, collect_shard, list_files, plan_shards
+from data.collect.collect import CollectConfig, SourceConfig, collect_shard, list_files, plan_shards
 from data.documents import EXCERPT_CHARACTERS, SCHEMA, document_id, read_table
 from data.profile import Profile
 

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.components import connected_components, smallest_members
+from data.dedup.components import connected_components, smallest_members
 
 
 def union_find(nodes: int, edges: list[tuple[int, int]]) -> list[int]:

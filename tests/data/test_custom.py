@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from data.chain import Beside, Draft, make_chain, run_chain
-from data.clean import CleanConfig, clean_shard
-from data.custom import code_files, load_function
+from data.clean.chain import Beside, Draft, make_chain, run_chain
+from data.clean.clean import CleanConfig, clean_shard
+from data.clean.custom import code_files, load_function
 from data.documents import SCHEMA, read_table, write_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "custom_rules.md"
@@ -79,18 +79,18 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_module_is_the_file_beside_the_recipe_and_nothing_else(tmp_path: Path) -> None:
-    # `data.words` and `os` are modules of ours and of Python's: neither is meant, and neither is replaced.
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "words.py").write_text("def check(text, document):\n    return 'theirs'\n")
+    # `data.text.words` and `os` are modules of ours and of Python's: neither is meant, and neither is replaced.
+    (tmp_path / "data" / "text").mkdir(parents=True)
+    (tmp_path / "data" / "text" / "words.py").write_text("def check(text, document):\n    return 'theirs'\n")
     (tmp_path / "os.py").write_text("def check(text, document):\n    return 'os of theirs'\n")
-    assert load_function("data.words:check", tmp_path)("", DOCUMENT) == "theirs"
+    assert load_function("data.text.words:check", tmp_path)("", DOCUMENT) == "theirs"
     assert load_function("os:check", tmp_path)("", DOCUMENT) == "os of theirs"
-    import data.words
+    import data.text.words
 
-    assert Path(data.words.__file__).parent != tmp_path / "data"
+    assert Path(data.text.words.__file__).parent != tmp_path / "data" / "text"
     assert os.path.join("a", "b") == "a/b"  # noqa: PTH118 - the module is what is looked at
     with pytest.raises(ValueError, match="there is no file"):
-        load_function("data.pii:mask", tmp_path)
+        load_function("data.clean.pii:mask", tmp_path)
 
 
 def test_a_file_that_changed_is_run_as_it_is_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

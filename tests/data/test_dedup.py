@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from data.contamination import ContaminationConfig
-from data.dedup import DedupConfig, dedup_shard, match_partition, resolve_duplicates, sign_shard
+from data.dedup.contamination import ContaminationConfig
+from data.dedup.dedup import DedupConfig, dedup_shard, match_partition, resolve_duplicates, sign_shard
+from data.dedup.minhash import MinHashConfig
 from data.documents import REJECTED_SCHEMA, SCHEMA, content_hash, document_id, read_table, write_table
-from data.minhash import MinHashConfig
 
 Documents = dict[str, str]  # texts by name
 WORDS = [f"word{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(600)]

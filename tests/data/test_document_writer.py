@@ -6,9 +6,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from data.document_writer import ROW_GROUP_BYTES, DocumentWriter
+from data.collect.document_writer import ROW_GROUP_BYTES, DocumentWriter
+from data.collect.fields import Document
 from data.documents import ROW_GROUP_ROWS, SCHEMA, read_table
-from data.sources.fields import Document
 
 
 def document(number: int, size: int) -> Document:

@@ -5,7 +5,7 @@ import html
 import pytest
 from resiliparse.extract.html2text import extract_plain_text
 
-from data.extract import Extractor, extract, html_to_text
+from data.extraction.html import Extractor, extract, html_to_text
 
 SENTENCE = "The quick brown fox jumps over the lazy dog while the patient cat looks on from the garden wall. "
 PAGE = f"""<!DOCTYPE html><html><head><title> A

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from data.extract import html_to_text
-from data.html_bounds import bounded
+from data.extraction.html import html_to_text
+from data.extraction.html_bounds import bounded
 
 SECONDS = 20  # each takes less than two on an idle machine
 

@@ -2,9 +2,9 @@ import time
 
 import pytest
 
-from data.filters.c4 import C4Config, check
-from data.filters.rejection import Rejection
-from data.words import count_sentences
+from data.clean.filters.c4 import C4Config, check
+from data.clean.filters.rejection import Rejection
+from data.text.words import count_sentences
 
 FIVE = "One is here. Two is here! Three is here? Four is here. Five is here."
 

@@ -1,6 +1,6 @@
-from data.filters.fineweb import FineWebConfig, check
-from data.filters.rejection import Rejection
-from data.word_arrays import words_of
+from data.clean.filters.fineweb import FineWebConfig, check
+from data.clean.filters.rejection import Rejection
+from data.text.word_arrays import words_of
 
 LINES = [f"This is the line of number {i}, long enough to count." for i in range(100)]
 

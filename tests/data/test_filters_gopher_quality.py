@@ -1,8 +1,8 @@
 import pytest
 
-from data.filters.gopher_quality import GopherQualityConfig, check
-from data.filters.rejection import Rejection
-from data.word_arrays import words_of
+from data.clean.filters.gopher_quality import GopherQualityConfig, check
+from data.clean.filters.rejection import Rejection
+from data.text.word_arrays import words_of
 
 CONFIG = GopherQualityConfig()
 GOOD = "the cat and dog went to town with a friend of mine who liked good old stories " * 5

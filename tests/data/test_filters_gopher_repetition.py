@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data import ngrams as ngrams_module
-from data.filters.gopher_repetition import RULES, GopherRepetitionConfig, check, measures
-from data.word_arrays import WordArrays, words_of
+from data.clean.filters.gopher_repetition import RULES, GopherRepetitionConfig, check, measures
+from data.text import ngrams as ngrams_module
+from data.text.word_arrays import WordArrays, words_of
 
 CONFIG = GopherRepetitionConfig()
 ALL_OFF = dict.fromkeys(GopherRepetitionConfig.model_fields)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.clean_config import FAMILIES
-from data.filters import fineweb, gopher_quality, gopher_repetition
-from data.filters.rejection import Rule, first_broken, limits_of
-from data.word_arrays import words_of
+from data.clean.config import FAMILIES
+from data.clean.filters import fineweb, gopher_quality, gopher_repetition
+from data.clean.filters.rejection import Rule, first_broken, limits_of
+from data.text.word_arrays import words_of
 
 CONFIGS = {
     gopher_repetition: gopher_repetition.GopherRepetitionConfig,

@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from data.clean import clean_shard
-from data.clean_config import CleanConfig
-from data.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
+from data.clean.clean import clean_shard
+from data.clean.config import CleanConfig
+from data.collect.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
 from data.documents import SCHEMA, read_table, write_table
 
 GOOD = "The harbour was quiet, and the boats lay in the mud until the water came back."
@@ -360,7 +360,7 @@ def test_good_files_of_every_format_come_through(tmp_path: Path) -> None:
 MEASURE = """
 import resource, sys
 from pathlib import Path
-from data.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
+from data.collect.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
 
 base = Path(sys.argv[1])
 for number, (small, large) in enumerate(zip(sys.argv[2::2], sys.argv[3::2])):

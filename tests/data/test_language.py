@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.language import LanguageConfig, check, identify
+from data.clean.language import LanguageConfig, check, identify
 
 ENGLISH = "The members of the committee have decided to meet again in the autumn of this year."
 GERMAN = "Die Mitglieder des Ausschusses haben beschlossen, sich im Herbst dieses Jahres wieder zu treffen."
@@ -54,7 +54,7 @@ def test_the_model_comes_from_the_wheel(monkeypatch: pytest.MonkeyPatch) -> None
         raise AssertionError("the network was asked")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    from data import language
+    from data.clean import language
 
     language._detector.cache_clear()
     assert identify(ENGLISH, 1000)[0] == "en"

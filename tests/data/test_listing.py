@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from data.collect import CollectConfig, SourceConfig, list_files
+from data.collect.collect import CollectConfig, SourceConfig, list_files
 
 FILES = ["a.txt", "l/a.txt", "l/b/c.txt", "l/b/d/e.txt", "l/b/d/f.md", "l/.hidden/g.txt", "l/b/.h.txt"]
 NOBODY = 65534  # a user without rights

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import xxhash
 
-from data.minhash import MinHashConfig, band_keys, shingles, signature
-from data.words import normalize
+from data.dedup.minhash import MinHashConfig, band_keys, shingles, signature
+from data.text.words import normalize
 
 CONFIG = MinHashConfig()
 PRIME = 2**61 - 1

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.nfc import nfc, with_sorted_marks
-from data.normalise import normalise
+from data.text.nfc import nfc, with_sorted_marks
+from data.text.normalise import normalise
 
 # Of several classes, one of which decomposes to two marks, and one that composes with kana.
 MARKS = st.lists(st.sampled_from("\u0301\u0316\u0323\u0344\u0f73\u05b0\u3099\u0345"), max_size=300).map("".join)

@@ -8,8 +8,8 @@ from ftfy.badness import MOJIBAKE_CATEGORIES
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from data import mojibake
-from data.normalise import NEWLINES, normalise
+from data.text import mojibake
+from data.text.normalise import NEWLINES, normalise
 
 # Pieces that ftfy acts on: mojibake, entities, controls, ligatures, all sorts of newlines, half-width forms.
 AWKWARD = [

@@ -25,10 +25,10 @@ from datatrove.utils.word_tokenizers import WordTokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.chain import Beside, Draft, make_chain, run_chain
-from data.clean import CleanConfig
-from data.clean_config import FAMILIES
-from data.words import WordSplitter, count_sentences, split_words
+from data.clean.chain import Beside, Draft, make_chain, run_chain
+from data.clean.clean import CleanConfig
+from data.clean.config import FAMILIES
+from data.text.words import WordSplitter, count_sentences, split_words
 from tests.benchmarks.sample import addresses
 
 FAMILY_NAMES = ("gopher_repetition", "gopher_quality", "c4", "fineweb")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from data.pii import PIIConfig, mask
+from data.clean.pii import PIIConfig, mask
 
 CONFIG = PIIConfig()
 

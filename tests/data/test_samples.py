@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 import data
-from data.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
+from data.collect.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
 from data.documents import content_hash, document_id, read_table
-from data.normalise import normalise
 from data.samples.cloze import HELD_OUT, cloze_items, shingles
 from data.samples.planted import jaccard, planted_defects
 from data.samples.spam import message_text
+from data.text.normalise import normalise
 
 SAMPLES = Path(data.__file__).parent / "samples"
 

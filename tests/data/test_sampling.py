@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.sampling import ERA_SAMPLES, Samples, SamplingConfig, permute, validation_windows
-from data.token_shards import TokenShardWriter
+from data.tokens.sampling import ERA_SAMPLES, Samples, SamplingConfig, permute, validation_windows
+from data.tokens.token_shards import TokenShardWriter
 
 LENGTH = 8
 GOLDEN_PERMUTATION = [8, 4, 0, 9, 1, 3, 6, 5, 2, 7]

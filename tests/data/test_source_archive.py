@@ -18,10 +18,10 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.sources.archive import MEMORY_BYTES, read_archive
-from data.sources.files import SourceConfig
-from data.sources.input import BytesInput, Limits
+from data.sources.config import SourceConfig
+from data.sources.formats.archive import MEMORY_BYTES, read_archive
 from data.sources.record import Record, Unreadable
+from data.sources.streams.input import BytesInput, Limits
 
 Files = list[tuple[str, bytes]]
 

@@ -10,10 +10,10 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.sources.csv import read_csv
-from data.sources.files import SourceConfig
-from data.sources.input import BytesInput, Limits
+from data.sources.config import SourceConfig
+from data.sources.formats.csv import read_csv
 from data.sources.record import Record, Unreadable
+from data.sources.streams.input import BytesInput, Limits
 
 
 def read(content: bytes, name: str = "a.csv", limit: int = 1 << 20, **source: object) -> list[Record | Unreadable]:

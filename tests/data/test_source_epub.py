@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.sources.epub import read_epub
-from data.sources.files import SourceConfig
-from data.sources.input import BytesInput, Limits
+from data.sources.config import SourceConfig
+from data.sources.formats.epub import read_epub
 from data.sources.record import Record, Unreadable
+from data.sources.streams.input import BytesInput, Limits
 
 PACKAGE = """<?xml version="1.0" encoding="utf-8"?>
 <package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="url">

@@ -2,10 +2,10 @@
 
 import gzip
 
-from data.sources.files import SourceConfig
-from data.sources.html import read_html
-from data.sources.input import BytesInput, Limits
+from data.sources.config import SourceConfig
+from data.sources.formats.html import read_html
 from data.sources.record import Record, Unreadable
+from data.sources.streams.input import BytesInput, Limits
 
 SOURCE = SourceConfig(name="pages", path="*.html", text_field="body")
 LIMITS = Limits(record_bytes=1_000_000)

@@ -12,10 +12,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from data.sources.files import SourceConfig
-from data.sources.hub import read_dataset
-from data.sources.input import Limits
+from data.sources.config import SourceConfig
+from data.sources.formats.hub import read_dataset
 from data.sources.record import Record, Unreadable
+from data.sources.streams.input import Limits
 
 LIMITS = Limits(record_bytes=1000)
 FORMS = ["saved", "streamed"]

@@ -13,10 +13,10 @@ from fastwarc.warc import WarcRecord, WarcRecordType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.sources.files import SourceConfig
-from data.sources.input import BytesInput, Limits
+from data.sources.config import SourceConfig
+from data.sources.formats.warc import read_warc
 from data.sources.record import Record, Unreadable
-from data.sources.warc import read_warc
+from data.sources.streams.input import BytesInput, Limits
 
 PAGE = "<html><body><main><h1>Page {n}</h1><p>The words of page {n} are about weather and harbours.</p></main></body></html>"
 HTTP = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n"

@@ -9,10 +9,10 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.sources.files import SourceConfig
-from data.sources.input import BytesInput, Limits
+from data.sources.config import SourceConfig
+from data.sources.formats.wikipedia import read_wikipedia
 from data.sources.record import Record, Unreadable
-from data.sources.wikipedia import read_wikipedia
+from data.sources.streams.input import BytesInput, Limits
 
 HEAD = """<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="de">
   <siteinfo>

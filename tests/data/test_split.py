@@ -16,16 +16,17 @@ import zstandard
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from data.sources import lines, pieces
-from data.sources.bzip2 import Mark, Window, blocks_between, find_marks
-from data.sources.files import SourceConfig
-from data.sources.input import FileInput, Input, Limits
+from data.sources.config import SourceConfig
+from data.sources.formats import lines
 from data.sources.listing import SourceFile
-from data.sources.pieces import Piece
 from data.sources.readers import reader
 from data.sources.record import Record, Unreadable
 from data.sources.split import Part, split
-from data.sources.zstd import frame_offsets
+from data.sources.streams import pieces
+from data.sources.streams.bzip2 import Mark, Window, blocks_between, find_marks
+from data.sources.streams.input import FileInput, Input, Limits
+from data.sources.streams.pieces import Piece
+from data.sources.streams.zstd import frame_offsets
 
 LIMITS = Limits(record_bytes=100)
 LINES = SourceConfig(name="s", path="*", documents="line")

@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
 
-from data.collect import CollectConfig, SourceConfig, SourceFile, collect_shard, list_files, plan_shards
+from data.collect.collect import CollectConfig, SourceConfig, SourceFile, collect_shard, list_files, plan_shards
 from data.documents import read_table
-from data.sources import storage
-from data.sources.storage import list_url, open_file
+from data.sources.streams import storage
+from data.sources.streams.storage import list_url, open_file
 
 RECORDS = [{"text": f"Document number {n}. " + "word " * (n % 40)} for n in range(300)]
 LINES = b"".join(json.dumps(record).encode() + b"\n" for record in RECORDS)

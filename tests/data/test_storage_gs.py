@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from gcp_storage_emulator.server import create_server
 
-from data.sources import storage
-from data.sources.storage import list_url, open_file
+from data.sources.streams import storage
+from data.sources.streams.storage import list_url, open_file
 from tests.data.test_storage import LINES, RECORDS, collected, listed
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.token_shards import TokenShard, TokenShardWriter, token_dtype
+from data.tokens.token_shards import TokenShard, TokenShardWriter, token_dtype
 
 
 def write(prefix: Path, documents: list[list[int]], dtype: str = "uint16") -> Path:

@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from data.bpe import VocabConfig, train_tokenizer
 from data.documents import SCHEMA, document_id, write_table
-from data.token_shards import TokenShard
-from data.tokenize import TokenizeConfig, check_dtype, list_token_shards, provenance, split_of, tokenize_shard
-from data.vocabulary import END_OF_TEXT, load_vocabulary
+from data.tokens.bpe import VocabConfig, train_tokenizer
+from data.tokens.token_shards import TokenShard
+from data.tokens.tokenize import TokenizeConfig, check_dtype, list_token_shards, provenance, split_of, tokenize_shard
+from data.tokens.vocabulary import END_OF_TEXT, load_vocabulary
 
 CONFIG = TokenizeConfig(validation=0.2, test=0.2)
 

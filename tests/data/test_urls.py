@@ -2,8 +2,8 @@
 
 import pytest
 
-from data.sources.files import SourceConfig
-from data.sources.storage import check_url
+from data.sources.config import SourceConfig
+from data.sources.streams.storage import check_url
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from data.bpe import VocabConfig, adopt_tokenizer, train_tokenizer
 from data.documents import SCHEMA, document_id, write_table
-from data.token_shards import TokenShard
-from data.tokenize import TokenizeConfig, tokenize_shard
-from data.vocabulary import (
+from data.tokens.bpe import VocabConfig, adopt_tokenizer, train_tokenizer
+from data.tokens.token_shards import TokenShard
+from data.tokens.tokenize import TokenizeConfig, tokenize_shard
+from data.tokens.vocabulary import (
     END_OF_TEXT,
     PAD,
     Encoder,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.wikitext import MAX_DEPTH, wikitext_to_text
-from data.wikitext_variants import with_first_variants
+from data.extraction.wikitext import MAX_DEPTH, wikitext_to_text
+from data.extraction.wikitext_variants import with_first_variants
 
 
 @pytest.mark.parametrize(

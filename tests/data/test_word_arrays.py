@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.word_arrays import LETTER, NO_MARK, WordArrays, Words, words_of
-from data.words import WordSplitter, split_words
+from data.text.word_arrays import LETTER, NO_MARK, WordArrays, Words, words_of
+from data.text.words import WordSplitter, split_words
 
 SPACES = [character for character in map(chr, range(sys.maxunicode + 1)) if character.isspace()]
 PIECES = st.sampled_from(

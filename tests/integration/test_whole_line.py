@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from model.load import load_network
+from model.formats.load import load_network
 
 MANIFEST_KEYS = {"stage", "fingerprint", "inputs", "config", "versions", "files", "counts"}
 

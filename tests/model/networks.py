@@ -2,9 +2,9 @@
 
 import torch
 
-from model.config import ModelConfig
-from model.init import initialize
-from model.network import Network
+from model.network.config import ModelConfig
+from model.network.init import initialize
+from model.network.network import Network
 
 GPT2 = {
     "positions": "learned",

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.attention import attend, cap, explicit
-from model.config import ModelConfig
-from model.masks import Blocks, make_mask
+from model.network.attention import attend, cap, explicit
+from model.network.config import ModelConfig
+from model.network.masks import Blocks, make_mask
 
 LENGTH = 24
 DOCUMENTS = torch.tensor([[0] * 9 + [1] + [2] * 14, [3] * 5 + [4] * 19])

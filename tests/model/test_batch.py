@@ -4,9 +4,9 @@ import time
 import numpy as np
 import torch
 
-from model.batch import count_targets, document_numbers
-from model.prefetch import Prefetch
-from model.progress import Progress
+from model.training.batch import count_targets, document_numbers
+from model.training.prefetch import Prefetch
+from model.training.progress import Progress
 
 
 def test_targets_are_what_is_not_padding() -> None:

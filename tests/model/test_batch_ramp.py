@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.batch_ramp import BatchRamp
-from model.train_config import TrainConfig
+from model.training.batch_ramp import BatchRamp
+from model.training.train_config import TrainConfig
 
 RAMP = {"start": 8, "increment": 8, "samples": 60}
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.checkpoint import (
+from model.formats.checkpoint import (
     CheckpointInfo,
     file_name,
     folder_name,

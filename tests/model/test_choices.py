@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.choices import Item, ItemScores, join, read_items, score_items, summary
-from model.config import ModelConfig
-from model.init import initialize
-from model.network import Network
+from model.evaluation.choices import Item, ItemScores, join, read_items, score_items, summary
+from model.network.config import ModelConfig
+from model.network.init import initialize
+from model.network.network import Network
 
 END = 0
 GOOD = {"context": "The sky is", "choices": ["blue", "a stone"], "answer": 0, "id": "ignored"}

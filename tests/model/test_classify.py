@@ -6,13 +6,22 @@ import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from model.classifier_files import load_classifier, predict, save_classifier
-from model.classify import Classifier, batches, compare, finetune, majority_scores, predict_labels, rate, scores
-from model.classify_config import ClassifyConfig
-from model.config import ModelConfig
-from model.examples import Example, Examples, read_examples
-from model.init import initialize
-from model.network import Network
+from model.finetuning.classifier_files import load_classifier, predict, save_classifier
+from model.finetuning.classify import (
+    Classifier,
+    batches,
+    compare,
+    finetune,
+    majority_scores,
+    predict_labels,
+    rate,
+    scores,
+)
+from model.finetuning.classify_config import ClassifyConfig
+from model.finetuning.examples import Example, Examples, read_examples
+from model.network.config import ModelConfig
+from model.network.init import initialize
+from model.network.network import Network
 
 START = 0
 CONFIG = ClassifyConfig(max_length=24, epochs=6, batch_size=8, learning_rate=3e-3, seeds=(0, 1))

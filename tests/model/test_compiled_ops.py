@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from torch.utils.file_baton import FileBaton
 
-from model.compiled_ops import compiled_ops, missing_tool
+from model.training.compiled_ops import compiled_ops, missing_tool
 
 SPAWN = multiprocessing.get_context("spawn")
 

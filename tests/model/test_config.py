@@ -6,8 +6,8 @@ from pydantic import ValidationError
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from model.config import ModelConfig, flops_per_token, parameters
-from model.train_config import TrainConfig
+from model.network.config import ModelConfig, flops_per_token, parameters
+from model.training.train_config import TrainConfig
 from tests.model.networks import VARIANTS, build, some_tokens
 
 GPT2_124M = ModelConfig(
@@ -173,5 +173,6 @@ def test_what_a_field_affects_is_marked() -> None:
 
 
 def test_config_modules_are_light() -> None:
-    code = "import sys, model.config, model.train_config, model.schedule; sys.exit('torch' in sys.modules)"
+    light = "model.network.config, model.training.train_config, model.training.schedule"
+    code = f"import sys, {light}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,13 +11,13 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import nn
 
-from model.config import ModelConfig, RopeScaling
-from model.convert_hf import export_hf, import_hf
-from model.hf_config import architecture
-from model.hf_layout import layout, to_theirs
-from model.load import load_network
-from model.network import Network
-from model.verify_hf import verify_hf
+from model.formats.convert_hf import export_hf, import_hf
+from model.formats.hf_config import architecture
+from model.formats.hf_layout import layout, to_theirs
+from model.formats.load import load_network
+from model.formats.verify_hf import verify_hf
+from model.network.config import ModelConfig, RopeScaling
+from model.network.network import Network
 from tests.model.networks import random_network
 
 TEXT = (

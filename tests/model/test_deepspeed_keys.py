@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from model.deepspeed_keys import FREE, OWNED, check_keys
-from model.train_config import TrainConfig
+from model.training.deepspeed_keys import FREE, OWNED, check_keys
+from model.training.train_config import TrainConfig
 
 NO_CONSTANT = {"compile", "zero_optimization"}  # keys that DeepSpeed reads by a literal
 

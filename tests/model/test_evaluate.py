@@ -6,11 +6,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import model.evaluate
-from model.config import ModelConfig
-from model.evaluate import bits_per_byte, evaluating, perplexity, score_continuations, score_documents, sliding_windows
-from model.init import initialize
-from model.network import Network
+import model.evaluation.evaluate
+from model.evaluation.evaluate import (
+    bits_per_byte,
+    evaluating,
+    perplexity,
+    score_continuations,
+    score_documents,
+    sliding_windows,
+)
+from model.network.config import ModelConfig
+from model.network.init import initialize
+from model.network.network import Network
 
 END = 0
 CONFIG = ModelConfig(vocab_size=53, max_sequence_length=16, d_model=16, n_layers=2, n_heads=2, d_ff=24, dropout=0.5)
@@ -78,7 +85,7 @@ def test_scores_do_not_depend_on_batches_neighbours_or_chunks(
     assert seen == [(4, 7), (7, 7)]  # windows: 1, 4 (16 + 8 + 8 + 1 tokens), 1, 1
     alone = [score_documents(network, [text], [1], END, batch_size=1).nats[0] for text in texts]
     np.testing.assert_allclose(together.nats, alone, rtol=1e-5)
-    monkeypatch.setattr(model.evaluate, "LOGITS_BYTES", 1)  # one position at a time
+    monkeypatch.setattr(model.evaluation.evaluate, "LOGITS_BYTES", 1)  # one position at a time
     np.testing.assert_allclose(score_documents(network, texts, [1] * 4, END).nats, together.nats, rtol=1e-5)
 
 

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from model.config import ModelConfig
-from model.generate import generate, sample
-from model.init import initialize
-from model.network import Network
+from model.evaluation.generate import generate, sample
+from model.network.config import ModelConfig
+from model.network.init import initialize
+from model.network.network import Network
 from tests.model.networks import VARIANTS, build, some_tokens
 
 

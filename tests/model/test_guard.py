@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.guard import History, SpikeConfig, applied, decide, is_spike, rewound, skipped
+from model.training.guard import History, SpikeConfig, applied, decide, is_spike, rewound, skipped
 
 CONFIG = SpikeConfig(deviations=3.0, window=8, patience=3, rewinds=1)
 CALM = (2.0, 2.2, 1.8, 2.0, 2.1, 1.9)  # mean 2, deviation sqrt(0.1 / 5) = 0.1414, so 3 deviations are 0.4243

@@ -3,10 +3,10 @@ import math
 import pytest
 import torch
 
-from model.config import ModelConfig
-from model.init import initialize
-from model.loss import NextTokenLoss
-from model.network import Network
+from model.network.config import ModelConfig
+from model.network.init import initialize
+from model.network.network import Network
+from model.training.loss import NextTokenLoss
 from tests.model.networks import GPT2, build
 
 SIZES = {"vocab_size": 2000, "d_model": 128, "n_layers": 8, "n_heads": 4, "max_sequence_length": 512}

@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.checkpoint import CheckpointInfo, file_name, folder_name, write_description, write_tensors
-from model.config import ModelConfig
-from model.init import initialize
-from model.load import find_checkpoint, load_network
-from model.network import Network
+from model.formats.checkpoint import CheckpointInfo, file_name, folder_name, write_description, write_tensors
+from model.formats.load import find_checkpoint, load_network
+from model.network.config import ModelConfig
+from model.network.init import initialize
+from model.network.network import Network
 
 CONFIG = ModelConfig(vocab_size=31, max_sequence_length=8, d_model=16, n_layers=2, n_heads=2, n_kv_heads=1, d_ff=24)
 TOKENS = torch.arange(16).view(2, 8)

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from model import loss as loss_module
-from model.loss import CrossEntropy, NextTokenLoss
+from model.training import loss as loss_module
+from model.training.loss import CrossEntropy, NextTokenLoss
 from tests.model.networks import GEMMA2, GPT2, build, some_tokens
 
 
@@ -24,7 +24,7 @@ def test_loss_in_chunks_is_the_loss(fields: dict, z_loss: float, monkeypatch: py
     whole.backward()
     gradients = {name: p.grad.clone() for name, p in network.named_parameters()}
     network.zero_grad()
-    monkeypatch.setattr("model.loss.LOGITS_BYTES", 4 * 97 * 10)
+    monkeypatch.setattr("model.training.loss.LOGITS_BYTES", 4 * 97 * 10)
     in_chunks = loss(tokens)
     in_chunks.backward()
     torch.testing.assert_close(in_chunks, whole)
@@ -118,7 +118,7 @@ def test_logits_of_a_large_vocabulary_are_never_held_whole(fields: dict, monkeyp
     with LargestTensor() as whole:
         loss(some_tokens()).backward()
     assert whole.elements == 46 * vocabulary
-    monkeypatch.setattr("model.loss.LOGITS_BYTES", 4 * 2**20)
+    monkeypatch.setattr("model.training.loss.LOGITS_BYTES", 4 * 2**20)
     with LargestTensor() as chunked:
         loss(some_tokens()).backward()
     assert chunked.elements == 2**20

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from model.metrics import Meter, device_peak, peak_flops
+from model.training.metrics import Meter, device_peak, peak_flops
 
 
 @pytest.mark.parametrize(

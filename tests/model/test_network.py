@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from model.cache import new_cache
-from model.config import parameters
-from model.feed_forward import squared_relu
-from model.loss import NextTokenLoss
-from model.network import Network
-from model.positions import sinusoids
+from model.network.cache import new_cache
+from model.network.config import parameters
+from model.network.feed_forward import squared_relu
+from model.network.network import Network
+from model.network.positions import sinusoids
+from model.training.loss import NextTokenLoss
 from tests.model.networks import GPT2, VARIANTS, build, some_tokens
 
 

@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from model import ngrams
-from model.ngrams import fit_bigram, fit_unigram
+from model.evaluation import ngrams
+from model.evaluation.ngrams import fit_bigram, fit_unigram
 
 VOCAB = 12
 SEPARATOR = 0

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from model.norm import RMSNorm
+from model.network.norm import RMSNorm
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)

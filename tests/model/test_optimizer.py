@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from model.config import ModelConfig
-from model.distributed import init_distributed
-from model.network import Network
-from model.optimizer import Muon, Piece, make_optimizer, orthogonalize, parameter_groups
-from model.train_config import TrainConfig
+from model.network.config import ModelConfig
+from model.network.network import Network
+from model.training.distributed import init_distributed
+from model.training.optimizer import Muon, Piece, make_optimizer, orthogonalize, parameter_groups
+from model.training.train_config import TrainConfig
 
 SHAPES = [(8, 8), (6, 16), (16, 6)]
 

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from model.config import RopeScaling
-from model.positions import alibi_slopes, document_positions, rope_frequencies, rope_tables, sinusoids
+from model.network.config import RopeScaling
+from model.network.positions import alibi_slopes, document_positions, rope_frequencies, rope_tables, sinusoids
 
 SCALINGS = {
     "llama3": {"factor": 8.0, "original_sequence_length": 8192},

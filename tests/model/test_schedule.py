@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.schedule import learning_rate
-from model.train_config import TrainConfig
+from model.training.schedule import learning_rate
+from model.training.train_config import TrainConfig
 
 SCHEDULES = ["cosine", "linear", "inverse_sqrt", "constant", "warmup_stable_decay"]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from model import statistics
-from model.statistics import bootstrap_difference, bootstrap_ratio
+from model.evaluation import statistics
+from model.evaluation.statistics import bootstrap_difference, bootstrap_ratio
 
 
 def make_documents(seed: int, count: int = 80) -> tuple[np.ndarray, np.ndarray]:

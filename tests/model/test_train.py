@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.checkpoint import read_checkpoint, read_weights
+from model.formats.checkpoint import read_checkpoint, read_weights
 from tests.model.training import LLAMA, assert_same_state, job, launch, losses, records, result
 
 GPT2 = {

@@ -1,6 +1,6 @@
 import pytest
 
-from model.train_config import TrainConfig
+from model.training.train_config import TrainConfig
 
 
 @pytest.mark.parametrize(

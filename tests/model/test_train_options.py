@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.checkpoint import read_checkpoint, read_weights
-from model.config import ModelConfig
-from model.convert_hf import write_weights
-from model.hf_config import hf_config
-from model.start import origin_identity, origin_model
+from model.formats.checkpoint import read_checkpoint, read_weights
+from model.formats.convert_hf import write_weights
+from model.formats.hf_config import hf_config
+from model.network.config import ModelConfig
+from model.training.start import origin_identity, origin_model
 from tests.model.training import (
     LLAMA,
     TRAIN,

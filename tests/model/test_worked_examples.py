@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.attention import Attention, attend, explicit
-from model.config import ModelConfig
-from model.norm import make_norm
-from model.positions import rope_tables, rotate, sinusoids
+from model.network.attention import Attention, attend, explicit
+from model.network.config import ModelConfig
+from model.network.norm import make_norm
+from model.network.positions import rope_tables, rotate, sinusoids
 
 
 def matrix(*rows: list[float]) -> Tensor:

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-import model.step
-import model.train
-from model.batch import Data
-from model.config import ModelConfig
-from model.distributed import close_distributed
-from model.engine import get_accelerator
-from model.start import Origin
-from model.train_config import TrainConfig
+import model.training.step
+import model.training.train
+from model.network.config import ModelConfig
+from model.training.batch import Data
+from model.training.distributed import close_distributed
+from model.training.engine import get_accelerator
+from model.training.start import Origin
+from model.training.train_config import TrainConfig
 
 VOCABULARY = 61
 PADDING = -100
@@ -39,7 +39,7 @@ def padded(cursor: int, count: int, length: int) -> np.ndarray:
     return samples
 
 
-take_step, mean_loss = model.train.take_step, model.step.mean_loss
+take_step, mean_loss = model.training.train.take_step, model.training.step.mean_loss
 
 
 def poison(factors: dict[str, float]) -> None:
@@ -55,7 +55,7 @@ def poison(factors: dict[str, float]) -> None:
         loss, count = mean_loss(*arguments)
         return loss * factors.get(str(taken), 1.0), count
 
-    model.train.take_step, model.step.mean_loss = counted, poisoned
+    model.training.train.take_step, model.training.step.mean_loss = counted, poisoned
 
 
 def run(job: dict) -> None:
@@ -84,7 +84,7 @@ def run(job: dict) -> None:
         get_accelerator().is_fp16_supported = lambda: True
     outcome: dict
     try:
-        result = model.train.train(
+        result = model.training.train.train(
             ModelConfig(vocab_size=VOCABULARY, **job["model"]),
             config,
             data,

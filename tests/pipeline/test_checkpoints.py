@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.checkpoints import find_release
+from pipeline.releases.find import find_release
 
 
 def checkpoint(folder: Path) -> Path:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from model import loss
-from pipeline.cost import LOGITS_BYTES, pretraining
-from pipeline.recipe import PretrainConfig
+from model.training import loss
+from pipeline.recipe.recipe import PretrainConfig
+from pipeline.runs.cost import LOGITS_BYTES, pretraining
 
 # By hand: embedding 1000 x 64; a block has 4 x 64 x 64 and 3 x 64 x 192 in matrices and 2 x 64 gains; a last norm of 64.
 MATRICES, COUNT = 2 * (4 * 64 * 64 + 3 * 64 * 192), 1000 * 64 + 2 * (4 * 64 * 64 + 3 * 64 * 192 + 128) + 64

@@ -15,16 +15,16 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file
 
-from data.annotate import AnnotateConfig, annotate_shard
-from data.bpe import VocabConfig, train_tokenizer
-from data.clean import CleanConfig, clean_shard
-from data.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
-from data.dedup import DedupConfig, dedup_shard, match_partition, resolve_duplicates, sign_shard
-from data.tokenize import TokenizeConfig, list_token_shards, tokenize_shard
-from data.vocabulary import Encoder, load_vocabulary
+from data.clean.annotate import AnnotateConfig, annotate_shard
+from data.clean.clean import CleanConfig, clean_shard
+from data.collect.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
+from data.dedup.dedup import DedupConfig, dedup_shard, match_partition, resolve_duplicates, sign_shard
+from data.tokens.bpe import VocabConfig, train_tokenizer
+from data.tokens.tokenize import TokenizeConfig, list_token_shards, tokenize_shard
+from data.tokens.vocabulary import Encoder, load_vocabulary
 from orchestration.files import files_below, write_json
 from orchestration.identity import digest
-from pipeline.plan import STAGES
+from pipeline.runs.plan import STAGES
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 
@@ -145,13 +145,13 @@ def _dedup(folder: Any, cleaned: list[Path], root: Path) -> None:
 
 def _trained(root: Path) -> dict[str, Any]:
     """Pretraining on one rank in a process of its own, and what is done with its network."""
-    from model.choices import read_items, score_items
-    from model.classify import finetune
-    from model.classify_config import ClassifyConfig
-    from model.convert_hf import export_hf
-    from model.evaluate import score_documents
-    from model.examples import read_examples
-    from model.load import find_checkpoint, load_network
+    from model.evaluation.choices import read_items, score_items
+    from model.evaluation.evaluate import score_documents
+    from model.finetuning.classify import finetune
+    from model.finetuning.classify_config import ClassifyConfig
+    from model.finetuning.examples import read_examples
+    from model.formats.convert_hf import export_hf
+    from model.formats.load import find_checkpoint, load_network
     from pipeline.stages.evaluate import test_documents as documents_of
 
     tokenizer = root / "vocab" / "tokenizer.json"

@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 from data.documents import QUARANTINE_SCHEMA, REJECTED_SCHEMA, ROW_GROUP_ROWS, SCHEMA, write_table
 from data.profile import Profile
 from pipeline.cli import app
-from pipeline.inspect import (
+from pipeline.inspect.corpus import corpus
+from pipeline.inspect.funnel import (
     SHOWN,
     find,
     funnel,
@@ -27,9 +28,8 @@ from pipeline.inspect import (
     print_records,
     select,
 )
-from pipeline.inspect_corpus import corpus
-from pipeline.inspect_records import FILES, records, scan
-from pipeline.inspect_terminal import size, visible
+from pipeline.inspect.records import FILES, records, scan
+from pipeline.inspect.terminal import size, visible
 
 HOSTILE = "\x1b[31mred\x1b]0;title\x07 \x9b2J [bold]markup[/bold] :smile: \u202eesrever\u2066 \x00\r\x08 a\u200bb"
 LONG = "gopher_repetition.duplicate_paragraph_characters"  # the longest name of a rule

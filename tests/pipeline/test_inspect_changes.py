@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from pipeline.inspect_changes import SENTENCES, WORDS, changes
+from pipeline.inspect.changes import SENTENCES, WORDS, changes
 
 
 def rebuilt(before: str, after: str) -> tuple[list[str], list[str]]:

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from data.documents import SCHEMA, write_table
-from pipeline.inspect_sample import CHARACTERS, DOCUMENTS, SPREAD, measure, sample
+from pipeline.inspect.sample import CHARACTERS, DOCUMENTS, SPREAD, measure, sample
 
 ROW = {"id": "a", "text": "Some text.", "source": "s", "license": "CC0-1.0", "meta": "{}"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipeline.inspect_terminal import paged, size, visible
+from pipeline.inspect.terminal import paged, size, visible
 
 
 def test_every_character_that_acts_or_hides_is_written_out() -> None:

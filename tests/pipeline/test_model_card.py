@@ -5,9 +5,9 @@ from typing import Any
 
 import yaml
 
-from model.config import ModelConfig
-from pipeline.model_card import model_card
-from pipeline.recipe import ExportConfig
+from model.network.config import ModelConfig
+from pipeline.recipe.recipe import ExportConfig
+from pipeline.stages.model_card import model_card
 
 MODEL = ModelConfig(vocab_size=2048, d_model=160, n_layers=4, n_heads=5, max_sequence_length=256)
 COUNTS = {

@@ -9,12 +9,12 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from data.bpe import VocabConfig, train_tokenizer
 from data.documents import SCHEMA, document_id, write_table
+from data.tokens.bpe import VocabConfig, train_tokenizer
 from orchestration.store import Store
-from pipeline.origin import check_vocabulary, with_origin
-from pipeline.plan import make_plan
-from pipeline.recipe_file import check_recipe, with_overrides
+from pipeline.recipe.reading import check_recipe, with_overrides
+from pipeline.releases.origin import check_vocabulary, with_origin
+from pipeline.runs.plan import make_plan
 
 RECIPE: dict[str, Any] = {
     "name": "o",

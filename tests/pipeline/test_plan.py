@@ -9,9 +9,9 @@ import pytest
 
 from orchestration.files import read_json
 from orchestration.store import Artifact, Store
-from pipeline.plan import SourceHashes, Step, flatten, make_plan
-from pipeline.recipe_file import check_recipe
-from pipeline.view import link, open_view
+from pipeline.recipe.reading import check_recipe
+from pipeline.runs.plan import SourceHashes, Step, flatten, make_plan
+from pipeline.runs.view import link, open_view
 
 RECIPE: dict[str, Any] = {
     "name": "r",

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from data.bpe import VocabConfig, train_tokenizer
 from data.documents import SCHEMA, document_id, write_table
-from data.sampling import SamplingConfig
-from data.tokenize import TokenizeConfig, tokenize_shard
-from data.vocabulary import load_vocabulary
-from model.train_config import TrainConfig
+from data.tokens.bpe import VocabConfig, train_tokenizer
+from data.tokens.sampling import SamplingConfig
+from data.tokens.tokenize import TokenizeConfig, tokenize_shard
+from data.tokens.vocabulary import load_vocabulary
+from model.training.train_config import TrainConfig
 from pipeline.pretrain import read_data
 
 TRAINING = TrainConfig(sequence_length=8, validation_samples=4)

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from orchestration.store import FORMAT, Identity, Store
-from pipeline.prune import prune_store
+from pipeline.runs.prune import prune_store
 
 
 @pytest.fixture

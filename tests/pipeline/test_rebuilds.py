@@ -9,9 +9,9 @@ import yaml
 from pydantic import BaseModel
 
 from orchestration.store import Store
-from pipeline.plan import STAGES, make_plan
-from pipeline.recipe import Recipe, models_in
-from pipeline.recipe_file import check_recipe, to_yaml
+from pipeline.recipe.reading import check_recipe, to_yaml
+from pipeline.recipe.recipe import Recipe, models_in
+from pipeline.runs.plan import STAGES, make_plan
 from tests.pipeline.tiny_recipe import TINY, changed
 
 ALL = tuple(stage.name for stage in STAGES)

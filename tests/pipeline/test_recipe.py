@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.recipe_file import RecipeError, check_recipe, load_recipe, read_yaml, with_overrides
+from pipeline.recipe.reading import RecipeError, check_recipe, load_recipe, read_yaml, with_overrides
 from tests.pipeline.tiny_recipe import TINY, changed
 
 

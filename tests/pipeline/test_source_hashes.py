@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from data.collect import CollectConfig, SourceConfig
+from data.collect.collect import CollectConfig, SourceConfig
 from orchestration.files import checksum
 from orchestration.store import Store
-from pipeline.plan import make_plan
-from pipeline.recipe_file import check_recipe
-from pipeline.source_hashes import Remote, SourceHashes, source_bytes
+from pipeline.recipe.reading import check_recipe
+from pipeline.runs.plan import make_plan
+from pipeline.runs.view import link, open_view
 from pipeline.stages import collect
 from pipeline.stages.collect import STAGE
-from pipeline.view import link, open_view
+from pipeline.stages.source_hashes import Remote, SourceHashes, source_bytes
 
 
 def test_a_file_is_its_content_read_again_only_when_it_looks_changed(tmp_path: Path) -> None:

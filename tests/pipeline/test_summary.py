@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline.summary import facts_table, print_findings, print_summary, summary_rows
+from pipeline.reporting.summary import facts_table, print_findings, print_summary, summary_rows
 
 INTERVAL = {"value": 1.51239, "low": 1.25, "high": 1.75}
 RIVAL = {"bits_per_byte": 2.5, "perplexity": 200.0, "difference": INTERVAL}

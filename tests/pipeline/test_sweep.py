@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline.recipe_file import RecipeError, check_recipe, load_recipe
-from pipeline.sweep import (
+from pipeline.recipe.reading import RecipeError, check_recipe, load_recipe
+from pipeline.reporting.sweep_tables import print_sweep, print_sweep_plan
+from pipeline.runs.sweep import (
     Trial,
     best,
     make_trials,
@@ -25,7 +26,6 @@ from pipeline.sweep import (
     whereabouts,
     with_threads,
 )
-from pipeline.sweep_tables import print_sweep, print_sweep_plan
 
 RATE, SIZE = "pretrain.training.learning_rate", "vocab.size"
 RECIPE: dict[str, Any] = {

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.training_log import EVENTS, event_rows, read_events, read_metrics, speed_rows, validation_rows
+from pipeline.stages.training_log import EVENTS, event_rows, read_events, read_metrics, speed_rows, validation_rows
 
 
 def step(number: int, speed: float, data: float, **more: Any) -> dict[str, Any]:

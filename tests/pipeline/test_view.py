@@ -12,10 +12,10 @@ import pytest
 
 from orchestration.liveness import this_process
 from orchestration.store import Artifact, Identity, Store
-from pipeline.plan import STAGES, Step
-from pipeline.recipe import Recipe
-from pipeline.recipe_file import check_recipe
-from pipeline.view import ORDER, link, manifests, open_view, plan_facts, run_status, runs_folder
+from pipeline.recipe.reading import check_recipe
+from pipeline.recipe.recipe import Recipe
+from pipeline.runs.plan import STAGES, Step
+from pipeline.runs.view import ORDER, link, manifests, open_view, plan_facts, run_status, runs_folder
 
 
 def run_with(tmp_path: Path, *events: dict[str, Any], tail: str = "") -> dict[str, Any]:

@@ -1,0 +1,269 @@
+"""The chain of steps that a document goes through: each lets it pass, cuts something out of it, or turns it away."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from data.clean import block_lists, language, pii
+from data.clean.annotate import AnnotateConfig
+from data.clean.block_lists import BlockLists
+from data.clean.boilerplate import Boilerplate
+from data.clean.config import FAMILIES, CleanConfig, CustomConfig, ScoreConfig
+from data.clean.custom import document_of, load_function
+from data.clean.filters import c4
+from data.clean.filters.rejection import Limits, Rejection, first_broken, limits_of
+from data.text.words import WordSplitter
+
+if TYPE_CHECKING:
+    from data.text.word_arrays import WordArrays, Words
+SHARED_CHARACTERS = 1 << 17  # of texts whose words share arrays: of 2^14 to 2^18 the fastest
+DETAIL_CHARACTERS = 300  # of the reason that a function of the user's gives
+Step = Callable[["Draft"], Rejection | None]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What the chain of a shard takes beside its config."""
+
+    base: Path | None = None  # the folder of the recipe, where the files of functions are
+    repeated: Sequence[Path] = ()  # the tables of boilerplate lines
+    annotate: AnnotateConfig | None = None  # what the documents' scores were computed with, if there are any
+
+
+@dataclass
+class Draft:
+    """A document on its way through the chain."""
+
+    row: Mapping[str, Any]  # the document as it came
+    splitter: WordSplitter = "whitespace"
+    scores: Mapping[str, Any] = field(default_factory=dict)  # what the stage `annotate` has measured in it, as it came
+    rejection: Rejection | None = None
+    language: str | None = None
+    language_score: float | None = None
+    pii: dict[str, int] = field(default_factory=dict)  # replacements by kind
+    lines_dropped: Counter[str] = field(default_factory=Counter)  # by rule
+
+    def __post_init__(self) -> None:
+        self.text: str = self.row["text"]
+        self.shared: SharedWords | None = None  # the words of the text as it came
+
+    @cached_property
+    def words(self) -> "Words":
+        """The words of the text as it is now."""
+        from data.text.word_arrays import words_of
+
+        if self.shared and self.is_as_it_came:
+            return self.shared.words_of(self)
+        return words_of(self.text, self.splitter)
+
+    def forget_words(self) -> None:
+        """Free the words, which take many times the memory of the text."""
+        self.__dict__.pop("words", None)
+        self.shared = None
+
+    @property
+    def is_as_it_came(self) -> bool:
+        """Whether no step has changed the text."""
+        return self.text == self.row["text"]
+
+    def cut(self, text: str, dropped: Mapping[str, int]) -> None:
+        """Go on with what a step has left of the text."""
+        if text != self.text:
+            self.text = text
+            self.forget_words()
+        self.lines_dropped.update(dropped)
+
+
+class SharedWords:
+    """The words of several drafts as they came, cut when one of them asks."""
+
+    def __init__(self, drafts: Sequence[Draft]) -> None:
+        self._drafts = drafts
+
+    @cached_property
+    def _arrays(self) -> "WordArrays":
+        from data.text.word_arrays import WordArrays
+
+        return WordArrays([draft.row["text"] for draft in self._drafts], self._drafts[0].splitter)
+
+    def words_of(self, draft: Draft) -> "Words":
+        """The words of one of the drafts."""
+        from data.text.word_arrays import Words
+
+        number = next(number for number, each in enumerate(self._drafts) if each is draft)
+        return Words(self._arrays, number)
+
+
+def run_all(drafts: Sequence[Draft], chain: Sequence[tuple[str, Step]], masked: pii.PIIConfig | None) -> None:
+    """Take each of `drafts` through `chain`."""
+    begin, size = 0, 0
+    for end, draft in enumerate(drafts, start=1):
+        size += len(draft.text)
+        if size >= SHARED_CHARACTERS or end == len(drafts):
+            with_words = [each for each in drafts[begin:end] if each.text and not each.text.isspace()]
+            shared = SharedWords(with_words)
+            for each in with_words:
+                each.shared = shared
+            for each in drafts[begin:end]:
+                run_chain(each, chain, masked)
+            begin, size = end, 0
+
+
+def make_chain(config: CleanConfig, beside: Beside) -> list[tuple[str, Step]]:
+    """The steps of `config` in its order, with their names; a section that is null or empty has none.
+
+    Raises ValueError when a function of the user's cannot be had, and when scores were computed in another way than asked for.
+    """
+    if beside.annotate:
+        beside.annotate.check_fits(config)
+    return [(entry, step) for entry in config.chain for step in _steps(entry, config, beside)]
+
+
+def run_chain(draft: Draft, chain: Sequence[tuple[str, Step]], masked: pii.PIIConfig | None) -> None:
+    """Take `draft` through `chain` up to the first step that turns it away; personal data is masked in what passes."""
+    if not draft.text.strip():
+        draft.rejection = Rejection("empty", "no text")
+    for name, step in chain:
+        if draft.rejection is None:
+            draft.rejection = step(draft)
+        if draft.rejection is None and not draft.text:
+            draft.rejection = Rejection("empty", f"nothing left after {name}")
+    if draft.rejection is None and masked:
+        draft.text, draft.pii = pii.mask(draft.text, masked)
+    draft.forget_words()
+
+
+def _steps(entry: str, config: CleanConfig, beside: Beside) -> Iterator[Step]:
+    name, _, rule = entry.partition(".")
+    section = getattr(config, name)
+    if section is None:
+        return
+    annotated = beside.annotate is not None and name in beside.annotate.families
+    if name == "block_lists":
+        assert beside.base is not None, "a recipe that names files lies in a folder"
+        yield _block_lists(BlockLists.load(section, block_lists.files(section, beside.base)))
+    elif name == "language":
+        yield _language(section, annotated)
+    elif name == "boilerplate":
+        yield _boilerplate(Boilerplate.load(list(beside.repeated), section))
+    elif name == "c4":
+        yield _c4(_only(section, rule), rewrites=rule in ("", "citations"))
+    elif name == "scores":
+        yield from map(_score, section)
+    elif name == "custom":
+        yield from (_custom(each, beside.base) for each in section)
+    else:
+        yield _family(name, rule, section, annotated)
+
+
+def _block_lists(lists: BlockLists) -> Step:
+    def step(draft: Draft) -> Rejection | None:
+        found = lists.check_uri(draft.row["uri"]) or lists.check_text(draft.text)
+        return _named("block_lists", found) if found else None
+
+    return step
+
+
+def _language(config: language.LanguageConfig, annotated: bool) -> Step:
+    def step(draft: Draft) -> Rejection | None:
+        if annotated and draft.is_as_it_came:
+            draft.language, draft.language_score = draft.scores["language"], draft.scores["language_score"]
+            return language.judge(draft.scores["language"], draft.scores["language_score"], config)
+        found = language.check(draft.text, config)
+        draft.language, draft.language_score = found.language, found.score
+        draft.cut(found.text, found.dropped)
+        return found.rejection
+
+    return step
+
+
+def _boilerplate(repeated: Boilerplate) -> Step:
+    def step(draft: Draft) -> None:
+        text, lines = repeated.strip(draft.text, draft.row["source"])
+        draft.cut(text, {"boilerplate": lines} if lines else {})
+
+    return step
+
+
+def _c4(config: c4.C4Config, rewrites: bool) -> Step:
+    """With `rewrites` the text goes on as C4 leaves it, with bare lines, even where none was dropped."""
+
+    def step(draft: Draft) -> Rejection | None:
+        text, found, dropped = c4.check(draft.text, config)
+        if found:
+            return _named("c4", found)
+        if rewrites or dropped:
+            draft.cut(text, {f"c4.{rule}": lines for rule, lines in dropped.items()})
+        return None
+
+    return step
+
+
+def _only(config: c4.C4Config, rule: str) -> c4.C4Config:
+    """`config` with that rule alone, or as it is when none is named."""
+    others = [name for each, name in c4.RULES.items() if rule and each != rule]
+    return config.model_copy(
+        update={name: False if isinstance(getattr(config, name), bool) else None for name in others}
+    )
+
+
+def _family(name: str, rule: str, config: BaseModel, annotated: bool) -> Step:
+    family: Any = FAMILIES[name]
+    limits: Limits = limits_of(family.RULES, config)
+    if rule:
+        limits = {rule: limits[rule]} if rule in limits else {}
+
+    def step(draft: Draft) -> Rejection | None:
+        if annotated and draft.is_as_it_came:
+            scores = ((each, draft.scores[f"{name}.{each}"]) for each in limits)
+            measures = ((each, value) for each, value in scores if value is not None)
+        else:
+            measures = family.measures(draft.text, draft.words, config, limits)
+        found = first_broken(measures, limits)
+        return _named(name, found) if found else None
+
+    return step
+
+
+def _score(config: ScoreConfig) -> Step:
+    def step(draft: Draft) -> Rejection | None:
+        if config.name not in draft.scores:
+            known = ", ".join(draft.scores) or "none, for the recipe has no section annotate"
+            raise ValueError(f"clean.scores: there is no score called {config.name}; there are {known}")
+        value = draft.scores[config.name]
+        return None if value is None else _outside(f"scores.{config.name}", value, config.min, config.max)
+
+    return step
+
+
+def _custom(config: CustomConfig, base: Path | None) -> Step:
+    assert base is not None, "a recipe that names functions lies in a folder"
+    function = load_function(config.function, base)
+    rule = f"custom.{config.function.partition(':')[2]}"
+
+    def step(draft: Draft) -> Rejection | None:
+        identified = {"language": draft.language, "language_score": draft.language_score}
+        found = function(draft.text, document_of(draft.row, **identified))
+        if found is None or isinstance(found, str):
+            return None if found is None else Rejection(rule, found[:DETAIL_CHARACTERS])
+        if config.min is None and config.max is None:
+            raise ValueError(
+                f"clean.custom: {config.function} gave a number for document {draft.row['id']}, and the recipe has neither "
+                "min nor max for it"
+            )
+        return _outside(rule, found, config.min, config.max)
+
+    return step
+
+
+def _outside(rule: str, value: float, least: float | None, most: float | None) -> Rejection | None:
+    return first_broken([(rule, value)], {rule: (least, most)})
+
+
+def _named(family: str, found: Rejection) -> Rejection:
+    return Rejection(f"{family}.{found.rule}", found.detail)

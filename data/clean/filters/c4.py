@@ -1,0 +1,131 @@
+"""C4's rules (Raffel et al. 2020, arXiv:1910.10683), as datatrove reads them: most drop lines, some the document.
+
+The TensorFlow original asks for 5 words a line and 3 sentences, and `'` is not among its end marks.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from data.clean.filters.rejection import Rejection, below
+from data.text.words import count_sentences
+
+_CITATION = re.compile(r"\[\d*+\]|\[edit\]|\[citation needed\]")
+_END_MARKS = (".", "?", "!", '"', "'")
+_PHRASES = {
+    "lorem_ipsum": ("lorem ipsum",),
+    "javascript": ("javascript",),
+    "curly_bracket": ("{",),
+    "policy": ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies"),
+}  # in lower case, in datatrove's order
+
+
+class C4Config(BaseModel):
+    """Rules and limits; the defaults are datatrove's, with the end-mark rule off as in FineWeb. Null switches a limit off."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_word_length: int | None = Field(default=1000, gt=0)  # a line with a longer word is dropped
+    remove_citations: bool = True  # `[12]`, `[edit]`, `[citation needed]` are cut out
+    require_end_mark: bool = False  # C4 itself: true, drops lines that do not end in . ? ! " ' or that end in ...
+    min_words_per_line: int | None = Field(default=3, ge=0)  # a line with fewer words is dropped
+    drop_javascript_lines: bool = True
+    drop_policy_lines: bool = True  # terms of use, privacy policy, cookies
+    reject_lorem_ipsum: bool = True  # rule `lorem_ipsum`: the document is rejected
+    reject_curly_bracket: bool = True  # rule `curly_bracket`: the document is rejected
+    min_sentences: int | None = Field(default=5, ge=0)  # rule `sentences`: in the lines that are left
+
+
+RULES = {
+    "word_length": "max_word_length",
+    "citations": "remove_citations",
+    "end_mark": "require_end_mark",
+    "words_per_line": "min_words_per_line",
+    "lorem_ipsum": "reject_lorem_ipsum",
+    "javascript": "drop_javascript_lines",
+    "curly_bracket": "reject_curly_bracket",
+    "policy": "drop_policy_lines",
+    "sentences": "min_sentences",
+}  # in the order in which a line meets them
+
+
+def check(text: str, config: C4Config) -> tuple[str, Rejection | None, Counter[str]]:
+    """The text that is left, the rule that rejects the document if any, and the lines dropped by rule, without empty ones.
+
+    A line that is dropped rejects nothing, and its words are counted with its citations.
+    """
+    lines = list(map(str.strip, text.splitlines()))
+    dropped: Counter[str] = Counter()
+    for rule, stay in _line_rules(text, config):
+        kept = stay(lines)
+        if len(kept) < len(lines):
+            dropped[rule] += len(lines) - lines.count("") - len(kept) + kept.count("")
+        lines = kept
+    if phrases := _phrases("\n".join(lines), config):  # without citations: one may stand within a phrase
+        kept = []
+        for line in lines:
+            broken = _broken(line, phrases)
+            if broken in ("lorem_ipsum", "curly_bracket"):
+                return text, Rejection(broken, _excerpt(line, broken)), +dropped
+            if broken:
+                dropped[broken] += 1
+            else:
+                kept.append(line)
+        lines = kept
+    sentences, wanted = 0, config.min_sentences or 0
+    for line in lines:
+        if sentences >= wanted:
+            break
+        sentences += max(1, count_sentences(line, wanted - sentences))  # datatrove counts one in a line without any
+    if sentences < wanted:
+        found = below("sentences", sentences, wanted)
+        return text, found._replace(detail=found.detail + _listed(+dropped)), +dropped
+    return "\n".join(lines).strip(), None, +dropped
+
+
+def _line_rules(text: str, config: C4Config) -> Iterator[tuple[str, Callable[[list[str]], list[str]]]]:
+    """The rules that look at one line after the other, each with what leaves the lines that may stay."""
+    if (longest := config.max_word_length) and len(text) > longest:
+        yield "word_length", lambda lines: [line for line in lines if len(line) <= longest or _longest(line) <= longest]
+    if fewest := config.min_words_per_line:
+        yield "words_per_line", lambda lines: [line for line in lines if len(line.split(None, fewest - 1)) >= fewest]
+    if config.remove_citations and "[" in text:
+        yield "citations", lambda lines: [_CITATION.sub("", line) if "[" in line else line for line in lines]
+    if config.require_end_mark:
+        yield "end_mark", lambda lines: [line for line in lines if line.endswith(_END_MARKS) and line[-3:] != "..."]
+
+
+def _longest(line: str) -> int:
+    return max(map(len, line.split()), default=0)
+
+
+def _phrases(text: str, config: C4Config) -> dict[str, tuple[str, ...]]:
+    """By rule the phrases that are to be looked for in the lines: those that a rule asks for and the text has at all."""
+    asked = {
+        "lorem_ipsum": config.reject_lorem_ipsum,
+        "javascript": config.drop_javascript_lines,
+        "curly_bracket": config.reject_curly_bracket,
+        "policy": config.drop_policy_lines,
+    }
+    lower = text.lower()
+    present = {rule: tuple(phrase for phrase in _PHRASES[rule] if phrase in lower) for rule, on in asked.items() if on}
+    return {rule: phrases for rule, phrases in present.items() if phrases}
+
+
+def _broken(line: str, phrases: dict[str, tuple[str, ...]]) -> str | None:
+    """The first of datatrove's rules on phrases that the line breaks."""
+    lower = line.lower()
+    return next((rule for rule, found in phrases.items() if any(phrase in lower for phrase in found)), None)
+
+
+def _excerpt(line: str, rule: str) -> str:
+    """Where in the line the phrase stands that rejected the document."""
+    place = line.lower().find(_PHRASES[rule][0])
+    return line[max(0, place - 30) : place + 30]
+
+
+def _listed(dropped: Counter[str]) -> str:
+    """The dropped lines by rule, for the detail of a document that has too little left."""
+    return " without lines of " + ", ".join(sorted(dropped)) if dropped else ""

@@ -1,0 +1,93 @@
+"""Gopher's quality rules (Rae et al. 2021, arXiv:2112.11446, table A1), as datatrove reads them.
+
+datatrove takes the mean word length (Dolma: the median), and counts words only with a character that is no punctuation.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from data.clean.filters.rejection import Limits, Rejection, Rule, first_broken, limits_of
+
+if TYPE_CHECKING:
+    from data.text.word_arrays import Words
+
+_BULLETS = ("•", "-")
+_ELLIPSES = ("...", "…")
+STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
+
+
+class GopherQualityConfig(BaseModel):
+    """Limits; every default is the paper's, null switches one off. The words of a document are those of `clean.words`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_words: int | None = Field(default=50, ge=0)  # rule `word_count`: words with a non-symbol character
+    max_words: int | None = Field(default=100_000, gt=0)  # rule `word_count`
+    min_mean_word_length: float | None = Field(default=3, ge=0)  # rule `mean_word_length`, characters
+    max_mean_word_length: float | None = Field(default=10, gt=0)  # rule `mean_word_length`, characters
+    max_hashes_per_word: float | None = Field(default=0.1, ge=0)  # rule `hashes`: `#`
+    max_ellipses_per_word: float | None = Field(default=0.1, ge=0)  # rule `ellipses`: `...` and `…`
+    max_bullet_lines: float | None = Field(default=0.9, ge=0, le=1)  # rule `bullet_lines`: that start with `•` or `-`
+    max_ellipsis_lines: float | None = Field(default=0.3, ge=0, le=1)  # rule `ellipsis_lines`: that end in one
+    min_alphabetic_words: float | None = Field(default=0.8, ge=0, le=1)  # rule `alphabetic_words`: with a letter
+    min_stop_words: int | None = Field(default=2, ge=0)  # rule `stop_words`: distinct ones
+    stop_words: tuple[str, ...] = STOP_WORDS  # as written: upper case differs
+
+
+RULES = {
+    "word_count": Rule("min_words", "max_words"),
+    "mean_word_length": Rule("min_mean_word_length", "max_mean_word_length"),
+    "hashes": Rule(most="max_hashes_per_word"),
+    "ellipses": Rule(most="max_ellipses_per_word"),
+    "bullet_lines": Rule(most="max_bullet_lines"),
+    "ellipsis_lines": Rule(most="max_ellipsis_lines"),
+    "alphabetic_words": Rule(least="min_alphabetic_words"),
+    "stop_words": Rule(least="min_stop_words"),
+}
+
+
+def check(text: str, words: "Words", config: GopherQualityConfig) -> Rejection | None:
+    """The first rule that `text` breaks, in datatrove's order; `words` are its words."""
+    limits = limits_of(RULES, config)
+    return first_broken(measures(text, words, config, limits), limits)
+
+
+def measures(
+    text: str, words: "Words", config: GopherQualityConfig, limits: Limits | None = None
+) -> Iterator[tuple[str, float]]:
+    """What the rules of a text with at least one word measure, in datatrove's order.
+
+    With `limits` what lies within may be a bound.
+    """
+    from data.text.word_arrays import LETTER, NO_MARK
+
+    counted = words.kinds >= NO_MARK
+    count = int(counted.sum())
+    yield "word_count", count
+    if count:  # without a word that counts there is no mean to be too small or too large
+        yield "mean_word_length", int(words.lengths[counted].sum()) / count
+    yield "hashes", text.count("#") / len(words)
+    ellipses = sum(map(text.count, _ELLIPSES))
+    yield "ellipses", ellipses / len(words)
+    lines = text.splitlines()
+    bullets = sum(map(text.count, _BULLETS))
+    if limits is None or bullets > len(lines) * (limits.get("bullet_lines", (None, None))[1] or 0):
+        bullets = sum([line.lstrip().startswith(_BULLETS) for line in lines])
+    yield "bullet_lines", bullets / len(lines)
+    at_end = sum([line.rstrip().endswith(_ELLIPSES) for line in lines]) if ellipses else 0
+    yield "ellipsis_lines", at_end / len(lines)
+    yield "alphabetic_words", int((words.kinds & LETTER).sum()) / len(words)
+    enough = limits.get("stop_words", (None, None))[0] if limits else None
+    yield "stop_words", _count_stop_words(words, config.stop_words, enough)
+
+
+def _count_stop_words(words: "Words", stop_words: tuple[str, ...], enough: float | None) -> int:
+    """How many different ones of `stop_words` there are among `words`; from `enough` on no more are looked for."""
+    found = 0
+    for word in dict.fromkeys(stop_words):
+        found += word in words
+        if found == enough:
+            break
+    return found

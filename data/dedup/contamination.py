@@ -1,0 +1,97 @@
+"""Training text that shares n-grams with evaluation tasks, found by hashes of normalised n-grams.
+
+A document is contaminated when one of its n-grams stands in a benchmark file; 13 words is the length that GPT-3 used
+(Brown et al. 2020, arXiv:2005.14165, appendix C). A string of a benchmark that is shorter than an n-gram contaminates
+nothing: short answers are common phrases. Nor does an n-gram of which more than half are numbers: normalised, they are all
+alike, and any two tables would share it.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from data.text.words import normalize
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class ContaminationConfig(BaseModel):
+    """Which evaluation files training text must not share n-grams with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    files: tuple[str, ...] = ()  # JSON Lines of evaluation tasks; every string in a record counts
+    ngram: int = Field(default=13, gt=0)  # words
+
+
+def benchmark_ngrams(files: list[Path], n: int) -> "np.ndarray":
+    """Distinct hashes of all n-grams in all strings of the records of `files`, sorted, uint64.
+
+    Raises ValueError naming file and line for a line that is not JSON.
+    """
+    import numpy as np
+
+    found = [_telling_ngrams(text, n) for file in files for text in _strings_of_file(file)]
+    return np.unique(np.concatenate([np.empty(0, np.uint64), *found]))
+
+
+def text_ngrams(text: str, n: int) -> "np.ndarray":
+    """Hashes of the n-grams of normalised words of `text`, uint64."""
+    from data.dedup.ngram_hashes import ngram_hashes
+
+    return ngram_hashes(normalize(text).split(), n)
+
+
+def _telling_ngrams(text: str, n: int) -> "np.ndarray":
+    """Those of `text_ngrams` of which at least half are words other than numbers (which `normalize` makes 0)."""
+    import numpy as np
+
+    hashes = text_ngrams(text, n)
+    words = np.cumsum([0, *(word != "0" for word in normalize(text).split())])
+    return hashes[2 * (words[n:] - words[:-n]) >= n] if len(hashes) else hashes
+
+
+def shared_ngram(text: str, benchmark: "np.ndarray", n: int) -> str | None:
+    """The first n-gram of `text`, normalised, that is among the sorted hashes `benchmark`."""
+    import numpy as np
+
+    hashes = text_ngrams(text, n)
+    if not len(hashes) or not len(benchmark):
+        return None
+    places = np.searchsorted(benchmark, hashes)
+    shared = benchmark[np.minimum(places, len(benchmark) - 1)] == hashes
+    if not shared.any():
+        return None
+    first = int(shared.argmax())
+    return " ".join(normalize(text).split()[first : first + n])
+
+
+def _strings_of_file(file: Path) -> Iterator[str]:
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise ValueError(
+                    f"{file}, line {number}: not JSON ({error}); contamination files are JSON Lines"
+                ) from error
+            yield from _strings(record)
+
+
+def _strings(record: object) -> Iterator[str]:
+    """Every string value in a JSON value, however deep; keys do not count."""
+    pending = [record]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)

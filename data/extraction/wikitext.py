@@ -1,0 +1,323 @@
+"""Wikitext to readable text: headings, paragraphs and lists stay; templates, tables, references and files go.
+
+One pass over the markup with a stack, as MediaWiki's preprocessor works
+(https://www.mediawiki.org/wiki/Preprocessor_ABNF): an end matches only what was opened last, and what is never closed
+is text. Nothing is expanded: the text of a template is not in the page, so templates leave nothing behind, but for a
+few that only dress up what they are given.
+"""
+
+import re
+from dataclasses import dataclass, field
+from html import unescape
+from itertools import pairwise
+
+from data.extraction.wikitext_templates import template_text
+from data.extraction.wikitext_variants import LANGUAGES, with_first_variants
+
+MAX_DEPTH = 100  # of open markup; the work is bounded by characters times depth
+FILES_AND_CATEGORIES = frozenset({"file", "image", "media", "category"})  # English names, which hold in every wiki
+
+
+def _names(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+MAGIC_WORDS = _names(
+    "NOTOC FORCETOC TOC NOEDITSECTION NEWSECTIONLINK NONEWSECTIONLINK NOGALLERY HIDDENCAT EXPECTUNUSEDCATEGORY "
+    "EXPECTUNUSEDTEMPLATE INDEX NOINDEX NOGLOBAL STATICREDIRECT DISAMBIG ARCHIVEDTALK NOTALK NOTITLECONVERT NOTC "
+    "NOCONTENTCONVERT NOCC"
+)
+TOKEN = re.compile(
+    r"</?[A-Za-z][^<>]*+>"
+    r"|^[ \t:]*+\{\||^[ \t]*+\|\}(?!\})"  # a table begins, ends
+    r"|\{{2,}|\}{2,}|\[\[|\]\]"
+    r"|\[(?i:(?:(?:https?|ftps?|sftp|ssh|git|svn|gopher|telnet|nntp|ircs?|mms):)?//"
+    r"|(?:mailto|news|tel|sips?|xmpp|urn|magnet|geo):)[^\s\[\]<>]*+|\]"  # a link to another site
+    rf"|\||'{{2,}}|__(?:{'|'.join(sorted(MAGIC_WORDS))})__|^__[A-Z]+__[ \t]*+$",  # alone on a line in any language
+    re.MULTILINE,
+)
+TAG_NAME = re.compile(r"</?([A-Za-z][^\s/>]*)")
+COMMENT_OR_TAG = re.compile(r"<(?:!--|([A-Za-z][^\s/<>]*+)[^<>]*+>)")
+
+
+# By what becomes of them: gone with all they hold; kept with what they hold as it is; a line break; gone, what they
+# hold stays. Other tags are no tags, but text.
+DROPPED_TAGS = _names(
+    "ref references gallery timeline imagemap score graph mapframe maplink templatedata templatestyles table includeonly "
+    "indicator categorytree inputbox hiero"
+)
+RAW_TAGS = _names("nowiki math chem ce pre code source syntaxhighlight")
+BREAKING_TAGS = _names("br hr p div blockquote center poem li ul ol dl dd dt h1 h2 h3 h4 h5 h6")
+INLINE_TAGS = _names(
+    "a abbr b bdi bdo big cite data del dfn em font i ins kbd mark noinclude onlyinclude q rb rp rt ruby s samp section "
+    "small span strike strong sub sup time translate tt tvar u var wbr"
+)
+END_OF_TAG = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in DROPPED_TAGS | RAW_TAGS}
+EXTENSION_TAGS = END_OF_TAG.keys() - {"table", "code"}  # MediaWiki finds them and comments before all other markup
+
+ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});")
+# A link to the page in another language, by its code; not the prefixes of other kinds that are as short.
+INTERLANGUAGE = re.compile(r"(?!(?:doi|mod|re|rfc|voy):)[a-z]{2,3}(?:-[a-z-]+)?:")
+NOWIKI = re.compile(r"</?nowiki\s*+/?>", re.IGNORECASE)
+ITEM = re.compile(r"[*#:;]+")
+GONE = "\1"  # where something was left out
+# What is left there: a pronunciation in brackets, two spaces, a space before a full stop.
+LEFT_OVER = [
+    (re.compile(r" \([\s,;:]*+\x01[\s,;:\x01]*+\)"), ""),
+    (re.compile(r" \([ \t]*+\x01[ \t,;:\x01]*+"), " ("),
+    (re.compile(GONE), ""),
+    (re.compile(r"[ \t]{2,}"), " "),
+    (re.compile(r" ([,.)])(?=\s|$)"), r"\1"),
+]
+BLANK_LINES = re.compile(r"\n{3,}")
+KEPT = re.compile("\0([0-9]+)\0")
+
+
+@dataclass(slots=True)
+class Frame:
+    """What was opened and is not closed yet; `opened` is the markup that opened it, empty for the page itself."""
+
+    kind: str
+    opened: str
+    pieces: list[str] = field(default_factory=list)
+    bars: list[int] = field(default_factory=list)  # where in `pieces` the | are that separate arguments
+
+    def arguments(self) -> list[str]:
+        """What stands between the bars."""
+        edges = [-1, *self.bars, len(self.pieces)]
+        return ["".join(self.pieces[before + 1 : after]) for before, after in pairwise(edges)]
+
+
+def wikitext_to_text(
+    wikitext: str, dropped_namespaces: frozenset[str] = FILES_AND_CATEGORIES, language: str | None = None
+) -> str:
+    """The readable text of a page: headings, paragraphs and lists between blank lines.
+
+    Links into `dropped_namespaces` (in lower case; files and categories by the names that the wiki has for them) are left
+    out. Of texts in several variants of `language`, a code, the first is taken. Raises ValueError for markup that is open
+    more than MAX_DEPTH deep.
+    """
+    source = wikitext.replace("\0", "").replace(GONE, "")
+    text, kept = _Page(_without_comments(source), dropped_namespaces).text()
+    text = ENTITY.sub(_space, text).replace("\xa0", " ")
+    text = with_first_variants(text) if language in LANGUAGES else text
+    for pattern, replacement in LEFT_OVER:
+        text = pattern.sub(replacement, text)
+    text = BLANK_LINES.sub("\n\n", _readable_lines(text))
+    # Other entities come last: they are often written where the character itself would be markup.
+    return KEPT.sub(lambda place: _unescape(kept[int(place[1])]), _unescape(text)).strip()
+
+
+def _space(entity: re.Match[str]) -> str:
+    return " " if unescape(entity[0]).isspace() else entity[0]
+
+
+def _unescape(text: str) -> str:
+    return ENTITY.sub(lambda entity: unescape(entity[0]), text)  # not all at once: unescape fails on long numbers
+
+
+def _without_comments(text: str) -> str:
+    """The text without its comments; within extension tags they are text, and tags within comments are comments."""
+    parts, begin, position = [], 0, 0
+    never_closed: set[str] = set()
+    while match := COMMENT_OR_TAG.search(text, position):
+        position = match.end()
+        name = match[1] and match[1].lower()
+        if name is None:
+            before = text[begin : match.start()]
+            parts += [before, GONE] if before.rstrip(" \t").endswith("(") else [before]
+            end = text.find("-->", position)
+            begin = position = end + 3 if end >= 0 else len(text)  # without an end to that of the page, as in MediaWiki
+        elif name in EXTENSION_TAGS and (close := _end_of_tag(name, match[0], text, position, never_closed)):
+            position = close.end()
+    return "".join([*parts, text[begin:]])
+
+
+def _end_of_tag(name: str, tag: str, source: str, position: int, never_closed: set[str]) -> re.Match[str] | None:
+    """The end of what `tag`, which ends at `position`, sets apart; `never_closed` are names without an end behind there."""
+    if tag.endswith("/>") or name in never_closed:
+        return None
+    end = END_OF_TAG[name].search(source, position)
+    if end is None:
+        never_closed.add(name)
+    return end
+
+
+class _Page:
+    """The pass over a page's markup."""
+
+    def __init__(self, source: str, dropped_namespaces: frozenset[str]) -> None:
+        self.source = source
+        self.dropped_namespaces = dropped_namespaces
+        self.position = 0
+        self.stack = [Frame("", "")]
+        self.kept: list[str] = []  # what no later step may touch; \0number\0 stands for it in the text
+        self.never_closed: set[str] = set()  # tags that have no end in the rest of the page
+
+    def text(self) -> tuple[str, list[str]]:
+        """The text without inline markup, and what was kept out of it."""
+        while match := TOKEN.search(self.source, self.position):
+            if match.start() > self.position:
+                self.stack[-1].pieces.append(self.source[self.position : match.start()])
+            self.position = match.end()
+            self._take(match[0])
+        rest = self.source[self.position :]
+        pieces = [piece for frame in self.stack for piece in (frame.opened, *frame.pieces)]
+        return "".join([*pieces, rest]), self.kept
+
+    def _take(self, token: str) -> None:
+        top = self.stack[-1]
+        match token.lstrip(" \t:")[:2]:
+            case "|":
+                if top.kind:
+                    top.bars.append(len(top.pieces))
+                top.pieces.append(token)
+            case "{{" if len(token) <= MAX_DEPTH:
+                self._open("{{", token)
+            case "{|" | "[[" as kind:
+                self._open(kind, token)
+            case kind if kind[0] == "[":
+                if top.kind == "[":  # there are no links in links: that one was never closed
+                    self._give_up()
+                self._open("[", token)
+            case "}}":
+                self._end_braces(len(token))
+            case "]]" if top.kind == "[":
+                self.position -= 1  # of `[http://a [b]]` the second ] is another token
+                self._end_site_link()
+            case "]]" if self._reach("[[", through="[{|"):
+                self._end_link()
+            case "|}" if self._reach("{|", through="[["):
+                self.stack.pop()
+            case "]" if top.kind == "[":
+                self._end_site_link()
+            case "''":
+                top.pieces.append("'" if len(token) == 4 else "'" * (len(token) - 5))
+            case "__":
+                pass
+            case _ if token.startswith("<"):
+                self._tag(token)
+            case _:
+                top.pieces.append(token)
+
+    def _open(self, kind: str, token: str) -> None:
+        if len(self.stack) > MAX_DEPTH:
+            raise ValueError(f"markup is nested more than {MAX_DEPTH} deep")
+        self.stack.append(Frame(kind, token))
+
+    def _give_up(self) -> None:
+        """The innermost frame will not be closed: it is text of the one around it."""
+        frame, parent = self.stack.pop(), self.stack[-1]
+        parent.pieces.append(frame.opened)
+        parent.bars += [len(parent.pieces) + bar for bar in frame.bars] if parent.kind else []
+        parent.pieces += frame.pieces
+
+    def _reach(self, kind: str, through: str) -> bool:
+        """Whether a frame of `kind` is open, with no others above it than those that its end overrides (given up here)."""
+        for above, frame in enumerate(reversed(self.stack)):
+            if frame.kind == kind:
+                for _ in range(above):
+                    self._give_up()
+                return True
+            if not frame.kind or frame.kind not in through:
+                return False
+        return False
+
+    def _end_braces(self, closing: int) -> None:
+        """Templates and, with three braces, their parameters; braces that one end leaves open wait for the next."""
+        while closing >= 2 and self._reach("{{", through="[{|"):
+            frame = self.stack.pop()
+            opening = len(frame.opened)
+            used = min(3, opening, closing)
+            arguments = [argument.replace(GONE, "") for argument in frame.arguments()]
+            text = (used == 2 and template_text(arguments)) or GONE
+            closing -= used
+            if opening - used >= 2:
+                self.stack.append(Frame("{{", "{" * (opening - used), [text]))
+            else:
+                self.stack[-1].pieces.append("{" * (opening - used) + text)
+        self.stack[-1].pieces.append("}" * closing)
+
+    def _end_link(self) -> None:
+        arguments = [argument.replace(GONE, "") for argument in self.stack[-1].arguments()]
+        target = arguments[0].strip()
+        label = "|".join(arguments[1:]) or target.removeprefix(":")
+        if "\n" in target:
+            self._give_up()
+            label = "]]"
+        else:
+            self.stack.pop()
+            namespace, colon, _ = target.partition(":")
+            if colon and namespace.strip().lower() in self.dropped_namespaces:
+                label = GONE
+            elif len(arguments) == 1 and INTERLANGUAGE.match(target):
+                label = ""
+        self.stack[-1].pieces.append(label)
+
+    def _end_site_link(self) -> None:
+        frame = self.stack[-1]
+        label = "".join(frame.pieces)
+        if "\n" in label:
+            self._give_up()
+            label = "]"
+        else:
+            self.stack.pop()
+        self.stack[-1].pieces.append(label.lstrip())
+
+    def _tag(self, token: str) -> None:
+        found = TAG_NAME.match(token)
+        name = found[1].lower() if found else ""
+        pieces = self.stack[-1].pieces
+        if name in END_OF_TAG:
+            end = None if token[1] == "/" else _end_of_tag(name, token, self.source, self.position, self.never_closed)
+            if end and name in RAW_TAGS:
+                content = self.source[self.position : end.start()]
+                pieces.append(f"\0{len(self.kept)}\0")
+                self.kept.append(NOWIKI.sub("", content) if name in ("code", "pre") else content)
+            elif name in DROPPED_TAGS:
+                pieces.append(GONE)
+            self.position = end.end() if end else self.position
+        elif name in BREAKING_TAGS:
+            pieces.append("\n")
+        elif name not in INLINE_TAGS:
+            pieces.append("<")
+            self.position -= len(token) - 1
+
+
+def _readable_lines(text: str) -> str:
+    """The text with its headings and list items without markup, and no headings of sections that have no text."""
+    lines: list[tuple[int, str]] = []  # level of the heading or 0
+    for raw in text.split("\n"):
+        line = raw.strip()
+        level = _heading_level(line)
+        if level:
+            _drop_empty_sections(lines, level)
+            lines.append((level, line[level:-level].strip()))
+        elif line.startswith("----"):
+            lines += [(0, ""), (0, line.lstrip("-").lstrip())]
+        elif item := ITEM.match(line):
+            if content := line[item.end() :].strip():
+                bullet = "  " * (len(item[0]) - 1) + "- " if item[0][-1] in "*#" else ""
+                lines.append((0, bullet + content))
+        else:
+            lines.append((0, line))
+    _drop_empty_sections(lines, 1)
+    return "\n".join(f"\n{line}\n" if level else line for level, line in lines)
+
+
+def _heading_level(line: str) -> int:
+    if not line.startswith("=") or not line.strip("="):
+        return 0
+    return min(len(line) - len(line.lstrip("=")), len(line) - len(line.rstrip("=")), 6)
+
+
+def _drop_empty_sections(lines: list[tuple[int, str]], level: int) -> None:
+    """Take away the headings at the end that a heading of `level` leaves without text."""
+    blank = len(lines)
+    while blank and lines[blank - 1] == (0, ""):
+        blank -= 1
+    while blank and lines[blank - 1][0] >= level:
+        blank -= 1
+        while blank and lines[blank - 1] == (0, ""):
+            blank -= 1
+        del lines[blank:]

@@ -1,0 +1,94 @@
+"""A file's decompressed bytes with the places that they have in it, whatever part of the file is read.
+
+Places in bzip2 and zstd are those of a block or frame with the offset in it, because what stands before it need not be
+known: "<bit at which the block begins>+<byte>", "<byte at which the frame begins>+<byte>". Elsewhere a place is the offset in
+the decompressed file.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from data.sources.record import DamagedStream
+from data.sources.streams import bzip2, zstd
+from data.sources.streams.byte_stream import CHUNK_BYTES, compression_of
+from data.sources.streams.input import Input
+
+
+class Piece(NamedTuple):
+    """Bytes that follow one another in the decompressed file, or (with `damage`) what cannot be read in their place."""
+
+    at: int  # the byte of the stored file that they belong to: parts are cut by it
+    unit: str  # the beginning of their places
+    offset: int  # of the first of them in the unit
+    data: bytes
+    damage: str = ""
+
+    def place(self, index: int) -> str:
+        """The place of the byte `data[index]`."""
+        return f"{self.unit}{self.offset + index}"
+
+
+def pieces(input: Input, limit: int) -> Iterator[Piece]:
+    """The pieces from the part's start to the file's end: a record that begins in a part may end behind it.
+
+    No piece lies on both sides of the part's end. Of a compressed file at most `limit` bytes are read.
+    """
+    compression = compression_of(input.name)
+    if compression is None:
+        yield from _plain(input)
+        return
+    left = limit
+    for piece in {"bzip2": _bzip2, "zstd": _zstd}.get(compression, _whole)(input):
+        yield piece
+        left -= len(piece.data)
+        if left < 0:
+            problem = f"it unpacks to more than the {limit} bytes that max_file_gb allows"
+            yield _damage(piece.at, piece.unit, piece.offset + len(piece.data), problem)
+            return
+
+
+def _plain(input: Input) -> Iterator[Piece]:
+    with input.open() as file:
+        at = file.seek(input.start) if input.start else 0
+        while data := file.read(min(CHUNK_BYTES, input.stop - at) if input.stop and at < input.stop else CHUNK_BYTES):
+            yield Piece(at, "", at, data)
+            at += len(data)
+
+
+def _whole(input: Input) -> Iterator[Piece]:
+    offset = 0
+    try:
+        for data in input.chunks():
+            yield Piece(0, "", offset, data)
+            offset += len(data)
+    except DamagedStream as problem:
+        yield _damage(0, "", offset, str(problem))
+
+
+def _bzip2(input: Input) -> Iterator[Piece]:
+    bit = 8 * input.start
+    with input.open() as file:
+        try:
+            for bit, data in bzip2.decompressed_blocks(file, input.start):
+                damage = f"from here to the next whole line: corrupt bzip2 block at bit {bit}" if data is None else ""
+                yield Piece(bit // 8, f"{bit}+", 0, data or b"", damage)
+        except DamagedStream as problem:
+            yield _damage(bit // 8 + 1, f"{bit}+", 0, str(problem))
+
+
+def _zstd(input: Input) -> Iterator[Piece]:
+    frame, offset = input.start, 0
+    with input.open() as file:
+        file.seek(input.start)
+        try:
+            for begin, data in zstd.decompressed_frames(file):
+                frame, offset = begin, offset if begin == frame else 0
+                damage = f"from here to the next whole line: corrupt zstd frame at byte {frame}" if data is None else ""
+                yield Piece(frame, f"{frame}+", offset, data or b"", damage)
+                offset += len(data or b"")
+        except DamagedStream as problem:
+            yield _damage(frame, f"{frame}+", offset, str(problem))
+
+
+def _damage(at: int, unit: str, offset: int, problem: str) -> Piece:
+    return Piece(at, unit, offset, b"", f"the rest of the file cannot be read: {problem}")

@@ -1,0 +1,138 @@
+"""ftfy (https://ftfy.readthedocs.io), asked only about lines that it could change: it reads two or three MB/s.
+
+ftfy changes a line for a character that it always replaces, for an HTML entity, for a form other than NFC, or for what matches
+its pattern of bad sequences (`ftfy.badness`). Each match of that is in one run of characters that are not ASCII, with some ASCII
+around it. So runs tell, and there are few different ones.
+"""
+
+import re
+import unicodedata
+from typing import Literal
+
+import ftfy
+import stringzilla
+from ftfy.badness import BADNESS_RE, MOJIBAKE_CATEGORIES
+from ftfy.chardata import CONTROL_CHARS, HTML_ENTITY_RE, LIGATURES, WIDTH_MAP
+
+from data.text.nfc import nfc, with_sorted_marks
+
+# harmless: left as it is. form: another form of the same characters. suspect: may be bad, by what stands around it.
+# control: removed or replaced.
+# Of a run: nothing to repair; not in its usual form, and no more; perhaps wrongly decoded; with a character that goes.
+Kind = Literal["harmless", "form", "suspect", "control"]
+
+CONFIG = ftfy.TextFixerConfig(uncurl_quotes=False, normalization="NFC", explain=False)
+# What may be combining marks that were wrongly decoded: ftfy, too, sorts them in the square of their number, so it gets
+# fewer at a time.
+MARKS = re.compile("[^\0-\x7f]{1000}")
+CONFIG_OF_MARKS = CONFIG._replace(max_decode_length=20_000)
+ASCII_CONTROLS = bytes([*(code for code in CONTROL_CHARS if code < 128), ord("\r")])  # that ftfy removes or replaces
+# For bytes of UTF-8: what is not ASCII stays, a control is a bell, the rest are spaces, between which the runs stand.
+BELL = 7
+RUNS = bytes(code if code > 127 else BELL if code in ASCII_CONTROLS else ord(" ") for code in range(256))
+ENTITY = re.compile(HTML_ENTITY_RE.pattern.encode())
+FORMS = LIGATURES | WIDTH_MAP
+FORM = re.compile(f"[{re.escape(''.join(map(chr, sorted(FORMS))))}]")
+# What ftfy removes or replaces, and the newlines that `normalise` does.
+CONTROL = re.compile(f"[\r\x80-\x9f\u2028\u2029{re.escape(''.join(map(chr, sorted(CONTROL_CHARS))))}]")
+# A test that is quick beside the pattern: what is bad has a control character, or one of a few that are bad alone, or two
+# characters of those that the pattern knows beside each other, at least one of them none of its common ones (but Ђ is bad
+# behind в, which is common, too). It knows nothing of ASCII in this, nor of these scripts.
+UNKNOWN = "\0-\x7f\u0530-\u1fff\u2e80-\uf8fe\uff00-\uffef"
+COMMON = "".join(MOJIBAKE_CATEGORIES[name] for name in ("common", "lower_common", "upper_common")).replace(
+    "Ё-Я", "ЁЃ-Я"
+)
+SUSPECT = re.compile(f"[ŒœÂÃ]|[^{UNKNOWN}{COMMON}][^{UNKNOWN}]|[^{UNKNOWN}][^{UNKNOWN}{COMMON}]")
+# Characters of Chinese, Japanese and Korean that nothing is done to, whatever they stand beside: they make long runs.
+EAST_ASIAN = re.compile("[\u3001\u3002\u300c-\u300f\u3041-\u3096\u30a1-\u30fc\u4e00-\u9fff\uac00-\ud7a3]++")
+# Of each kind of ASCII that the pattern asks for around a run.
+BEFORE = ("", "a", "Z", "a ", " ", ".")
+BEHIND = ("", "aa", " ", ".a")
+MOST_RUNS, LONG_RUN = 1 << 16, 512  # that are remembered, and bytes of the longest such one
+LONG_EAST_ASIAN = 64  # is not remembered either: it does not come again as a ruler does, and is known at a glance
+_known: dict[bytes, Kind] = {}  # of runs that were seen
+_harmless: set[bytes] = set()  # those that are: most
+
+
+def kinds_of(content: bytes) -> set[Kind]:
+    """What there is to look at in UTF-8 text: the kinds, all but harmless, of its characters that are not ASCII or that go."""
+    apart = stringzilla.translate(content, RUNS)  # in a tenth of the time of `bytes.translate`
+    if content.isascii():
+        return {"control"} if BELL in apart else set()
+    runs = apart.split()
+    return set() if _harmless.issuperset(runs) else {*map(_kind_of, set(runs).difference(_harmless))} - {"harmless"}
+
+
+def is_clean(content: bytes, kinds: set[Kind]) -> bool:
+    """Whether UTF-8 text with such characters is NFC with no newline but \\n, and has nothing that ftfy could change."""
+    return not kinds and not _has_entity(content)
+
+
+def _has_entity(content: bytes) -> bool:
+    """Whether there is an entity that ftfy unescapes: one on a line before the first with a tag."""
+    if b"&" not in content:
+        return False
+    tag = content.find(b"<")
+    return ENTITY.search(content, 0, len(content) if tag < 0 else content.rfind(b"\n", 0, tag) + 1) is not None
+
+
+def repair(text: str) -> str:
+    """`text` with wrongly decoded characters, entities, ligatures, wide forms and controls repaired, in NFC."""
+    entities = True
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        entities = entities and "<" not in line  # as ftfy: behind a tag they are meant as such
+        end = "\n" if number < len(lines) - 1 else ""
+        plain = line.isascii() and line.isprintable() and "&" not in line  # most lines are
+        lines[number] = line + end if plain else _repaired(line + end, entities)
+    return "".join(lines)
+
+
+def _repaired(line: str, entities: bool) -> str:
+    content = line.encode()
+    kinds = kinds_of(content)
+    has_entity = entities and ENTITY.search(content) is not None
+    if not (kinds or has_entity):
+        return line
+    if not (has_entity or "control" in kinds or ("suspect" in kinds and BADNESS_RE.search(line))):
+        other = in_usual_form(line)
+        if other == line or _repaired(other, entities) == other:  # ftfy, too, goes on until nothing changes
+            return other
+    config = CONFIG_OF_MARKS if MARKS.search(line) else CONFIG
+    return ftfy.fix_text(with_sorted_marks(line), config if entities else config._replace(unescape_html=False))
+
+
+def in_usual_form(text: str) -> str:
+    """`text` with ligatures and wide forms as the characters that they stand for, in NFC."""
+    return nfc(FORM.sub(lambda match: FORMS[ord(match[0])], text))
+
+
+def _kind_of(run: bytes) -> Kind:
+    known = _known.get(run)
+    if known is not None:
+        return known
+    text = run.decode()
+    east_asian = EAST_ASIAN.fullmatch(text) is not None
+    kind: Kind = "harmless" if east_asian else _find_kind(text)
+    if len(run) <= (LONG_EAST_ASIAN if east_asian else LONG_RUN):
+        if len(_known) >= MOST_RUNS:
+            _known.clear()
+            _harmless.clear()
+        _known[run] = kind
+        if kind == "harmless":
+            _harmless.add(run)
+    return kind
+
+
+def _find_kind(run: str) -> Kind:
+    if CONTROL.search(run):
+        return "control"
+    # Of a run that begins with a mark the first composes with what stands before it.
+    usual = not (unicodedata.combining(run[0]) or FORM.search(run)) and unicodedata.is_normalized("NFC", run)
+    if SUSPECT.search(run) and not (usual and _is_never_bad(run)):
+        return "suspect"
+    return "harmless" if usual else "form"
+
+
+def _is_never_bad(run: str) -> bool:
+    return not any(BADNESS_RE.search(before + run + behind) for before in BEFORE for behind in BEHIND)

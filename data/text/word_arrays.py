@@ -1,0 +1,127 @@
+"""The words of texts as arrays: where each begins in their concatenation, and of what characters it is made.
+
+Several texts share their arrays: an operation on them has a price per call that is as high as that of a thousand words, and
+most texts are shorter. At white space no word is made a string for them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import numpy as np
+
+from data.text.ngrams import Ngrams
+from data.text.words import END_MARKS, PUNCTUATION, WordSplitter, split_words
+
+LETTER, NO_MARK = 1, 2  # kinds of characters, and of words: that of any of their characters
+_SPACE = 4  # the kind of white space, which no word has in it
+_CODE_POINTS = 0x110000
+
+
+class WordArrays:
+    """The words of texts, one after the other. No text is without words, where n-grams are asked for."""
+
+    def __init__(self, texts: Sequence[str], splitter: WordSplitter = "whitespace") -> None:
+        # Words of any splitter are cut at white space, once there is some between them.
+        self.spaced = texts if splitter == "whitespace" else [" ".join(split_words(text, splitter)) for text in texts]
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Words of each text, shape (texts,), int64."""
+        if len(self.spaced) == 1:  # often nothing else is asked for
+            return np.array([len(self.spaced[0].split())])
+        return np.diff(self.firsts, append=len(self.ends))
+
+    @cached_property
+    def firsts(self) -> np.ndarray:
+        """The number of each text's first word, shape (texts,), int64."""
+        before = np.cumsum([1, *(len(text) + 1 for text in self.spaced)])
+        return np.searchsorted(self._edges[::2], before[:-1])
+
+    @cached_property
+    def _characters(self) -> tuple[np.ndarray, np.ndarray]:
+        """Code points of the texts with a space before and after each, and their kinds, shape (characters,), uint32 and uint8."""
+        codes = np.frombuffer(" ".join(["", *self.spaced, ""]).encode("utf-32-le", "surrogatepass"), np.uint32)
+        return codes, _kinds_of_characters().take(codes, mode="clip")  # which checks no bounds
+
+    @cached_property
+    def _edges(self) -> np.ndarray:
+        """Where words begin and end in `_characters`, in turns, shape (2 * words,), int64."""
+        inside = self._characters[1] != _SPACE
+        return np.flatnonzero(inside[1:] != inside[:-1]) + 1
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """Code points of the words without anything between them, shape (characters,), uint32."""
+        codes, kinds = self._characters
+        return codes[kinds != _SPACE]
+
+    @cached_property
+    def kinds(self) -> np.ndarray:
+        """LETTER if a word has one (Unicode's L*), plus NO_MARK if it has a character that is no mark, shape (words,), uint8."""
+        return np.bitwise_or.reduceat(self._characters[1], self._edges)[::2]
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Characters of each word, shape (words,), int64."""
+        return self._edges[1::2] - self._edges[::2]
+
+    @cached_property
+    def ends(self) -> np.ndarray:
+        """Where each word ends in `codes`, shape (words,), int64."""
+        return np.cumsum(self.lengths)
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """Where each word starts in `codes`, shape (words,), int64."""
+        return self.ends - self.lengths
+
+    @cached_property
+    def ngrams(self) -> Ngrams:
+        """The n-grams of the words of each text."""
+        return Ngrams(self)
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of one text, of those that share arrays."""
+
+    arrays: WordArrays
+    text: int = 0  # its number among them
+
+    def __len__(self) -> int:
+        return int(self.arrays.counts[self.text])
+
+    def __contains__(self, word: str) -> bool:
+        """Whether one of the words is `word`."""
+        spaced = self.arrays.spaced[self.text]
+        return word.split() == [word] and (f" {word} " in spaced or word in spaced.split())
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Characters of each word, shape (words,), int64."""
+        return self._own(self.arrays.lengths)
+
+    @property
+    def kinds(self) -> np.ndarray:
+        """As `WordArrays.kinds`."""
+        return self._own(self.arrays.kinds)
+
+    def _own(self, values: np.ndarray) -> np.ndarray:
+        first = self.arrays.firsts[self.text]
+        return values[first : first + len(self)]
+
+
+def words_of(text: str, splitter: WordSplitter = "whitespace") -> Words:
+    """The words of a text by itself."""
+    return Words(WordArrays([text], splitter))
+
+
+@cache
+def _kinds_of_characters() -> np.ndarray:
+    """The kinds of all code points, 1.1 MB; made in some 20 ms when first asked for."""
+    characters = np.arange(_CODE_POINTS, dtype=np.uint32).view("U1")
+    kinds = np.where(np.strings.isalpha(characters), LETTER | NO_MARK, NO_MARK).astype(np.uint8)
+    kinds[[ord(mark) for mark in {*PUNCTUATION, *END_MARKS}]] &= ~np.uint8(NO_MARK)
+    kinds[np.strings.isspace(characters)] = _SPACE
+    return kinds

@@ -1,0 +1,204 @@
+"""The vocabulary: byte-level BPE (Sennrich et al. 2016; bytes as in GPT-2), trained on a deterministic sample.
+
+Text becomes pieces (a regular expression that keeps words, numbers and white space apart), each piece its UTF-8 bytes, each byte
+a printable character, and merges are learned within pieces. Nothing is normalised: decoding gives the text back exactly.
+A special token's name that stands in a text is text like any other: only the program puts special tokens into a sequence.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from data.tokens.vocabulary import END_OF_TEXT, PAD, PATTERNS, SETTINGS, Encoder, Vocabulary, load_vocabulary
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+MEASURED_BYTES = 2_000_000  # text of each source that the report encodes
+LONGEST_TOKENS = 20  # listed in the report
+
+
+class VocabConfig(BaseModel):
+    """How the vocabulary is trained, or whose is taken."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: int = Field(
+        16_384, gt=0, le=2**24
+    )  # ids, special tokens and the 256 bytes included; at most so many are found
+    pre_tokenizer: Literal["llama3", "gpt2"] = "llama3"  # what keeps pieces apart; llama3 cuts numbers into 3 digits
+    special_tokens: tuple[str, ...] = ()  # further ones, ids from 2; <|endoftext|> is 0 and <|pad|> is 1
+    min_frequency: int = Field(2, ge=1)  # a pair seen less often is not merged
+    sample_mb: float = Field(200.0, gt=0)  # MB of text to train on, drawn by document; all of it where there is less
+    tokenizer: str | None = (
+        None  # tokenizer.json or a Hugging Face folder of others to take as it is: nothing is trained
+    )
+
+    @model_validator(mode="after")
+    def _trained_or_taken(self) -> "VocabConfig":
+        others = [name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default]
+        if self.tokenizer is not None and others != ["tokenizer"]:
+            raise ValueError(f"{others[0]}: nothing is trained where `tokenizer` is given; leave one of them out")
+        return self
+
+    @model_validator(mode="after")
+    def _room_for_bytes(self) -> "VocabConfig":
+        special = special_tokens(self)
+        if len(set(special)) < len(special) or "" in special:
+            raise ValueError(
+                "special_tokens: each must be non-empty and differ from the others and from the two built in"
+            )
+        if self.size < 256 + len(special):
+            raise ValueError(f"size: {self.size} is too small; 256 bytes and {len(special)} special tokens must fit")
+        return self
+
+
+def special_tokens(config: VocabConfig) -> list[str]:
+    """All special tokens; the place in the list is the id."""
+    return [END_OF_TEXT, PAD, *config.special_tokens]
+
+
+def train_tokenizer(out: Path, documents: list[Path], config: VocabConfig, seed: int) -> dict[str, Any]:
+    """Train on document tables; writes `tokenizer.json` and `report.json` into `out`, returns counts.
+
+    The sample depends on the documents' ids, the total size and `seed` alone, the result on the sample alone: neither on the
+    order of the documents nor on how they are cut into files. Raises ValueError when there is no text.
+    """
+    totals = _bytes_by_source(documents)
+    total = sum(size for _, size in totals.values())
+    if total == 0:
+        raise ValueError(
+            "vocab: there is no text to train on; `gristmill inspect` shows what was dropped and what could not be read"
+        )
+    fraction = min(1.0, config.sample_mb * 1e6 / total)
+    taken = {"documents": 0, "bytes": 0}
+
+    def texts() -> Iterator[str]:
+        for identifier, text, _ in _rows(documents):
+            if _draw(f"vocab\0{seed}\0{identifier}") < fraction:
+                taken["documents"] += 1
+                taken["bytes"] += len(text.encode())
+                yield text
+
+    tokenizer = _train(texts(), config)
+    if taken["bytes"] == 0:
+        raise ValueError(f"sample_mb: {config.sample_mb} MB drew no document out of {total / 1e6:.1f} MB; raise it")
+    tokenizer.save(str(out / "tokenizer.json"), pretty=True)
+    _write_report(out, documents, totals, seed, {"sample": {"fraction": fraction, **taken}})
+    count = sum(number for number, _ in totals.values())
+    left_out = count - taken["documents"]
+    return {
+        "documents_in": count,
+        "documents_out": taken["documents"],
+        "dropped": {"outside_sample": left_out} if left_out else {},
+        "quarantined": 0,
+        "sampled_bytes": taken["bytes"],
+        "vocab_size": tokenizer.get_vocab_size(),
+    }
+
+
+def adopt_tokenizer(out: Path, documents: list[Path], tokenizer: Path, seed: int) -> dict[str, Any]:
+    """Take a `tokenizer.json` of others as it is; writes it, what has to stand beside it, and `report.json` into `out`.
+
+    Returns counts. Raises ValueError when it cannot be read, or nothing says which of its tokens ends a text.
+    """
+    vocabulary = load_vocabulary(tokenizer)
+    name = vocabulary.tokenizer.id_to_token
+    special = {"eos_token": name(vocabulary.end_id)}
+    if vocabulary.pad_id is not None:
+        special["pad_token"] = name(vocabulary.pad_id)
+    (out / "tokenizer.json").write_bytes(tokenizer.read_bytes())
+    (out / SETTINGS).write_text(json.dumps(special, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    totals = _bytes_by_source(documents)
+    _write_report(out, documents, totals, seed, {})
+    count = sum(number for number, _ in totals.values())
+    kept = {"documents_in": count, "documents_out": count, "dropped": {}, "quarantined": 0}
+    return {**kept, "vocab_size": vocabulary.size}
+
+
+def _train(texts: Iterator[str], config: VocabConfig) -> "Tokenizer":
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PATTERNS[config.pre_tokenizer]), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=config.size,
+        min_frequency=config.min_frequency,
+        special_tokens=[AddedToken(token, special=True, normalized=False) for token in special_tokens(config)],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def _write_report(
+    out: Path, documents: list[Path], totals: dict[str, tuple[int, int]], seed: int, facts: dict[str, Any]
+) -> None:
+    report = _report(load_vocabulary(out / "tokenizer.json"), documents, totals, seed) | facts
+    content = json.dumps(report, indent=1, ensure_ascii=False, sort_keys=True)
+    (out / "report.json").write_text(content + "\n", encoding="utf-8")
+
+
+def _report(
+    vocabulary: Vocabulary, documents: list[Path], totals: dict[str, tuple[int, int]], seed: int
+) -> dict[str, Any]:
+    """Bytes per token by source, on about MEASURED_BYTES of each, and over all text in proportion to the sources' sizes."""
+    encoder, tokenizer = Encoder(vocabulary), vocabulary.tokenizer
+    measured: dict[str, list[int]] = {source: [0, 0] for source in totals}  # bytes, tokens
+    for identifier, text, source in _rows(documents):
+        if _draw(f"report\0{seed}\0{identifier}") * totals[source][1] < MEASURED_BYTES:
+            measured[source][0] += len(text.encode())
+            measured[source][1] += len(encoder.encode([text])[0])
+    sources: dict[str, dict[str, float | None]] = {}
+    for source, (size, tokens) in sorted(measured.items()):
+        ratio = round(size / tokens, 4) if tokens else None
+        number, total = totals[source]
+        sources[source] = {"documents": number, "bytes": total, "measured_bytes": size, "bytes_per_token": ratio}
+    known = [(s["bytes"], s["bytes_per_token"]) for s in sources.values() if s["bytes"] and s["bytes_per_token"]]
+    overall = sum(size for size, _ in known) / sum(size / ratio for size, ratio in known) if known else None
+    longest = sorted(tokenizer.get_vocab().items(), key=lambda item: (-len(item[0]), item[1]))
+    longest = [(token, number) for token, number in longest if number not in tokenizer.get_added_tokens_decoder()]
+    return {
+        "vocab_size": vocabulary.size,
+        "bytes_per_token": round(overall, 4) if overall else None,
+        "sources": sources,
+        "longest_tokens": [tokenizer.decode([number]) for _, number in longest[:LONGEST_TOKENS]],
+    }
+
+
+def _rows(documents: list[Path]) -> Iterator[tuple[str, str, str]]:
+    """Id, text and source of every document, a few hundred in memory at a time."""
+    import pyarrow.parquet as pq
+
+    for path in documents:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=256, columns=["id", "text", "source"]):
+                yield from zip(*(batch.column(name).to_pylist() for name in ("id", "text", "source")), strict=True)
+
+
+def _bytes_by_source(documents: list[Path]) -> dict[str, tuple[int, int]]:
+    """Number of documents and bytes of text of each source."""
+    totals: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for _, text, source in _rows(documents):
+        number, size = totals[source]
+        totals[source] = (number + 1, size + len(text.encode()))
+    return dict(totals)
+
+
+def _draw(key: str) -> float:
+    """A number in [0, 1) that depends on `key` alone."""
+    import xxhash
+
+    return xxhash.xxh3_64_intdigest(key.encode()) / 2**64

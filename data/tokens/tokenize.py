@@ -1,0 +1,176 @@
+"""Documents to token shards: one Megatron `.bin` / `.idx` pair for each source and split, with a provenance table beside it.
+
+The split is a hash of the document's id: it does not change when documents are added, removed or spread over other shards.
+"""
+
+from collections import Counter, defaultdict
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from data.tokens.vocabulary import Encoder, load_vocabulary
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+SPLITS = ("train", "validation", "test")
+BATCH_DOCUMENTS = 256  # in memory at a time
+
+
+class TokenizeConfig(BaseModel):
+    """How documents are split and stored as tokens."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    validation: float = Field(0.005, ge=0, lt=1)  # share of the documents held out for the loss during training
+    test: float = Field(0.005, ge=0, lt=1)  # share of the documents held out for evaluation
+    dtype: Literal["auto", "uint16", "int32"] = "auto"  # of the stored ids; auto: uint16 below 65,536 ids, else int32
+
+    @model_validator(mode="after")
+    def _something_left(self) -> "TokenizeConfig":
+        if self.validation + self.test >= 1:
+            raise ValueError(f"validation + test: {self.validation} + {self.test} leave nothing to train on")
+        return self
+
+
+@dataclass(frozen=True)
+class ShardEntry:
+    """A token shard found in a folder; `prefix` plus `.bin`, `.idx` and `.parquet` are its files."""
+
+    source: str
+    split: str
+    prefix: Path
+    tokens: int
+    documents: int
+
+
+def split_of(identifier: str, config: TokenizeConfig) -> str:
+    """The split of a document, by a hash of its id; raising `validation` moves no document into or out of test."""
+    import xxhash
+
+    place = xxhash.xxh3_64_intdigest(f"split\0{identifier}".encode()) / 2**64
+    if place < config.test:
+        return "test"
+    return "validation" if place < config.test + config.validation else "train"
+
+
+def check_dtype(config: TokenizeConfig, vocab_size: int) -> str:
+    """The dtype of the shards, "uint16" or "int32". Raises ValueError when the ids do not fit the one that was asked for."""
+    from data.tokens.token_shards import token_dtype
+
+    wanted = token_dtype(vocab_size).name if config.dtype == "auto" else config.dtype
+    if wanted == "uint16" and vocab_size >= 65_536:
+        raise ValueError(f"tokenize.dtype: uint16 holds less than 65,536 ids and there are {vocab_size:,}; use auto")
+    return wanted
+
+
+def tokenize_shard(out: Path, documents: Path, tokenizer: Path, config: TokenizeConfig) -> dict[str, Any]:
+    """Write `<source>-<split>.bin`, `.idx` and `.parquet` for the documents of one table; returns counts.
+
+    Every document ends with the vocabulary's end token; a split without documents has no files. The Parquet table has, for
+    each document in the order of the shard: document (its number), id, uri, license, bytes (of the text in UTF-8), tokens
+    (its end included).
+    """
+    import pyarrow.parquet as pq
+
+    vocabulary = load_vocabulary(tokenizer)
+    encoder = Encoder(vocabulary)
+    dtype = check_dtype(config, vocabulary.size)
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    with ExitStack() as stack:
+        shards: dict[str, _ShardFiles] = {}
+        table = stack.enter_context(pq.ParquetFile(documents))
+        for batch in table.iter_batches(BATCH_DOCUMENTS, columns=["id", "text", "source", "uri", "license"]):
+            rows = batch.to_pylist()
+            for row, ids in zip(rows, encoder.encode([row["text"] for row in rows]), strict=True):
+                split = split_of(row["id"], config)
+                name = _shard_name(row["source"], split)
+                if name not in shards:
+                    shards[name] = stack.enter_context(_ShardFiles(out / name, dtype))
+                size = len(row["text"].encode())
+                document = vocabulary.document(ids)
+                shards[name].append(row, document, size)
+                counts["documents_by_split"][split] += 1
+                counts["bytes_by_split"][split] += size
+                counts["tokens_by_split"][split] += len(document)
+                counts["tokens_by_source"][row["source"]] += len(document)
+    number = counts["documents_by_split"].total()
+    return {
+        "documents_in": number,
+        "documents_out": number,
+        "dropped": {},
+        "quarantined": 0,
+        "tokens": counts["tokens_by_split"].total(),
+        **{key: dict(sorted(counter.items())) for key, counter in sorted(counts.items())},
+    }
+
+
+def list_token_shards(folder: Path) -> list[ShardEntry]:
+    """All token shards below `folder`, sorted by path. Raises ValueError naming a file that is damaged or out of place."""
+    from data.tokens.token_shards import TokenShard
+
+    entries = []
+    for path in sorted(folder.rglob("*.idx")):
+        source, _, split = path.stem.rpartition("-")
+        if not source or split not in SPLITS:
+            raise ValueError(f"{path}: not named <source>-<split>.idx with a split out of {', '.join(SPLITS)}")
+        shard = TokenShard.open(path.with_suffix(""))
+        entries.append(ShardEntry(source, split, shard.prefix, len(shard.tokens), len(shard)))
+    return entries
+
+
+def provenance(prefix: Path, document: int) -> dict[str, Any]:
+    """Where a document of a token shard comes from: id, uri, license, bytes, tokens."""
+    from data.documents import read_table
+
+    path = Path(f"{prefix}.parquet")
+    if not path.is_file():
+        raise ValueError(f"{path}: no such table; it is written beside each token shard")
+    table = read_table(path)
+    if not 0 <= document < table.num_rows:
+        raise ValueError(f"{path}: no document {document}; it has {table.num_rows:,}, counted from 0")
+    return dict(table.slice(document, 1).to_pylist()[0])
+
+
+class _ShardFiles:
+    """The three files of one token shard, written side by side as documents come."""
+
+    def __init__(self, prefix: Path, dtype: str) -> None:
+        from data.tokens.token_shards import TokenShardWriter
+
+        self._path = Path(f"{prefix}.parquet")
+        self._tokens = TokenShardWriter(prefix, dtype)
+        self._rows: list[dict[str, Any]] = []
+
+    def append(self, row: dict[str, Any], tokens: "np.ndarray", size: int) -> None:
+        document = {"document": len(self._rows), "bytes": size, "tokens": len(tokens)}
+        self._rows.append(document | {key: row[key] for key in ("id", "uri", "license")})
+        self._tokens.append(tokens)
+
+    def __enter__(self) -> "_ShardFiles":
+        self._tokens.__enter__()
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        from data.documents import write_table
+
+        self._tokens.__exit__(kind, error, trace)
+        if error is None:
+            write_table(self._path, self._rows, _provenance_schema())
+
+
+def _provenance_schema() -> "pa.Schema":
+    import pyarrow as pa
+
+    strings = [(name, pa.string()) for name in ("id", "uri", "license")]
+    return pa.schema([("document", pa.int64()), *strings, ("bytes", pa.int64()), ("tokens", pa.int64())])
+
+
+def _shard_name(source: str, split: str) -> str:
+    if not source or source.startswith(".") or any(character in source for character in "/\\\0"):
+        raise ValueError(f"source name {source!r} cannot be part of a file name; rename it in the recipe")
+    return f"{source}-{split}"

@@ -1,0 +1,227 @@
+"""Fine-tuning for sequence classification, and what it is worth: beside the majority class and the same network untrained.
+
+A text is read after `<|endoftext|>`, as in pretraining, padded on the right; the head is linear, on the mean of the final
+states over the text (or on its last state). Everything is trained, with AdamW and a linear schedule.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model.evaluation.evaluate import Progress, evaluating
+from model.finetuning.classify_config import ClassifyConfig
+from model.finetuning.examples import Example, Examples
+from model.network.init import STANDARD_DEVIATION, initialize
+from model.network.network import Network
+
+Encode = Callable[[list[str]], list[list[int]]]
+
+
+class Classifier(nn.Module):
+    """A network and a linear head over `labels`, the sorted names of the classes."""
+
+    def __init__(self, network: Network, labels: Sequence[str], pooling: str, dropout: float):
+        super().__init__()
+        self.network = network
+        self.labels = list(labels)
+        self.pooling = pooling
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(network.config.d_model, len(self.labels))
+
+    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Right-padded ids (batch, seq) and true lengths (batch,) -> class logits (batch, classes)."""
+        hidden = self.network.hidden(tokens)  # (batch, seq, d_model)
+        if self.pooling == "last":
+            pooled = hidden[torch.arange(len(tokens), device=tokens.device), lengths - 1]
+        else:
+            inside = torch.arange(tokens.shape[1], device=tokens.device) < lengths[:, None]  # (batch, seq)
+            pooled = (hidden * inside[..., None]).sum(1) / lengths[:, None]
+        return self.head(self.dropout(pooled))
+
+
+def finetune(
+    network: Network,
+    examples: Examples,
+    encode: Encode,
+    config: ClassifyConfig,
+    start_id: int,
+    seed: int,
+    pretrained: bool = True,
+    on_step: Callable[[], None] = lambda: None,
+) -> tuple[Classifier, dict[str, float]]:
+    """Fine-tune a copy of `network` (of the same shape but with random weights if not `pretrained`) and score it.
+
+    `start_id` is the id of `<|endoftext|>`. Returns the classifier, in evaluation mode, and its `accuracy` and `macro_f1` on the
+    held-out texts. The same arguments on the same machine give the same weights; the caller's random state is left alone.
+    """
+    with seeded(seed):
+        classifier = Classifier(clone(network, seed, pretrained), examples.labels, config.pooling, config.dropout)
+        nn.init.normal_(classifier.head.weight, std=STANDARD_DEVIATION)
+        nn.init.zeros_(classifier.head.bias)
+        train(classifier.to(next(network.parameters()).device), examples.train, encode, config, start_id, seed, on_step)
+    predicted = predict_labels(classifier, [e.text for e in examples.test], encode, config, start_id)
+    return classifier.eval(), scores([e.label for e in examples.test], predicted)
+
+
+def compare(
+    network: Network,
+    examples: Examples,
+    encode: Encode,
+    config: ClassifyConfig,
+    start_id: int,
+    progress: Progress = lambda done, total: None,
+) -> tuple[Classifier, dict[str, dict[str, float]]]:
+    """The classifier of the first seed, and mean scores over the seeds: `pretrained`, `random_weights`, `majority_class`.
+
+    `progress` is told the steps done and their number, over all runs.
+    """
+    kinds = ("pretrained", "random_weights")
+    done, total = itertools.count(1), steps_of(config, len(examples.train)) * len(config.seeds) * len(kinds)
+
+    def run(kind: str, seed: int) -> tuple[Classifier, dict[str, float]]:
+        pretrained, on_step = kind == "pretrained", lambda: progress(next(done), total)
+        return finetune(network, examples, encode, config, start_id, seed, pretrained, on_step)
+
+    first, score = run("pretrained", config.seeds[0])
+    found = {"pretrained": [score], "random_weights": []}
+    for kind in kinds:  # no other network is kept
+        found[kind] += [run(kind, seed)[1] for seed in config.seeds[len(found[kind]) :]]
+    table = {kind: mean_scores(results) for kind, results in found.items()}
+    return first, table | {"majority_class": majority_scores(examples)}
+
+
+def clone(network: Network, seed: int, pretrained: bool) -> Network:
+    copied = Network(network.config)
+    if pretrained:
+        copied.load_state_dict(network.state_dict())
+    else:
+        initialize(copied, seed)
+    return copied
+
+
+def train(
+    classifier: Classifier,
+    examples: list[Example],
+    encode: Encode,
+    config: ClassifyConfig,
+    start_id: int,
+    seed: int,
+    on_step: Callable[[], None],
+) -> None:
+    """AdamW over `epochs` passes in seeded order, cross-entropy on the classes."""
+    sequences = encoded([e.text for e in examples], encode, config, start_id, classifier.network)
+    targets = torch.tensor([classifier.labels.index(e.label) for e in examples])
+    steps = steps_of(config, len(examples))
+    optimizer = torch.optim.AdamW(parameter_groups(classifier, config.weight_decay), lr=config.learning_rate)
+    classifier.train()
+    for step, rows in enumerate(batches(len(examples), config.batch_size, steps, seed)):
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * rate(step, steps, config.warmup)
+        tokens, lengths = padded([sequences[row] for row in rows], classifier)
+        loss = F.cross_entropy(classifier(tokens, lengths), targets[rows].to(tokens.device))
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(classifier.parameters(), config.gradient_clip)
+        optimizer.step()
+        on_step()
+
+
+def steps_of(config: ClassifyConfig, examples: int) -> int:
+    """Steps of one fine-tuning on so many training texts; a pass ends with what is left over as a smaller batch."""
+    whole, part = divmod(config.epochs, 1)
+    return max(1, int(whole) * math.ceil(examples / config.batch_size) + math.ceil(part * examples / config.batch_size))
+
+
+def parameter_groups(classifier: Classifier, weight_decay: float) -> list[dict[str, object]]:
+    """Matrices decay; gains and biases do not."""
+    matrices = [p for p in classifier.parameters() if p.dim() >= 2]
+    vectors = [p for p in classifier.parameters() if p.dim() < 2]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+
+
+def rate(step: int, steps: int, warmup: float) -> float:
+    """Factor of the learning rate at `step` (from 0): up over `warmup` of the steps, then linearly down towards 0."""
+    rising = math.ceil(warmup * steps)
+    return (step + 1) / rising if step < rising else (steps - step) / (steps - rising)
+
+
+def batches(examples: int, batch_size: int, steps: int, seed: int) -> Iterator[np.ndarray]:
+    """Row numbers of `steps` batches: every pass is a new permutation, its last batch may be smaller."""
+    generator = np.random.default_rng(seed)
+    while steps > 0:
+        order = generator.permutation(examples)
+        for at in range(0, examples, batch_size):
+            if steps > 0:
+                yield order[at : at + batch_size]
+            steps -= 1
+
+
+def predict_labels(
+    classifier: Classifier, texts: Sequence[str], encode: Encode, config: ClassifyConfig, start_id: int
+) -> list[str]:
+    """The likeliest class of each text, in the order of the texts."""
+    sequences = encoded(list(texts), encode, config, start_id, classifier.network)
+    order = sorted(range(len(texts)), key=lambda row: len(sequences[row]))  # like lengths together: little padding
+    labels = [""] * len(texts)
+    with evaluating(classifier):
+        for at in range(0, len(order), config.evaluation_batch_size):
+            rows = order[at : at + config.evaluation_batch_size]
+            chosen = classifier(*padded([sequences[row] for row in rows], classifier)).argmax(1).tolist()
+            for row, label in zip(rows, chosen, strict=True):
+                labels[row] = classifier.labels[label]
+    return labels
+
+
+def encoded(
+    texts: list[str], encode: Encode, config: ClassifyConfig, start_id: int, network: Network
+) -> list[list[int]]:
+    """`<|endoftext|>` and the first ids of each text, at most `max_length` (and what the network reads) in all."""
+    limit = min(config.max_length, network.config.max_sequence_length)
+    return [[start_id, *ids][:limit] for ids in encode(texts)]
+
+
+def padded(sequences: Sequence[list[int]], classifier: Classifier) -> tuple[Tensor, Tensor]:
+    """Ids (batch, longest), padded on the right with 0, which nothing before can see; lengths (batch,)."""
+    lengths = torch.tensor([len(sequence) for sequence in sequences])
+    tokens = torch.zeros(len(sequences), int(lengths.max()), dtype=torch.int64)
+    for row, sequence in enumerate(sequences):
+        tokens[row, : len(sequence)] = torch.tensor(sequence)
+    device = classifier.head.weight.device
+    return tokens.to(device), lengths.to(device)
+
+
+def scores(truth: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:
+    """Accuracy, and macro-F1: the mean over the classes that occur in either of 2 TP / (2 TP + FP + FN)."""
+    pairs = list(zip(truth, predicted, strict=True))
+    f1 = []
+    for label in sorted({*truth, *predicted}):
+        hits = sum(t == p == label for t, p in pairs)
+        f1.append(2 * hits / sum((t == label) + (p == label) for t, p in pairs))
+    return {"accuracy": sum(t == p for t, p in pairs) / len(pairs), "macro_f1": sum(f1) / len(f1)}
+
+
+def majority_scores(examples: Examples) -> dict[str, float]:
+    """Scores of always giving the commonest class of the training texts (of equals the first by name)."""
+    given = [example.label for example in examples.train]
+    commonest = max(examples.labels, key=given.count)
+    truth = [example.label for example in examples.test]
+    return scores(truth, [commonest] * len(truth))
+
+
+def mean_scores(results: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([result[name] for result in results])) for name in results[0]}
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Random numbers (dropout, first values) from `seed` inside; the caller's random state is put back after."""
+    devices = list(range(torch.cuda.device_count()))
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield

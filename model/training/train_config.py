@@ -1,0 +1,195 @@
+"""How the network is trained: the numbers that a recipe can set, and the checks that need no data.
+
+A field marked "speed" or "display" changes how fast a run goes or what it prints, not what it computes (beyond the last
+bits of float arithmetic); the others decide the weights.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from model.training.batch_ramp import BatchRamp
+from model.training.deepspeed_keys import check_keys
+from model.training.guard import SpikeConfig
+
+
+class LossScale(BaseModel):
+    """Loss scaling for float16 (Micikevicius et al. 2018): gradients are kept from underflow by a factor on the loss."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fixed: float = Field(default=0.0, ge=0)
+    """The factor; 0: it is halved when a gradient overflows and doubled when none has for a while."""
+    initial_power: int = Field(default=16, ge=0, le=32)
+    """It begins at 2 to this power."""
+    window: int = Field(default=1000, gt=0)
+    """Steps without an overflow after which it is doubled."""
+    hysteresis: int = Field(default=2, gt=0)
+    """Overflows before it is halved."""
+    minimum: float = Field(default=1.0, gt=0)
+    """Below this the run stops."""
+
+
+class TrainConfig(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    steps: int = Field(default=1000, gt=0)
+    """Optimizer steps of the whole run."""
+    sequence_length: int = Field(default=1024, gt=0)
+    """Tokens that are predicted in each sample; at most the network's max_sequence_length."""
+    global_batch: int = Field(default=32, gt=0)
+    """Samples in each step, over all ranks."""
+    micro_batch: Annotated[int | None, "speed"] = Field(default=None, gt=0)
+    """Samples that one rank takes at once; the rest is gradient accumulation. Null: global_batch / ranks, at once."""
+    batch_ramp: BatchRamp | None = None
+    """A global batch that grows to `global_batch`; null: the same from the first step on."""
+    ranks: Annotated[int, "speed"] = Field(default=1, gt=0)
+    """Data-parallel processes, one a GPU or a share of the CPU cores."""
+
+    learning_rate: float = Field(default=3e-4, gt=0)
+    """Peak learning rate."""
+    min_learning_rate: float = Field(default=0.1, ge=0, le=1)
+    """Where schedules that decay to an end do so, as a share of learning_rate."""
+    warmup_steps: int = Field(default=100, ge=0)
+    """Steps of linear warmup from 0."""
+    schedule: Literal["cosine", "linear", "inverse_sqrt", "constant", "warmup_stable_decay"] = "cosine"
+    """How the learning rate goes on after the warmup: see `model.schedule`."""
+    decay_share: float = Field(default=0.2, gt=0, le=1)
+    """warmup_stable_decay: the share of the steps, at the end, over which the rate falls."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """AdamW (Loshchilov and Hutter 2019), or Muon (Jordan et al. 2024) for the matrices of the blocks and AdamW for the rest."""
+    muon_momentum: float = Field(default=0.95, ge=0, lt=1)
+    """Decay of Muon's momentum."""
+    adam_beta1: float = Field(default=0.9, ge=0, lt=1)
+    """Decay of AdamW's first moment."""
+    adam_beta2: float = Field(default=0.95, ge=0, lt=1)
+    """Decay of AdamW's second moment."""
+    adam_eps: float = Field(default=1e-8, gt=0)
+    """Added to the root of AdamW's second moment."""
+    weight_decay: float = Field(default=0.1, ge=0)
+    """Decoupled weight decay (Loshchilov and Hutter 2019) of matrices; norms and biases have none."""
+    clip: float = Field(default=1.0, ge=0)
+    """Largest norm of the whole gradient, larger ones are scaled down to it; 0: no clipping."""
+    z_loss: float = Field(default=0.0, ge=0)
+    """Weight of the z-loss, the squared logarithm of the softmax's denominator (Chowdhery et al. 2022: 1e-4); 0: none."""
+    spikes: SpikeConfig = SpikeConfig()
+    """Steps that are left out because their loss or gradient is out of line."""
+    mask_documents: bool = False
+    """A token sees only those of its own document, and positions begin anew with each (Grattafiori et al. 2024, section 3.2)."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Type of weights and activations in forward and backward; master weights and optimizer are float32 always."""
+    loss_scale: LossScale = LossScale()
+    """For float16 only."""
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    """Seed of the first weights and of dropout."""
+
+    zero_stage: Annotated[int, "speed"] = Field(default=1, ge=0, le=3)
+    """What the ranks share out (ZeRO, Rajbhandari et al. 2020): 0 nothing, 1 optimizer, 2 and gradients, 3 and weights."""
+    offload_optimizer: Annotated[bool, "speed"] = False
+    """Keep the optimizer's state in the CPU's memory and update there (Ren et al. 2021); needs zero_stage 1, 2 or 3."""
+    offload_parameters: Annotated[bool, "speed"] = False
+    """Keep the weights there too, between their uses; needs zero_stage 3 and offload_optimizer."""
+    bucket_size: Annotated[int, "speed"] = Field(default=100_000_000, gt=0)
+    """Elements that are reduced or gathered at once."""
+    overlap_communication: Annotated[bool | None, "speed"] = None
+    """Reduce gradients while the backward pass goes on; null: on GPUs."""
+    activation_checkpointing: Annotated[int, "speed"] = Field(default=0, ge=0)
+    """Every how many blocks one keeps only its input and is computed again in the backward pass (Chen et al. 2016); 0: none."""
+    compile: Annotated[bool, "speed"] = False
+    """Compile the blocks with torch.compile; needs a C++ compiler, and minutes at the start."""
+    deepspeed: dict[str, Any] = {}
+    """Further keys of DeepSpeed's configuration, as it names them."""
+    threads: Annotated[int, "speed"] = Field(default=0, ge=0)
+    """CPU threads of each rank; 0: the machine's cores / the ranks on it."""
+
+    validate_every: Annotated[int, "display"] = Field(default=100, ge=0)
+    """Steps between two validation losses, and between sample texts; 0: only at the end."""
+    validation_samples: int = Field(default=128, gt=0)
+    """Samples of each source's validation split that a validation loss is taken over, at most."""
+    prompts: Annotated[list[str], "display"] = []
+    """Beginnings of sample texts, made at each validation."""
+    sample_tokens: Annotated[int, "display"] = Field(default=32, gt=0)
+    """Tokens of each sample text."""
+    checkpoint_every: Annotated[int, "speed"] = Field(default=500, ge=0)
+    """Steps between two checkpoints; 0: only at the end or when stopped."""
+    keep_checkpoints: Annotated[int, "speed"] = Field(default=2, gt=0)
+    """Newest checkpoints that are kept."""
+    log_every: Annotated[int, "display"] = Field(default=1, gt=0)
+    """Steps between two records of loss and speed."""
+    max_failures: Annotated[int, "speed"] = Field(default=3, ge=0)
+    """Times that a lost rank is made up for by starting the ranks again from the newest checkpoint."""
+
+    @model_validator(mode="after")
+    def _batches_divide(self) -> "TrainConfig":
+        if self.global_batch % self.ranks:
+            raise ValueError(f"global_batch ({self.global_batch}) must be a multiple of ranks ({self.ranks})")
+        if self.batch_ramp and self.micro_batch is None:
+            raise ValueError("batch_ramp: set micro_batch, the samples that every size of the batch is cut into")
+        if self.rank_batch % self.rank_micro_batch:
+            raise ValueError(
+                f"global_batch ({self.global_batch}) must be a multiple of ranks * micro_batch "
+                f"({self.ranks} * {self.micro_batch})"
+            )
+        if self.batch_ramp:
+            self.batch_ramp.check(self.global_batch, self.ranks * self.rank_micro_batch)
+        if self.warmup_steps > self.steps:
+            raise ValueError(f"warmup_steps ({self.warmup_steps}) must not exceed steps ({self.steps})")
+        return self
+
+    @model_validator(mode="after")
+    def _engine_can(self) -> "TrainConfig":
+        if self.dtype != "float32" and self.zero_stage == 0:
+            raise ValueError(
+                f"zero_stage: 0 keeps no float32 weights beside those in {self.dtype}; choose zero_stage 1, 2 or 3, "
+                "or dtype float32"
+            )
+        if self.optimizer == "muon" and (self.zero_stage not in (1, 2) or self.offload_optimizer):
+            raise ValueError(
+                "optimizer: muon needs whole matrices, which only zero_stage 1 and 2 without offload_optimizer give it; "
+                "choose these, or optimizer adamw"
+            )
+        if self.offload_optimizer and self.zero_stage == 0:
+            raise ValueError(
+                "offload_optimizer: zero_stage 0 shares nothing out that could be kept elsewhere; choose 1"
+            )
+        if self.offload_parameters and not (self.zero_stage == 3 and self.offload_optimizer):
+            raise ValueError("offload_parameters: needs zero_stage 3 and offload_optimizer")
+        if self.compile and self.zero_stage == 3:
+            raise ValueError("compile: the hooks that gather weights at zero_stage 3 cannot be compiled; choose 1 or 2")
+        check_keys(self.deepspeed)
+        return self
+
+    def batch_at(self, cursor: int) -> int:
+        """Samples of the step that begins at `cursor`, over all ranks."""
+        return self.batch_ramp.at(cursor, self.global_batch) if self.batch_ramp else self.global_batch
+
+    @property
+    def total_samples(self) -> int:
+        """Samples of the whole run when no step is left out."""
+        cursor = 0
+        for step in range(self.steps):
+            batch = self.batch_at(cursor)
+            if batch == self.global_batch:
+                return cursor + (self.steps - step) * batch
+            cursor += batch
+        return cursor
+
+    @property
+    def scales_loss(self) -> bool:
+        """Whether the loss is scaled by a factor that is found on the way."""
+        return self.dtype == "float16" and self.loss_scale.fixed == 0
+
+    @property
+    def rank_batch(self) -> int:
+        """Samples of one rank in one step."""
+        return self.global_batch // self.ranks
+
+    @property
+    def rank_micro_batch(self) -> int:
+        """Samples of one rank at once."""
+        return self.micro_batch or self.rank_batch
+
+    @property
+    def accumulation(self) -> int:
+        """Micro-batches of one rank in one step."""
+        return self.rank_batch // self.rank_micro_batch

@@ -1,0 +1,173 @@
+"""Looking at the documents of a run in the terminal: the funnel, the corpus before and after, and records one by one."""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.inspect.corpus import corpus, print_corpus
+from pipeline.inspect.document import print_trace, trace
+from pipeline.inspect.records import FILES, check_filters, print_each, records
+from pipeline.inspect.terminal import paged, print_wide, size, visible_line
+from pipeline.runs.view import manifests
+
+STAGES = ("collect", "clean", "dedup")
+SHOWN = 5  # records, where there is no terminal
+
+
+class Line(NamedTuple):
+    """A line of the funnel: None where a stage did not count."""
+
+    what: str
+    documents: int | None
+    bytes: int | None
+
+
+def print_funnel(view: Path, console: Console) -> None:
+    """What every stage took, dropped by reason and passed on; then what the documents were like before and after."""
+    table = Table(title=Text(f"Documents of run {view.name}"), title_justify="left", box=None, pad_edge=False)
+    table.add_column("", overflow="fold")
+    for column in ("documents", "share", "bytes"):
+        table.add_column(column, justify="right", no_wrap=True)
+    found = manifests(view)
+    stages = [stage for stage in STAGES if stage in found]
+    for stage in stages:
+        _add_stage(table, stage, found[stage]["counts"])
+    with paged(console) as page:
+        print_wide(table, page)
+        if stages:
+            print_corpus(corpus(view, stages), page)
+
+
+def _add_stage(table: Table, stage: str, counts: Mapping[str, Any]) -> None:
+    for what, documents, held in funnel_lines(counts, takes_text=stage != STAGES[0]):
+        name = Text(f"{stage} {what}", "bold") if what in ("in", "out") else Text(f"  {visible_line(what)}")
+        shown = "" if documents is None else f"{documents:,}"
+        table.add_row(name, shown, _share(documents, counts["documents_in"]), "-" if held is None else size(held))
+    table.add_row()
+
+
+def funnel_lines(counts: Mapping[str, Any], takes_text: bool) -> Iterator[Line]:
+    """What a stage took, dropped by reason, and passed on.
+
+    A stage that `takes_text` also has what it changed within documents: the bytes that no other line accounts for.
+    """
+    dropped, sizes = counts["dropped"], counts.get("bytes_dropped", {})
+    yield Line("in", counts["documents_in"], counts.get("bytes_in"))
+    for rule, documents in dropped.items():
+        yield Line(rule, documents, sizes.get(rule))
+    if counts["quarantined"]:
+        yield Line("quarantined", counts["quarantined"], counts.get("bytes_quarantined"))
+    if takes_text and sizes.keys() >= dropped.keys():
+        changed = counts["bytes_in"] - sum(sizes.values()) - counts["bytes_out"]
+        if changed:
+            yield Line("cut or masked in what is kept", None, changed)
+    yield Line("out", counts["documents_out"], counts.get("bytes_out"))
+
+
+def funnel(view: Path) -> dict[str, list[dict[str, Any]]]:
+    """The lines of the funnel by stage, for programs."""
+    found = manifests(view)
+    return {
+        stage: [line._asdict() for line in funnel_lines(found[stage]["counts"], stage != STAGES[0])]
+        for stage in STAGES
+        if stage in found
+    }
+
+
+def funnel_rows(stage: str, counts: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """Stage, what, number, share of what came in."""
+    for number, line in enumerate(funnel_lines(counts, takes_text=False)):
+        if line.documents is not None:
+            share = _share(line.documents, counts["documents_in"])
+            yield stage if number == 0 else "", line.what, f"{line.documents:,}", share
+
+
+def _share(part: int | None, whole: int) -> str:
+    return f"{part / whole:.1%}" if part is not None and whole else ""
+
+
+def check_funnel(stage: str | None, rule: str | None, source: str | None) -> None:
+    """Raise ValueError for what chooses among records: the funnel is of all of them."""
+    given = {"--stage": stage, "--rule": rule, "--source": source}
+    if chosen := " ".join(f"{option} {value}" for option, value in given.items() if value):
+        raise ValueError(f"{chosen}: the funnel is of all documents; add --show rejected (or documents, quarantine)")
+
+
+def print_records(
+    view: Path,
+    stage: str | None,
+    what: str,
+    rule: str | None,
+    source: str | None,
+    limit: int | None,
+    full: bool,
+    console: Console,
+) -> None:
+    """Page through records; without a limit on a terminal through all of them, else the first few.
+
+    Raises ValueError as `select` does.
+    """
+    found = select(view, stage, what, rule, source)
+    limit = limit or (None if console.is_terminal else SHOWN)
+    with paged(console) as page:
+        print_each(found, limit, full, page)
+
+
+def select(view: Path, stage: str | None, what: str, rule: str | None, source: str | None) -> Iterator[dict[str, Any]]:
+    """Records of a stage, for programs, each with its stage; without one the last stage's documents, or all that were lost.
+
+    Raises ValueError when the stage, the kind of record, the rule or the source is unknown, or not there yet.
+    """
+    found = {name: manifest["counts"] for name, manifest in manifests(view).items() if name in STAGES}
+    if stage is not None and stage not in STAGES:
+        raise ValueError(f"--stage {stage}: documents are in {', '.join(STAGES)}")
+    if what not in FILES:
+        raise ValueError(f"--show {what}: there are funnel, {', '.join(FILES)}")
+    if (stage or STAGES[0]) not in found:
+        raise ValueError(f"run {view.name} has no {stage or STAGES[0]} yet")
+    stages = [stage] if stage else list(found)[-1:] if what == "documents" else list(found)
+    sources = {name for counts in found.values() for name in counts["documents_by_source"]}
+    check_filters(what, rule, source, {name: found[name] for name in stages}, sources)
+    return (
+        {"stage": name, **record} for name in stages for record in records(view / name, what, rule=rule, source=source)
+    )
+
+
+def facts(
+    view: Path,
+    what: str,
+    document: str | None,
+    stage: str | None,
+    rule: str | None,
+    source: str | None,
+    limit: int | None,
+) -> Iterator[dict[str, Any]]:
+    """What the command prints as JSON, a line each: one document's way, the funnel and the corpus, or records.
+
+    Raises ValueError as `select` and `find` do.
+    """
+    if document:
+        return iter([find(view, document)])
+    if what == "funnel":
+        stages = [name for name in STAGES if name in manifests(view)]
+        return iter([{"funnel": funnel(view), "corpus": corpus(view, stages) if stages else {}}])
+    return islice(select(view, stage, what, rule, source), limit)
+
+
+def find(view: Path, name: str) -> dict[str, Any]:
+    """What became of one document, for programs; raises ValueError when none or more than one has that name."""
+    if not (view / STAGES[0]).exists():
+        raise ValueError(f"run {view.name} has no {STAGES[0]} yet")
+    return trace(view, name, STAGES)
+
+
+def print_document(view: Path, name: str, full: bool, console: Console) -> None:
+    """Print what became of one document; raises ValueError as `find` does."""
+    found = find(view, name)
+    with paged(console) as page:
+        print_trace(found, full, page)

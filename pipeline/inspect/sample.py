@@ -1,0 +1,59 @@
+"""A bounded sample of a stage's documents, always the same one, and what the quality rules measure on it."""
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from data.text.words import WordSplitter
+
+DOCUMENTS = 300
+SPREAD = 30  # files that they are taken from, at most
+CHARACTERS = 10_000  # from the start of each that are measured
+PERCENTILES = (10, 50, 90)
+
+
+def sample(files: Sequence[Path]) -> "pa.Table":
+    """About `DOCUMENTS` documents, or all if there are fewer: of evenly spaced files the first, of each in proportion."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from data.documents import SCHEMA
+
+    chosen = [files[len(files) * n // SPREAD] for n in range(SPREAD)] if len(files) > SPREAD else files
+    total = sum(pq.read_metadata(path).num_rows for path in chosen)
+    batches: list[pa.RecordBatch] = []
+    for path in chosen:
+        with pq.ParquetFile(path) as file:
+            rows = math.ceil(file.metadata.num_rows * min(1.0, DOCUMENTS / max(total, 1)))
+            batches += islice(file.iter_batches(max(rows, 1)), 1)
+    return pa.Table.from_batches(batches, SCHEMA)
+
+
+def measure(documents: "pa.Table", splitter: "WordSplitter") -> dict[str, list[float]]:
+    """Of each quality rule's measure the 10th percentile, the median and the 90th, by the rule's name."""
+    import numpy as np
+
+    values: dict[str, list[float]] = {}
+    for text in documents["text"].to_pylist():
+        for rule, value in _measures(text[:CHARACTERS], splitter):
+            values.setdefault(rule, []).append(value)
+    return {rule: np.percentile(each, PERCENTILES).tolist() for rule, each in values.items()}
+
+
+def _measures(text: str, splitter: "WordSplitter") -> Iterator[tuple[str, float]]:
+    from data.clean.filters import fineweb, gopher_quality, gopher_repetition
+    from data.text.word_arrays import words_of
+
+    words = words_of(text, splitter)
+    if len(words):
+        for rule, value in gopher_quality.measures(text, words, gopher_quality.GopherQualityConfig()):
+            yield f"gopher_quality.{rule}", value
+        for rule, value in gopher_repetition.measures(text, words, gopher_repetition.GopherRepetitionConfig()):
+            yield f"gopher_repetition.{rule}", value
+        for rule, value in fineweb.measures(text, words, fineweb.FineWebConfig()):
+            yield f"fineweb.{rule}", value

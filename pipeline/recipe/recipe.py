@@ -1,0 +1,268 @@
+"""The recipe: one YAML file that is the whole run, a section a stage."""
+
+import difflib
+import math
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from data.clean.annotate import AnnotateConfig
+from data.clean.clean import CleanConfig
+from data.collect.collect import CollectConfig
+from data.dedup.dedup import DedupConfig
+from data.tokens.bpe import VocabConfig
+from data.tokens.sampling import SamplingConfig
+from data.tokens.tokenize import TokenizeConfig
+from model.finetuning.classify_config import ClassifyConfig
+from model.formats.hf_config import architecture
+from model.network.config import ModelConfig
+from model.training.train_config import TrainConfig
+
+MAX_TRIALS = 1000
+
+
+class Section(BaseModel):
+    """A part of the recipe: unknown fields are mistakes, values do not change once read.
+
+    A field is marked for what it affects by a word in its annotation: `Annotated[int, "speed"]` or `"display"`; an unmarked
+    field affects the output, and is part of the fingerprint of its stage.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PretrainConfig(Section):
+    """The network, its training, and the order of the samples."""
+
+    init_from: Annotated[str | None, "display"] = None  # what stands there is in the fingerprint, as a source
+    """A run's folder, a checkpoint or a Hugging Face folder to begin with; `model` may be left out then: it is that one's."""
+    init: Literal["weights", "continue"] = "weights"
+    """weights: take only these, from step 0 on; continue: the optimizer and the step as well (and the place in the same data)."""
+    model: ModelConfig = ModelConfig()
+    training: TrainConfig = TrainConfig()
+    sampling: SamplingConfig = SamplingConfig()
+
+    @model_validator(mode="after")
+    def _lengths_fit(self) -> "PretrainConfig":
+        if self.init == "continue" and self.init_from is None:
+            raise ValueError("init: continue goes on from what init_from names, and there is none")
+        if self.takes_model:
+            return self
+        if self.training.sequence_length > self.model.max_sequence_length:
+            raise ValueError(
+                f"training.sequence_length ({self.training.sequence_length}) is longer than model.max_sequence_length "
+                f"({self.model.max_sequence_length}): raise the second or lower the first"
+            )
+        return self
+
+    @property
+    def takes_model(self) -> bool:
+        """Whether the network is the origin's, and not known from the recipe alone."""
+        return self.init_from is not None and self.model == ModelConfig()
+
+
+class TaskConfig(Section):
+    """A multiple-choice or cloze task: JSON Lines with `context`, `choices` and `answer` (the number of the right one)."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
+    path: str
+
+
+class EvaluateConfig(Section):
+    """Perplexity and bits per byte on the test split, tasks, samples."""
+
+    tasks: list[TaskConfig] = []
+    prompts: list[str] = ["The"]
+    """Beginnings that the network is asked to go on from."""
+    max_new_tokens: int = Field(default=64, gt=0)
+    temperature: float = Field(default=0.8, ge=0)
+    """0 takes the likeliest token each time."""
+    top_k: int | None = Field(default=50, gt=0)
+    resamples: int = Field(default=2000, ge=100)
+    """Bootstrap resamples behind each 95 % interval (Efron 1979)."""
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    batch_size: Annotated[int, "speed"] = Field(default=8, gt=0)
+    """Windows that are scored at once."""
+
+    @field_validator("tasks")
+    @classmethod
+    def _names_differ(cls, tasks: list[TaskConfig]) -> list[TaskConfig]:
+        if len({task.name for task in tasks}) < len(tasks):
+            raise ValueError("two tasks have the same name")
+        return tasks
+
+
+class FinetuneConfig(ClassifyConfig):
+    """Sequence classification from the pretrained checkpoint, beside the same network from random weights."""
+
+    data: str
+    """Labelled JSON Lines, plain or gzip."""
+    license: str = "unknown"
+    """Licence of the labelled data, for the model card."""
+
+
+class ExportConfig(Section):
+    """The release folder."""
+
+    model_name: str = Field(default="gristmill-model", pattern=r"^[A-Za-z0-9._-]+$")
+    license: str = "other"
+    """Licence of the released weights, as a Hugging Face licence id."""
+    description: str = ""
+    """What the model card says the model is for."""
+
+
+class ResourcesConfig(Section):
+    """What the run may take of the machine or cluster."""
+
+    workers: Annotated[int | None, "speed"] = Field(default=None, gt=0)
+    """Shards that are worked on at a time; null: as many as there are CPUs."""
+    cpus: Annotated[int | None, "speed"] = Field(default=None, gt=0)
+    """CPUs of the local Ray that a run starts when it joins no cluster; null: all cores."""
+
+
+class TrackingConfig(Section):
+    """Where metrics go beside the terminal and `metrics.jsonl`."""
+
+    wandb: Annotated[Literal["auto", "online", "offline", "off"], "display"] = "auto"
+    """auto: online when WANDB_API_KEY is set, else offline."""
+    project: Annotated[str, "display"] = "gristmill"
+
+    @field_validator("wandb", mode="before")
+    @classmethod
+    def _bare_off(cls, value: Any) -> Any:
+        return "off" if value is False else value  # what YAML makes of a bare `off`
+
+
+class SweepConfig(Section):
+    """Trials: the same recipe again and again with other values, to find the best ones."""
+
+    values: dict[str, list[Any]] = Field(min_length=1)
+    """Fields by dotted names (`pretrain.training.learning_rate`), each with the values to try; of several every combination."""
+    parallel: Annotated[int | None, "speed"] = Field(default=None, gt=0)
+    """Trials at a time; null: as many as the cluster has room for."""
+
+    @field_validator("values")
+    @classmethod
+    def _not_empty(cls, values: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        for name, tried in values.items():
+            if not tried:
+                raise ValueError(f"{name} has no values to try")
+            if name.split(".")[0] in ("sweep", "name", "format", "resources"):
+                raise ValueError(f"{name} is nothing that trials can differ in")
+        if math.prod(len(tried) for tried in values.values()) > MAX_TRIALS:
+            raise ValueError(f"more than {MAX_TRIALS} combinations; take fewer values")
+        return values
+
+
+class Recipe(Section):
+    """A whole run."""
+
+    format: Annotated[Literal[1], "display"] = 1
+    name: Annotated[str, "display"] = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
+    description: Annotated[str, "display"] = ""
+    collect: CollectConfig
+    annotate: AnnotateConfig | None = None
+    clean: CleanConfig = CleanConfig()
+    dedup: DedupConfig = DedupConfig()
+    vocab: VocabConfig = VocabConfig()
+    tokenize: TokenizeConfig = TokenizeConfig()
+    pretrain: PretrainConfig | None = None
+    evaluate: EvaluateConfig | None = None
+    finetune: FinetuneConfig | None = None
+    export: ExportConfig | None = None
+    sweep: Annotated[SweepConfig | None, "display"] = None
+    resources: Annotated[ResourcesConfig, "speed"] = ResourcesConfig()
+    tracking: Annotated[TrackingConfig, "display"] = TrackingConfig()
+
+    @model_validator(mode="after")
+    def _sections_fit(self) -> "Recipe":
+        for section in ("evaluate", "finetune", "export"):
+            if getattr(self, section) is not None and self.pretrain is None:
+                raise ValueError(f"{section}: there is no `pretrain` section whose network it could take")
+        self._check_scores()
+        if self.tokenize.dtype == "uint16" and self.vocab.tokenizer is None and self.vocab.size >= 65_536:
+            raise ValueError(
+                f"tokenize.dtype: uint16 holds fewer than 65,536 ids and vocab.size is {self.vocab.size:,}; "
+                "use int32 or a smaller vocabulary"
+            )
+        if self.evaluate and self.tokenize.test == 0:
+            raise ValueError("tokenize.test: 0 leaves nothing for `evaluate`; raise it, or leave that section out")
+        if self.pretrain:
+            self._check_pretrain(self.pretrain)
+        if self.pretrain and self.export and not self.pretrain.takes_model:
+            try:
+                architecture(self.pretrain.model)
+            except ValueError as error:
+                raise ValueError(f"export: {error}") from error
+        return self
+
+    def _check_scores(self) -> None:
+        """What `clean` asks of the annotations has to be among them."""
+        if self.annotate is None:
+            if self.clean.scores:
+                raise ValueError(
+                    f"clean.scores: {self.clean.scores[0].name} is a score that `annotate` computes; add that section"
+                )
+            return
+        self.annotate.check_fits(self.clean)
+        known = self.annotate.scores
+        for score in self.clean.scores:
+            if score.name not in known:
+                raise ValueError(f"clean.scores: annotate has no {score.name}{did_you_mean(score.name, known)}")
+
+    @property
+    def functions(self) -> list[str]:
+        """The Python functions that the recipe names, each `module:function`; it runs only when its user allows that."""
+        return [*(self.annotate.functions if self.annotate else []), *self.clean.functions]
+
+    def _check_pretrain(self, pretrain: PretrainConfig) -> None:
+        names = {source.name for source in self.collect.sources}
+        strange = sorted(set(pretrain.sampling.weights or {}) - names)
+        if strange:
+            raise ValueError(
+                f"pretrain.sampling.weights: no source is called {strange[0]!r}{did_you_mean(strange[0], names)}"
+            )
+        left_out = sorted(names - set(pretrain.sampling.weights or names))
+        if left_out:
+            raise ValueError(
+                f"pretrain.sampling.weights: {left_out[0]!r} has none; give every source one, 0 leaves it out"
+            )
+        trained = self.vocab.tokenizer is None and pretrain.init_from is None
+        if trained and 0 < pretrain.model.vocab_size < self.vocab.size:
+            raise ValueError(
+                f"pretrain.model.vocab_size ({pretrain.model.vocab_size}) is smaller than vocab.size ({self.vocab.size}); "
+                "leave it out to take it from the tokenizer"
+            )
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """What a misspelt name may have meant, as the end of a sentence."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(known))}"
+
+
+def models_in(annotation: Any) -> list[Any]:
+    """The config models that an annotation mentions, as in `list[SourceConfig] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in getattr(annotation, "__args__", ()) for model in models_in(argument)]
+
+
+def output_fields(config: BaseModel) -> dict[str, Any]:
+    """The fields of a section that change its stage's output, as JSON values, those of inner sections included."""
+    return {
+        name: _json(getattr(config, name))
+        for name, field in type(config).model_fields.items()
+        if not {"speed", "display"}.intersection(word for word in field.metadata if isinstance(word, str))
+    }
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return output_fields(value)
+    if isinstance(value, list | tuple):
+        return [_json(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _json(item) for key, item in value.items()}
+    return value

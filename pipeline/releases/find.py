@@ -1,0 +1,72 @@
+"""Finding what a user means by a checkpoint: a run, by its name or folder, a checkpoint folder, or an exported folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data.tokens.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Release:
+    """A network's folder and the tokenizer that belongs to it."""
+
+    network: Path
+    tokenizer: Path
+
+
+def find_release(checkpoint: str, runs: Path) -> Release:
+    """Resolve a CHECKPOINT argument, `runs` being the folder of all runs; raises ValueError that says what was looked for."""
+    path, run = Path(checkpoint), runs / checkpoint
+    if path.is_dir():
+        return release_at(path)
+    if Path(checkpoint).name == checkpoint and run.is_dir():
+        if not (run / "pretrain").exists():
+            raise ValueError(
+                f"run {checkpoint!r} has no pretrained checkpoint yet: `gristmill status {checkpoint}` says how far it is"
+            )
+        return release_at(run)
+    raise ValueError(f"{checkpoint}: neither a folder nor the name of a run in {runs}")
+
+
+def network_at(folder: Path) -> Path:
+    """The checkpoint or Hugging Face folder that a folder leads to: itself, or the newest checkpoint of a run.
+
+    Raises ValueError when there is none.
+    """
+    from model.formats.load import find_checkpoint
+
+    pretrain = (folder / "pretrain").resolve() if (folder / "pretrain").exists() else folder
+    return find_checkpoint(pretrain / "checkpoints" if (pretrain / "checkpoints").is_dir() else pretrain)
+
+
+def release_at(folder: Path) -> Release:
+    """The network that a folder leads to, with its tokenizer. Raises ValueError when one of them is missing."""
+    network = network_at(folder)
+    places = [
+        place for place in (network, network.parent, network.parent.parent) if (place / "tokenizer.json").is_file()
+    ]
+    if not places:
+        raise ValueError(
+            f"{folder}: no tokenizer.json beside the checkpoint; copy the one that it was trained with there"
+        )
+    return Release(network, places[0] / "tokenizer.json")
+
+
+def newest_checkpoint(pretrain: Path) -> Path:
+    """The checkpoint of a pretrain artifact."""
+    from model.formats.checkpoint import checkpoint_folders
+
+    return checkpoint_folders(pretrain / "checkpoints")[-1]
+
+
+def special_ids(vocabulary: Vocabulary) -> dict[str, Any]:
+    """The ids that an exported folder has to name."""
+    return {"end_id": vocabulary.end_id, "pad_id": vocabulary.pad_id, "start_id": vocabulary.start_id}
+
+
+def device() -> str:
+    """`cuda` on a worker that was given a GPU."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,132 @@
+"""The report of a run: one HTML file that needs nothing beside it, made from the run's records."""
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from orchestration.files import read_json, write_text
+from pipeline.inspect.funnel import STAGES, funnel_rows
+from pipeline.pretrain import METRICS
+from pipeline.reporting.summary import summary_rows
+from pipeline.runs.view import manifests
+from pipeline.stages.training_log import EVENTS, event_rows, read_events, read_metrics, speed_rows, validation_rows
+
+LISTED_EVENTS = 30
+INK, ACCENT, QUIET = "#1f2430", "#b4532a", "#8a8f98"
+
+
+def write_report(view: Path) -> Path:
+    """Write `report.html` into the view of a run; gives its path."""
+    # Its font cache would go into the home folder.
+    os.environ.setdefault("MPLCONFIGDIR", str(view.parents[1] / "cache" / "matplotlib"))
+    found = manifests(view)
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(
+            lambda name: files("pipeline").joinpath("templates", name).read_text(encoding="utf-8")
+        ),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    page = environment.get_template("report.html.j2").render(
+        run=view.name,
+        summary=summary_rows(view),
+        funnel=[row for stage in STAGES if stage in found for row in funnel_rows(stage, found[stage]["counts"])],
+        manifests=found,
+        training=_training(view) if "pretrain" in found else None,
+        evaluation=_scores(view, "evaluate", found),
+        bytes_plot=_bits_plot(_scores(view, "evaluate", found)),
+        samples=read_json(view / "evaluate" / "samples" / "all" / "samples.json") if "evaluate" in found else [],
+        vocabulary=_vocabulary(view) if "vocab" in found else None,
+        builds={stage: read_json(view / stage / "build.json") for stage in found},
+        recipe=(view / "recipe.yaml").read_text(encoding="utf-8"),
+    )
+    write_text(view / "report.html", page)
+    return view / "report.html"
+
+
+def _vocabulary(view: Path) -> Any:
+    return read_json(view / "vocab" / "tokenizer" / "report.json")
+
+
+def _scores(view: Path, stage: str, found: Mapping[str, Any]) -> dict[str, Any] | None:
+    return read_json(view / stage / "scores.json") if stage in found else None
+
+
+def _training(view: Path) -> dict[str, Any]:
+    """The plot of the losses, speed, the last validation, what happened, and sample texts by step."""
+    log = view / "pretrain" / METRICS
+    records, happened = read_metrics(log), event_rows(read_events(log, EVENTS))
+    return {
+        "plot": _loss_plot(records),
+        "rows": [*speed_rows(records), *validation_rows(records)],
+        "events": happened[:LISTED_EVENTS],
+        "more_events": max(0, len(happened) - LISTED_EVENTS),
+        "samples": read_events(log, ["sample"]),
+    }
+
+
+def _loss_plot(records: Sequence[Mapping[str, Any]]) -> str:
+    training = [(record["tokens"], record["loss"]) for record in records if "loss" in record]
+    validation = [(record["tokens"], record["validation_loss"]) for record in records if "validation_loss" in record]
+    figure, axes = _figure(6.4, 3.2)
+    axes.plot(*_columns(training), color=QUIET, linewidth=0.8, label="training")
+    axes.plot(*_columns(validation), color=ACCENT, linewidth=1.8, marker="o", markersize=3.5, label="validation")
+    axes.set_xlabel("tokens")
+    axes.set_ylabel("loss, nats a token")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1e6:g}M")
+    axes.legend(frameon=False, fontsize=9)
+    return _svg(figure)
+
+
+def _bits_plot(scores: Mapping[str, Any] | None) -> str | None:
+    """Bits per byte of the network, with its interval, beside the n-gram models."""
+    if scores is None:
+        return None
+    test = scores["test"]["all"]
+    network = test["bits_per_byte"]
+    names = ["network", "Kneser-Ney bigram", "unigram"]
+    values = [network["value"], test["bigram"]["bits_per_byte"], test["unigram"]["bits_per_byte"]]
+    figure, axes = _figure(6.4, 1.7)
+    axes.barh(names, values, color=[ACCENT, QUIET, QUIET], height=0.6)
+    reach = [[network["value"] - network["low"]], [network["high"] - network["value"]]]
+    axes.errorbar([network["value"]], ["network"], xerr=reach, color=INK, capsize=3, linewidth=1.2)
+    for name, value in zip(names, values, strict=True):
+        axes.annotate(
+            f"{value:.3f}", (0, name), xytext=(5, 0), textcoords="offset points", va="center", color="white", fontsize=9
+        )
+    axes.invert_yaxis()
+    axes.set_xlabel("bits per byte on the test split (less is better)")
+    return _svg(figure)
+
+
+def _figure(width: float, height: float) -> tuple[Any, Any]:
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=9)
+    return figure, axes
+
+
+def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]
+
+
+def _svg(figure: Any) -> str:
+    import matplotlib
+
+    with matplotlib.rc_context({"svg.hashsalt": "gristmill", "svg.fonttype": "none", "font.family": "sans-serif"}):
+        text = io.StringIO()
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    return text.getvalue()[text.getvalue().index("<svg") :]

@@ -1,0 +1,185 @@
+"""What the terminal shows: the summary of a run, a plan, where runs stand."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from orchestration.files import folder_bytes, read_json
+from orchestration.progress import duration
+from pipeline.runs.plan import Step
+from pipeline.runs.view import manifests
+
+DOCUMENT_STAGES = ("collect", "clean", "dedup")
+
+
+def print_summary(view: Path, report: Path, console: Console) -> None:
+    """The closing table of a run, from the manifests and scores that its view leads to."""
+    table = Table(title=f"Run {view.name}", title_justify="left", show_header=False, pad_edge=False, box=None)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in summary_rows(view):
+        table.add_row(name, value)
+    table.add_row("report", str(_near(report)))
+    console.print()
+    console.print(table, highlight=False)
+
+
+def summary_rows(view: Path) -> list[tuple[str, str]]:
+    """Name and value of each line of the summary."""
+    counts = {stage: manifest["counts"] for stage, manifest in manifests(view).items()}
+    rows = []
+    if "collect" in counts:
+        rows.append(("documents in", f"{counts['collect']['documents_in']:,}"))
+    for stage in DOCUMENT_STAGES:
+        if stage in counts:
+            rows.append((f"  {stage}", _losses(counts[stage])))
+    if "dedup" in counts:
+        rows.append(("documents out", f"{counts['dedup']['documents_out']:,}"))
+    if "tokenize" in counts:
+        splits = ", ".join(f"{split} {number:,}" for split, number in counts["tokenize"]["tokens_by_split"].items())
+        rows.append(("tokens", f"{counts['tokenize']['tokens']:,} ({splits})"))
+    if "pretrain" in counts:
+        rows += _training_rows(counts["pretrain"])
+    if "evaluate" in counts:
+        rows += _evaluation_rows(read_json(view / "evaluate" / "scores.json"))
+    if "finetune" in counts:
+        rows += _finetuning_rows(read_json(view / "finetune" / "scores.json"))
+    if "export" in counts:
+        folder = view / "export" / "hf"
+        difference = counts["export"]["largest_logit_difference"]
+        rows.append(("exported", f"{_near(folder)} (Hugging Face, {folder_bytes(folder.resolve()) / 1e6:,.1f} MB)"))
+        rows.append(("  checked", f"logits within {difference:.1e} of the trained network's, same greedy text"))
+    return rows
+
+
+def _losses(counts: Mapping[str, Any]) -> str:
+    dropped = ", ".join(f"{rule} {number:,}" for rule, number in counts["dropped"].items())
+    parts = [f"dropped {sum(counts['dropped'].values()):,}" + (f" ({dropped})" if dropped else "")]
+    if counts["quarantined"]:
+        parts.append(f"quarantined {counts['quarantined']:,}")
+    return ", ".join(parts)
+
+
+def _training_rows(counts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = [("network", f"{counts['parameters']:,} parameters, {counts['steps']:,} steps, {counts['tokens']:,} tokens")]
+    if counts.get("steps_left_out"):
+        rows.append(("  left out", f"{counts['steps_left_out']:,} steps whose loss or gradient was out of line"))
+    if counts.get("parent"):
+        taken = "weights" if counts["parent"]["mode"] == "weights" else "weights, optimizer and step"
+        at = f" at step {counts['parent']['step']:,}" if "step" in counts["parent"] else ""
+        rows.append(("  began with", f"{taken} of {counts['parent']['identity'][:12]}{at}"))
+    loss = f"training {counts['loss']:.4f}"
+    if counts["validation_loss"] is not None:
+        loss += f", validation {counts['validation_loss']:.4f}"
+    return [*rows, ("loss", f"{loss} nats a token")]
+
+
+def _evaluation_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
+    test = scores["test"]["all"]
+    rows = [
+        ("perplexity", f"{_interval(test['perplexity'], 2)} on {test['documents']} test documents"),
+        ("bits per byte", _interval(test["bits_per_byte"], 4)),
+    ]
+    for name, title in (("bigram", "  Kneser-Ney bigram"), ("unigram", "  unigram")):
+        rival = test[name]
+        rows.append(
+            (title, f"{rival['bits_per_byte']:.4f}, the network is better by {_interval(rival['difference'], 4)}")
+        )
+    for task, result in scores["tasks"].items():
+        rows.append((f"task {task}", f"accuracy {_interval(result['accuracy'], 3)}, chance {result['chance']:.3f}"))
+    return rows
+
+
+def _finetuning_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
+    seeds = len(scores["pretrained"]["accuracy"]["seeds"])
+    lines = {
+        f"fine-tuned ({seeds} seeds)": {name: scores["pretrained"][name]["mean"] for name in ("accuracy", "macro_f1")},
+        "  from random weights": {name: scores["random_weights"][name]["mean"] for name in ("accuracy", "macro_f1")},
+        "  majority class": scores["majority_class"],
+    }
+    return [(name, f"accuracy {line['accuracy']:.4f}, macro-F1 {line['macro_f1']:.4f}") for name, line in lines.items()]
+
+
+def _interval(interval: Mapping[str, float], digits: int) -> str:
+    return f"{interval['value']:.{digits}f} [{interval['low']:.{digits}f}, {interval['high']:.{digits}f}]"
+
+
+def _near(path: Path) -> Path:
+    """A path as the user would type it."""
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # Ray removes the folder of a job once the job has left the cluster
+        return path
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def print_plan(run: str, steps: Sequence[Step], cost: Mapping[str, Any], console: Console) -> None:
+    """What a run would do."""
+    table = Table(title=f"Plan of run {run}", title_justify="left", box=None, pad_edge=False)
+    for column in ("stage", "action", "why", "artifact"):
+        table.add_column(column, overflow="fold")
+    for step in steps:
+        style = "green" if step.action == "reuse" else "yellow"
+        table.add_row(step.stage.name, Text(step.action, style), Text(step.reason), step.identity.fingerprint[:12])
+    console.print(table, highlight=False)
+    console.print()
+    console.print(facts_table({key: value for key, value in cost.items() if key != "stages_to_build"}), highlight=False)
+
+
+def print_status(runs: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Each run with the state of its stages."""
+    if not runs:
+        console.print("No runs yet.")
+    for run in runs:
+        error = f": {run['error']}" if "error" in run else ""
+        console.print(Text(run["run"], "bold") + Text(f"  {run['state']}{error}"), highlight=False)
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for stage, facts in run["stages"].items():
+            progress = f"{facts['shards_done']} shards" if facts.get("shards_done") else ""
+            progress = f"step {facts['step']:,}" if "step" in facts else progress
+            took = duration(facts["seconds"]) if "seconds" in facts else ""
+            table.add_row(f"  {stage}", facts["state"], progress, took)
+        console.print(table, highlight=False)
+
+
+def print_findings(findings: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """What the doctor found."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for finding in findings:
+        mark = Text("ok", "green") if finding["ok"] else Text("not ok", "red")
+        remedy = f" ({finding['remedy']})" if "remedy" in finding else ""
+        table.add_row(mark, finding["part"], finding["found"] + remedy)
+    console.print(table, highlight=False)
+
+
+def facts_table(facts: Mapping[str, Any]) -> Table:
+    """Names and values, nested ones indented."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    _add_facts(table, facts, 0)
+    return table
+
+
+def _add_facts(table: Table, facts: Mapping[str, Any], depth: int) -> None:
+    for name, value in facts.items():
+        label = "  " * depth + name.replace("_", " ").replace(" bytes", "")
+        if isinstance(value, Mapping):
+            table.add_row(label, "")
+            _add_facts(table, value, depth + 1)
+        else:
+            table.add_row(label, _shown(name, value))
+
+
+def _shown(name: str, value: Any) -> str:
+    if "bytes" in name and isinstance(value, int) and name != "bits_per_byte":
+        return f"{value / 1e9:,.2f} GB" if value >= 1e9 else f"{value / 1e6:,.1f} MB"
+    if name == "flops":
+        return f"{value:.3g}"
+    if isinstance(value, float):
+        return f"{value:,.4f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,112 @@
+"""What a run will cost: tokens, FLOPs, memory and disk from the recipe, time as measured when a stage was built before."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from data.tokens.bpe import VocabConfig
+from data.tokens.vocabulary import find_tokenizer, load_vocabulary
+from model.network.config import ModelConfig, flops_per_token, parameters
+from model.training.train_config import TrainConfig
+from orchestration.store import Store
+from pipeline.recipe.recipe import PretrainConfig, Recipe
+from pipeline.runs.plan import Step
+from pipeline.stages.source_hashes import source_bytes
+
+BYTES_PER_TOKEN = 4.0  # of English text under a vocabulary of some ten thousand; 3 for one of some thousand
+ADAM_BYTES = 12  # a parameter's float32 weight and two moments
+BLOCK_ACTIVATIONS = 17  # values of d_model's width that a block keeps for a token
+LOGITS_BYTES = 2**31  # that the loss holds at once, with as many of their gradient
+
+
+def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) -> dict[str, Any]:
+    """Costs of the stages that are to be built. Sizes in bytes; time in seconds, of the newest earlier build of each stage."""
+    building = {step.stage.name: step for step in steps if step.artifact is None}
+    cost: dict[str, Any] = {"stages_to_build": list(building)}
+    total = sum(source_bytes(source) for step in steps for source in step.stage.sources(step.config, base).values())
+    cost["source_bytes"] = total
+    tokenized = next((step.artifact for step in steps if step.stage.name == "tokenize"), None)
+    if tokenized:
+        cost["corpus_tokens"] = tokenized.manifest["counts"]["tokens"]
+    seconds = {stage: _last_seconds(store, stage) for stage in building}
+    cost["seconds_when_last_built"] = {stage: value for stage, value in seconds.items() if value is not None}
+    if recipe.pretrain and "pretrain" in building:
+        cost["pretrain"] = pretraining(recipe.pretrain, _vocabulary(recipe.vocab, base))
+        if "corpus_tokens" in cost:
+            train = tokenized.manifest["counts"]["tokens_by_split"].get("train", 0) if tokenized else 0
+            cost["pretrain"]["epochs"] = cost["pretrain"]["tokens"] / train if train else None
+        cost["disk_bytes"] = (
+            cost["pretrain"]["checkpoint_bytes"] * (recipe.pretrain.training.keep_checkpoints + 1) + 3 * total
+        )
+    return cost
+
+
+def _vocabulary(config: VocabConfig, base: Path) -> int:
+    """Ids of the vocabulary: as many as are asked for, or as the tokenizer of others has."""
+    if config.tokenizer is None:
+        return config.size
+    return load_vocabulary(find_tokenizer(base / config.tokenizer)).size
+
+
+def _last_seconds(store: Store, stage: str) -> float | None:
+    builds = [artifact.build for artifact in store.artifacts() if artifact.path.parent.name == stage]
+    return max(builds, key=lambda build: build["started"])["seconds"] if builds else None
+
+
+def pretraining(config: PretrainConfig, vocabulary: int) -> dict[str, Any]:
+    """Tokens, FLOPs and memory of a pretraining.
+
+    Memory follows Rajbhandari et al. 2020, table 1: weights, gradients and the optimizer's state, divided over the ranks from
+    the ZeRO stage on that shares each, on the GPU or, offloaded, in the host's memory.
+    """
+    model, training = config.model, config.training
+    if model.vocab_size == 0:
+        model = model.model_copy(update={"vocab_size": vocabulary})
+    count, tokens = parameters(model), training.total_samples * training.sequence_length
+    width = 4 if training.dtype == "float32" else 2
+    optimizer = _optimizer_bytes(model, training.optimizer)
+    shared = [training.ranks if training.zero_stage >= stage else 1 for stage in (1, 2, 3)]
+    parts = {
+        "optimizer": optimizer / shared[0],
+        "gradients": width * count / shared[1],
+        "weights": width * count / shared[2],
+    }
+    offloaded = {"optimizer", "gradients"} if training.offload_optimizer else set()
+    offloaded |= {"weights"} if training.offload_parameters else set()
+    host = {"offloaded_bytes_per_rank": round(sum(parts[name] for name in offloaded))} if offloaded else {}
+    return {
+        "parameters": count,
+        "tokens": tokens,
+        "tokens_per_parameter": tokens / count,
+        "flops": flops_per_token(model, training.sequence_length) * tokens,
+        "state_bytes_per_rank": round(sum(size for name, size in parts.items() if name not in offloaded)),
+        **host,
+        "activation_bytes_per_rank": _activation_bytes(model, training, width),
+        "checkpoint_bytes": optimizer,
+        "ranks": training.ranks,
+    }
+
+
+def _optimizer_bytes(model: ModelConfig, optimizer: str) -> int:
+    """Bytes of float32 weights and moments: AdamW has two, Muon one for each matrix of the blocks."""
+    count = parameters(model)
+    if optimizer == "adamw":
+        return ADAM_BYTES * count
+    in_blocks = model.n_layers * (parameters(model.model_copy(update={"n_layers": 2})) - _with_one_block(model))
+    return ADAM_BYTES * count - 4 * in_blocks  # the gains of norms among them are too few to matter
+
+
+def _with_one_block(model: ModelConfig) -> int:
+    return parameters(model.model_copy(update={"n_layers": 1}))
+
+
+def _activation_bytes(model: ModelConfig, training: TrainConfig, width: int) -> int:
+    """What a rank keeps from forward to backward (Korthikanti et al. 2022, equation 2, without attention scores).
+
+    A block that is computed again keeps its input only, and one at a time everything; of logits LOGITS_BYTES at most.
+    """
+    every, tokens = training.activation_checkpointing, training.rank_micro_batch * training.sequence_length
+    again = model.n_layers // every if every else 0
+    whole = model.n_layers - again + min(again, 1)
+    blocks = tokens * model.d_model * width * (BLOCK_ACTIVATIONS * whole + again)
+    return blocks + 2 * min(tokens * model.vocab_size * width, LOGITS_BYTES)

@@ -1,0 +1,63 @@
+"""Submitting a recipe to a Ray cluster through Ray Jobs."""
+
+import shlex
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+
+from pipeline.recipe.reading import check_code, check_recipe, read_yaml, with_overrides
+from pipeline.runs.run import check_name
+from pipeline.runs.sweep import make_trials
+
+RECIPE = "recipe.yaml"
+
+
+def submit_recipe(
+    path: Path,
+    overrides: Sequence[str],
+    address: str,
+    workdir: Path,
+    python: str,
+    wait: bool,
+    allow_code: bool,
+    console: Console,
+) -> int:
+    """Check the recipe here, send it to the cluster and follow its run; gives the exit code of the command.
+
+    The job is the ordinary `gristmill run`, started by the nodes' own interpreter `python` from a copy of the recipe. Paths
+    in the recipe are those that the nodes see, relative ones from this recipe's folder.
+    """
+    from orchestration.jobs import follow, status, submit
+
+    check_name(workdir)
+    values = with_overrides(read_yaml(path), overrides)
+    recipe = check_recipe(values, str(path))
+    for each in [trial.recipe for trial in make_trials(recipe)] if recipe.sweep else [recipe]:
+        check_code(each, allow_code)
+    run = [python, "-P", "-m", "pipeline.cli", "run"]  # -P: nothing in the current folder is imported
+    options = ["--workdir", str(workdir), "--address", "auto", "--base", str(path.parent.resolve())]
+    options += ["--allow-code"] if allow_code else []
+    # Ray takes the job's folder away while the run still works: it stands in the workdir instead.
+    there = f'recipe="$PWD/{RECIPE}" && mkdir -p {shlex.quote(str(workdir))} && cd {shlex.quote(str(workdir))}'
+    command = f'{there} && exec {shlex.join(run)} "$recipe" {shlex.join(options)}'
+    with tempfile.TemporaryDirectory(prefix="gristmill-submit-") as folder:
+        (Path(folder) / RECIPE).write_text(
+            yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8"
+        )
+        job = submit(address, command, Path(folder), recipe.name)
+    console.print(f"Submitted run {recipe.name} as job {job}.", highlight=False)
+    if not wait:
+        console.print(f"`gristmill status {recipe.name} --workdir {workdir}` says how far it is.", highlight=False)
+        return 0
+    try:
+        for text in follow(address, job):
+            console.print(text, end="", highlight=False, markup=False, soft_wrap=True)
+    except KeyboardInterrupt:
+        console.print(f"\nJob {job} goes on; `ray job stop --address {address} {job}` ends it.", highlight=False)
+        return 130
+    outcome = status(address, job)
+    console.print(f"Job {job}: {outcome}", highlight=False)
+    return 0 if outcome == "SUCCEEDED" else 1

@@ -1,0 +1,291 @@
+"""A sweep: trials of one recipe with other values, side by side on one cluster; what they have in common is built once."""
+
+import itertools
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from orchestration.files import write_json, write_text
+from orchestration.processes import Command, run_processes
+from orchestration.progress import Display
+from orchestration.store import Store
+from pipeline.failures import RunStopped
+from pipeline.recipe.reading import check_code, check_recipe, to_yaml, with_value
+from pipeline.recipe.recipe import Recipe
+from pipeline.releases.origin import with_origin
+from pipeline.runs.cost import estimate
+from pipeline.runs.plan import Step, make_plan
+from pipeline.runs.run import check_room, run_recipe, stop_on_signals
+from pipeline.runs.view import manifests, plan_facts, runs_folder
+
+RESULTS = "sweep.json"
+TRIALS = "trials"  # the folder of their recipes and of what they print
+# Less is better; the first that every trial has. Bits per byte compare on the same documents, losses on the same tokens.
+BEST_BY = {"bits_per_byte": "dedup", "validation_loss": "tokenize"}
+# Fields and sections that decide which documents, and which tokens, they are taken over.
+CHOOSE = {
+    "bits_per_byte": ("tokenize",),
+    "validation_loss": ("tokenize", "pretrain.training.sequence_length", "pretrain.training.validation_samples"),
+}
+SHOWN = {"pretrain": ("steps", "loss", "validation_loss"), "evaluate": ("perplexity", "bits_per_byte")}
+TAIL_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One combination of the values, a run of its own."""
+
+    values: Mapping[str, Any]
+    recipe: Recipe
+
+    @property
+    def name(self) -> str:
+        """The name of its run."""
+        return self.recipe.name
+
+
+def make_trials(recipe: Recipe) -> list[Trial]:
+    """Every combination of the values of `recipe.sweep`, the last field changing fastest, named `<name>.1` and so on.
+
+    Raises RecipeError for a field that is not there or a value that is not allowed.
+    """
+    assert recipe.sweep
+    plain = recipe.model_copy(update={"sweep": None}).model_dump(mode="json")
+    fields, trials = list(recipe.sweep.values), []
+    for number, values in enumerate(itertools.product(*recipe.sweep.values.values()), 1):
+        changed: Mapping[str, Any] = {**plain, "name": f"{recipe.name}.{number}"}
+        for field, value in zip(fields, values, strict=True):
+            changed = with_value(changed, field, value)
+        chosen = dict(zip(fields, values, strict=True))
+        trials.append(Trial(chosen, check_recipe(changed, f"sweep, trial {number}")))
+    return trials
+
+
+def run_sweep(
+    recipe: Recipe,
+    base: Path,
+    workdir: Path,
+    console: Console,
+    address: str | None = None,
+    verify: bool = False,
+    allow_code: bool = False,
+) -> list[dict[str, Any]]:
+    """Build what all trials share, then run them, as many at a time as the cluster has room for; gives their results.
+
+    Each trial is a run `<name>.<number>`, which `status`, `export` and the rest know; the results also stand in
+    `runs/<name>/sweep.json`. A trial that fails does not stop the others. Run again, the same sweep goes on where it stopped.
+    Raises ValueError for the user's mistakes, StageFailed when a shared stage fails, RunStopped when a signal asked for it.
+    """
+    from orchestration.cluster import cluster, largest_node, own_address, resources
+
+    workdir, base = workdir.resolve(), base.resolve()
+    trials = make_trials(recipe)
+    for trial in trials:
+        check_code(trial.recipe, allow_code)
+    folder = runs_folder(workdir) / recipe.name
+    check_room(workdir)
+    Store(workdir / "store").open()  # where the hashes of sources are remembered from one plan to the next
+    plans = [plan_trial(trial, base, workdir, verify and trial is trials[0]) for trial in trials]
+    shared = shared_stages(plans)
+    with cluster(address, recipe.resources.cpus):
+        if shared:
+            first = trials[0].recipe.model_copy(update={"name": recipe.name, "sweep": recipe.sweep})
+            run_recipe(first, base, workdir, console, until=shared[-1])
+        at_once = (recipe.sweep and recipe.sweep.parallel) or room(trials, resources())
+        commands = {
+            trial.name: _command(
+                with_threads(trial, min(at_once, len(trials)), {**resources(), "node_CPU": largest_node()}),
+                folder / TRIALS,
+                base,
+                workdir,
+                own_address(),
+                allow_code,
+            )
+            for trial in trials
+        }
+        before = {name: size_of(command.log) for name, command in commands.items()}
+        with Display(console) as display, stop_on_signals(display.say) as should_stop:
+            watch = _Watch(trials, workdir, display)
+            ended = run_processes(commands, at_once, watch, should_stop)
+            if should_stop():
+                raise RunStopped(should_stop.signal)
+    results = [
+        trial_facts(
+            trial,
+            runs_folder(workdir) / trial.name,
+            said_since(before[trial.name], commands[trial.name].log),
+            ended[trial.name],
+        )
+        for trial in trials
+    ]
+    write_json(folder / RESULTS, {"trials": results, "best": best(results, shared)})
+    return results
+
+
+def plan_trial(trial: Trial, base: Path, workdir: Path, verify: bool = False) -> list[Step]:
+    """The plan of the run that a trial is."""
+    recipe, view = _with_origin(trial, base, workdir), runs_folder(workdir) / trial.name
+    return make_plan(recipe, base, Store(workdir / "store"), view, verify)
+
+
+def _with_origin(trial: Trial, base: Path, workdir: Path) -> Recipe:
+    return with_origin(trial.recipe, base, runs_folder(workdir) / trial.name)
+
+
+def shared_stages(plans: Sequence[Sequence[Step]]) -> list[str]:
+    """Stages whose artifact is the same in all trials, in order."""
+    names = [step.stage.name for step in plans[0]]
+    made = [{step.stage.name: step.identity.fingerprint for step in plan} for plan in plans]
+    return [name for name in names if len({each.get(name) for each in made}) == 1]
+
+
+def room(trials: Sequence[Trial], cluster: Mapping[str, float]) -> int:
+    """Trials whose ranks the cluster has room for at the same time, at least one."""
+    ranks = max(trial.recipe.pretrain.training.ranks if trial.recipe.pretrain else 1 for trial in trials)
+    return max(1, int((cluster.get("GPU") or cluster.get("CPU", 1)) // ranks))
+
+
+def with_threads(trial: Trial, at_once: int, cluster: Mapping[str, float]) -> Trial:
+    """The trial with its share of the CPUs as threads, where neither the recipe says how many nor a GPU does the work."""
+    pretrain = trial.recipe.pretrain
+    if pretrain is None or pretrain.training.threads or cluster.get("GPU"):
+        return trial
+    node, ranks = int(cluster.get("node_CPU", 1)), pretrain.training.ranks
+    threads = max(1, min(int(cluster.get("CPU", 1)) // (at_once * ranks), node))
+    changed = with_value(trial.recipe.model_dump(mode="json"), "pretrain.training.threads", threads)
+    return replace(trial, recipe=check_recipe(changed, trial.name))
+
+
+def size_of(log: Path) -> int:
+    """Bytes of a file, 0 where there is none."""
+    return log.stat().st_size if log.exists() else 0
+
+
+def said_since(size: int, log: Path) -> list[str]:
+    """The lines that were added to a log of that size; blank ones left out."""
+    with log.open("rb") as file:
+        file.seek(size)
+        lines = file.read().decode(errors="replace").splitlines()
+    return [line for line in lines if line.strip()]
+
+
+def _command(trial: Trial, folder: Path, base: Path, workdir: Path, address: str, allow_code: bool) -> Command:
+    recipe = folder / f"{trial.name}.yaml"
+    recipe.parent.mkdir(parents=True, exist_ok=True)
+    write_text(recipe, to_yaml(trial.recipe))
+    program = [
+        sys.executable,
+        "-P",
+        "-m",
+        "pipeline.cli",
+        "run",
+        str(recipe),
+    ]  # -P: nothing in the current folder is imported
+    options = ["--workdir", str(workdir), "--base", str(base), "--address", address]
+    code = ["--allow-code"] if allow_code else []
+    return Command([*program, *options, *code], folder / f"{trial.name}.log")
+
+
+class _Watch:
+    """Shows how far the trials are that run right now."""
+
+    def __init__(self, trials: Sequence[Trial], workdir: Path, display: Display) -> None:
+        self._steps = {t.name: t.recipe.pretrain.training.steps if t.recipe.pretrain else 0 for t in trials}
+        self._runs, self._display = runs_folder(workdir), display
+        self._shown: set[str] = set()
+
+    def __call__(self, running: Sequence[str]) -> None:
+        for name in self._shown.difference(running):
+            self._display.finish(name)
+            self._display.say(f"{name} ended")
+        self._shown = set(running)
+        for name in running:
+            stage, step = whereabouts(self._runs / name / "events.jsonl")
+            self._display.update(name, step, self._steps[name], "steps", stage)
+
+
+def whereabouts(events: Path) -> tuple[str, int]:
+    """The stage that a run's event log ends in and its newest training step, 0 before there is one; reads the end only."""
+    stage = ""
+    if not events.exists():
+        return stage, 0
+    with events.open("rb") as file:
+        file.seek(max(0, events.stat().st_size - TAIL_BYTES))
+        lines = file.read().splitlines()
+    for line in reversed(lines):
+        try:
+            event = json.loads(line)
+        except ValueError:  # half a line
+            continue
+        if event.get("event") == "run_started":  # what stands before is an earlier attempt
+            break
+        stage = stage or event.get("stage", "")
+        if isinstance(event.get("step"), int):
+            return stage, int(event["step"])
+    return stage, 0
+
+
+def trial_facts(trial: Trial, view: Path, said: Sequence[str], code: int) -> dict[str, Any]:
+    """What came out of a trial whose process ended with `code`: its values, and losses and scores or what went wrong.
+
+    `said` are the lines that the process printed.
+    """
+    facts: dict[str, Any] = {"trial": trial.name, "values": dict(trial.values)}
+    if code != 0:  # its view may be that of an earlier attempt
+        errors = [line for line in said if line.startswith("gristmill: ")] or said
+        return {**facts, "state": "failed", "error": errors[-1] if errors else f"ended with {code}"}
+    facts["state"] = "finished"
+    found = manifests(view)
+    for stage, names in SHOWN.items():
+        if stage in found:
+            facts |= {name: found[stage]["counts"][name] for name in names}
+    return facts
+
+
+def best(results: Sequence[Mapping[str, Any]], shared: Sequence[str]) -> str | None:
+    """The name of the best trial, None where their scores do not compare: those of other texts, or losses of other tokens.
+
+    `shared` are the stages that all trials have in common. Of what finished, all must have the score.
+    """
+    finished = [result for result in results if result["state"] == "finished"]
+    swept = list(results[0]["values"])
+    comparable = [
+        name
+        for name, stage in BEST_BY.items()
+        if stage in shared and not any(overlap(field, chosen) for field in swept for chosen in CHOOSE[name])
+    ]
+    for name in comparable:
+        scores = {str(result["trial"]): result.get(name) for result in finished}
+        if finished and None not in scores.values():
+            return min(scores, key=lambda trial: float(scores[trial] or 0))
+    return None
+
+
+def overlap(field: str, other: str) -> bool:
+    """Whether one of two dotted names is the other or a section that it is in."""
+    return f"{field}.".startswith(f"{other}.") or f"{other}.".startswith(f"{field}.")
+
+
+def plan_sweep(recipe: Recipe, base: Path, workdir: Path, verify: bool) -> dict[str, Any]:
+    """What a sweep would do, for programs: the stages that all trials share, and of each trial those of its own."""
+    trials = [replace(trial, recipe=_with_origin(trial, base, workdir)) for trial in make_trials(recipe)]
+    plans = [plan_trial(trial, base, workdir, verify) for trial in trials]
+    shared, store = shared_stages(plans), Store(workdir / "store")
+    return {
+        "run": recipe.name,
+        "shared": [entry for entry in plan_facts(plans[0]) if entry["stage"] in shared],
+        "trials": [
+            {
+                "trial": trial.name,
+                "values": dict(trial.values),
+                "stages": [entry for entry in plan_facts(plan) if entry["stage"] not in shared],
+                "cost": estimate(trial.recipe, base, plan, store).get("pretrain", {}),
+            }
+            for trial, plan in zip(trials, plans, strict=True)
+        ],
+    }
