@@ -15,7 +15,7 @@ from gcp_storage_emulator.server import create_server
 
 from data.sources.streams import storage
 from data.sources.streams.storage import list_url, open_file
-from tests.data.test_storage import LINES, RECORDS, collected, listed
+from tests.data.sources.streams.test_storage import LINES, RECORDS, collected, listed
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def test_the_gpu_benchmark_runs_at_a_small_size(tmp_path: Path) -> None:

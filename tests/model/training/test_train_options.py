@@ -13,7 +13,7 @@ from model.formats.convert_hf import write_weights
 from model.formats.hf_config import hf_config
 from model.network.config import ModelConfig
 from model.training.start import origin_identity, origin_model
-from tests.model.training import (
+from tests.model.ranks import (
     LLAMA,
     TRAIN,
     assert_same_state,

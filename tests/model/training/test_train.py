@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from model.formats.checkpoint import read_checkpoint, read_weights
-from tests.model.training import LLAMA, assert_same_state, job, launch, losses, records, result
+from tests.model.ranks import LLAMA, assert_same_state, job, launch, losses, records, result
 
 GPT2 = {
     "d_model": 32,
