@@ -157,7 +157,7 @@ def write_samples(out: Path, checkpoint: Path, tokenizer: Path, config: Evaluate
 
 def test_documents(prefix: Path, vocabulary: Vocabulary) -> tuple[list[np.ndarray], list[int]]:
     """The ids of the text of each document of a test shard, and its bytes."""
-    from data.documents import read_table
+    from data.tables import read_table
     from data.tokens.token_shards import TokenShard
 
     shard = TokenShard.open(prefix)

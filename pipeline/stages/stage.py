@@ -86,10 +86,12 @@ def numbered(paths: Sequence[Path], **arguments: Any) -> list[Shard]:
 
 
 def add_up(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Sum the counts of shards: numbers, and flat mappings to numbers, key by key."""
+    """Sum the counts of shards: numbers, and flat mappings to numbers, key by key. What is called `content` is no count."""
     total: dict[str, Any] = {}
     for result in results:
         for name, value in result.items():
+            if name == "content":
+                continue
             if isinstance(value, Mapping):
                 sums = total.setdefault(name, {})
                 for key, number in value.items():
