@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data.clean.annotate import AnnotateConfig, annotate_shard
+from data.clean.annotate import annotate_shard
+from data.clean.annotate_config import AnnotateConfig
 from data.clean.custom import code_files, load_function
 from pipeline.stages.stage import Context, Stage, add_up, document_shards, numbered
 

@@ -5,7 +5,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from data.collect.collect import CollectConfig, SourceFile, collect_shard, list_files, plan_shards
+from data.collect.collect import SourceFile, collect_shard, list_files, plan_shards
+from data.collect.config import CollectConfig
 from data.collect.withdrawn import withdrawn_path
 from orchestration.shards import Shard
 from pipeline.stages.source_hashes import Remote, Source
@@ -21,7 +22,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: CollectConfig, ou
 
 def _sources(config: CollectConfig, base: Path) -> dict[str, Source]:
     found: dict[str, Source] = {}
-    for name, files in groupby(list_files(config, base), key=lambda file: file.source):
+    for name, files in groupby(list_files(config.sources, base), key=lambda file: file.source):
         # A dataset of the hub has no file here: its name and revision, which are fields of the recipe, identify it.
         sources = {file.path: _source(file) for file in files if file.absolute}
         if len(sources) <= NAMED_FILES:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data.tokens.tokenize import TokenizeConfig, tokenize_shard
+from data.tokens.config import TokenizeConfig
+from data.tokens.tokenize import tokenize_shard
 from pipeline.stages.stage import Context, Stage, add_up, document_shards, numbered
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data.tokens.bpe import VocabConfig, adopt_tokenizer, train_tokenizer
+from data.tokens.bpe import adopt_tokenizer, train_tokenizer
+from data.tokens.config import VocabConfig
 from data.tokens.vocabulary import find_tokenizer, settings_files
 from orchestration.shards import Shard
 from pipeline.stages.stage import Context, Stage, document_shards

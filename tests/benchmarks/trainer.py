@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch.distributed as dist
 
-from data.tokens.sampling import Samples, SamplingConfig
+from data.tokens.config import SamplingConfig
+from data.tokens.sampling import Samples
 from data.tokens.token_shards import TokenShardWriter, token_dtype
 from model.network.config import ModelConfig, flops_per_token
 from model.network.init import initialize

@@ -15,12 +15,18 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file
 
-from data.clean.annotate import AnnotateConfig, annotate_shard
-from data.clean.clean import CleanConfig, clean_shard
-from data.collect.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
-from data.dedup.dedup import DedupConfig, dedup_shard, match_partition, resolve_duplicates, sign_shard
-from data.tokens.bpe import VocabConfig, train_tokenizer
-from data.tokens.tokenize import TokenizeConfig, list_token_shards, tokenize_shard
+from data.clean.annotate import annotate_shard
+from data.clean.annotate_config import AnnotateConfig
+from data.clean.clean import clean_shard
+from data.clean.config import CleanConfig
+from data.collect.collect import collect_shard, plan_shards
+from data.collect.config import CollectConfig
+from data.dedup.config import DedupConfig
+from data.dedup.dedup import dedup_shard, match_partition, resolve_duplicates, sign_shard
+from data.sources.config import SourceConfig
+from data.tokens.bpe import train_tokenizer
+from data.tokens.config import TokenizeConfig, VocabConfig
+from data.tokens.tokenize import list_token_shards, tokenize_shard
 from data.tokens.vocabulary import Encoder, load_vocabulary
 from orchestration.files import files_below, write_json
 from orchestration.identity import digest
