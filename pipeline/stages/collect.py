@@ -39,7 +39,7 @@ def _source(file: SourceFile) -> Source:
 
 STAGE = Stage(
     name="collect",
-    version=6,
+    version=7,
     inputs=(),
     libraries=("datasets", "ftfy", "orjson", "pyarrow", "resiliparse", "unicode"),
     run=_run,

@@ -1,0 +1,61 @@
+"""Goldens: for each stage, contents and numbers that its code makes of small inputs which are part of this package.
+
+They have two uses. The tests make them and compare: code that gives other contents has to raise its stage's version. And
+`gristmill run` makes them where a library's version differs from that of an artifact, to see whether the library gives
+other contents.
+
+A stage has many goldens, each for one thing: a source format, a rule, an optimizer. A name is `<thing>/<part>`, such as
+`csv/documents` and `csv/quarantine`.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.goldens import annotate, clean, collect, dedup, tokens
+from pipeline.goldens.content import Golden, Made, make_each
+
+EXPECTED_FILE = Path(__file__).with_name("expected.json")
+RELATIVE, ABSOLUTE = 1e-4, 1e-4  # by which numbers may differ: processors and libraries add floats in other orders
+
+GOLDENS: dict[str, Mapping[str, Golden]] = {
+    "collect": collect.GOLDENS,
+    "annotate": annotate.GOLDENS,
+    "clean": clean.GOLDENS,
+    "dedup": dedup.GOLDENS,
+    "vocab": tokens.VOCAB_GOLDENS,
+    "tokenize": tokens.TOKENIZE_GOLDENS,
+}
+
+
+def make_golden(stage: str, folder: Path) -> Made:
+    """Make the goldens of a stage in the empty `folder`; gives a content, or numbers, by `<golden>/<part>`."""
+    return make_each(GOLDENS[stage], folder)
+
+
+def expected(stage: str) -> Made:
+    """What `make_golden` gave when the stage's version was last raised."""
+    values: Made = json.loads(EXPECTED_FILE.read_text(encoding="utf-8"))[stage]["values"]
+    return values
+
+
+def compare(stage: str, made: Made) -> list[str]:
+    """The names of the goldens that differ from what is expected, sorted; none when all are equal."""
+    return differences(expected(stage), made)
+
+
+def differences(before: Made, now: Made) -> list[str]:
+    """The names under which two makings differ: contents exactly, numbers by more than the tolerance."""
+    return sorted(name for name in before.keys() | now.keys() if not _same(before, now, name))
+
+
+def _same(before: Mapping[str, str | list[float]], now: Mapping[str, str | list[float]], name: str) -> bool:
+    old, new = before.get(name), now.get(name)
+    if isinstance(old, list) and isinstance(new, list):
+        return len(old) == len(new) and all(map(_close, old, new))
+    return old == new
+
+
+def _close(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
