@@ -9,16 +9,18 @@ from typing import Any
 from data.tokens.vocabulary import copy_vocabulary
 from model.network.config import ModelConfig, parameters
 from orchestration.lease import Stopped
+from orchestration.shards import Shard
 from pipeline.pretrain import CHECKPOINTS, METRICS, REFUSED, STOP, run_rank_once, with_vocabulary
 from pipeline.recipe.recipe import PretrainConfig
+from pipeline.releases.find import newest_checkpoint
 from pipeline.releases.origin import check_vocabulary, origin_sources
-from pipeline.stages.stage import Context, Stage, plain
+from pipeline.stages.stage import Context, Made, Stage, plain
 from pipeline.stages.training_log import parse, read_metrics
 
 POLL_SECONDS = 0.5
 
 
-def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, out: Path) -> dict[str, Any]:
+def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, out: Path) -> Made:
     from orchestration.train_group import Group, run_group  # imports torch, which a plan has no use for
 
     tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
@@ -43,7 +45,8 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
     (out / STOP).unlink(missing_ok=True)
     if (out / REFUSED).exists():
         raise ValueError((out / REFUSED).read_text(encoding="utf-8"))
-    return _settle(out, tokenizer, config.training.steps)
+    counts = _settle(out, tokenizer, config.training.steps)
+    return Made(counts, context.map(_hash_network, [Shard("network", {"artifact": out})], out, "content")[0]["content"])
 
 
 def _watch(context: Context, config: PretrainConfig, out: Path, run: Any) -> None:
@@ -139,6 +142,27 @@ def _settle(out: Path, tokenizer: Path, steps: int) -> dict[str, Any]:
     }
 
 
+def _hash_network(out: Path, artifact: Path) -> dict[str, Any]:
+    return {"content": _content(artifact)}
+
+
+def _content(artifact: Path) -> str:
+    from model.formats.content import network_content  # imports torch, which a plan has no use for
+
+    return network_content(newest_checkpoint(artifact))
+
+
+def _fits(artifact: Path, config: PretrainConfig, inputs: Mapping[str, Path]) -> None:
+    """Raise ValueError for a network whose tensors have other shapes, or that was trained with another vocabulary."""
+    from model.formats.checkpoint import read_checkpoint  # both import torch, which a plan has no use for
+    from model.network.shapes import check_shapes
+
+    tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
+    check_vocabulary(artifact, tokenizer)
+    theirs = read_checkpoint(newest_checkpoint(artifact)).model
+    check_shapes(ModelConfig.model_validate(theirs), with_vocabulary(config.model, tokenizer))
+
+
 def _layout(config: PretrainConfig) -> dict[str, Any]:
     training = config.training
     return {"ranks": training.ranks, "zero_stage": training.zero_stage, "micro_batch": training.rank_micro_batch}
@@ -150,6 +174,10 @@ STAGE = Stage(
     inputs=("tokenize", "vocab"),
     libraries=("deepspeed", "torch"),
     run=_run,
+    content=_content,
+    trains=True,
+    fits=_fits,
+    verifies=("tokenize", "vocab"),
     sources=origin_sources,
     reads_at_start=True,
     layout=_layout,

@@ -3,15 +3,17 @@
 import io
 import json
 import shutil
-import time
 from pathlib import Path
 
 import pytest
 import typer
 from rich.console import Console
 
-from orchestration.store import FORMAT, Identity, Store
+from orchestration.identity import Identity
+from orchestration.lease import hold
+from orchestration.store import FORMAT, Store
 from pipeline.runs.prune import prune_store
+from tests.artifacts import finish
 
 
 @pytest.fixture
@@ -20,10 +22,8 @@ def workdir(tmp_path: Path) -> Path:
     store = Store(tmp_path / "store")
     store.open()
     for name in ("used", "unused", "also-unused"):
-        with store.claim(Identity("clean", name, 1, {}, {}, {}), lambda _: None, lambda: False) as building:
-            assert building
-            (building.folder / "data").write_text("x" * 1000)
-            building.finish({}, {}, time.time())
+        artifact = finish(store, Identity("clean", 1, {"name": name}, {}), {"data": "x" * 1000})
+        artifact.path.rename(artifact.path.with_name(name))
     for name in ("wanted", "given-up"):
         store.building("dedup", name).mkdir(parents=True)
         (store.building("dedup", name) / "half").write_text("x")
@@ -78,7 +78,7 @@ def test_without_a_yes_nothing_goes(workdir: Path, monkeypatch: pytest.MonkeyPat
 
 def test_what_is_being_built_is_left_alone(workdir: Path) -> None:
     store = Store(workdir / "store")
-    with store.claim(Identity("dedup", "given-up", 1, {}, {}, {}), lambda _: None, lambda: False):
+    with hold(store.building("dedup", "given-up"), lambda _: None, lambda: False):
         prune(workdir)
         assert "dedup/given-up.building" in folders(workdir)
 
