@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from data.tokens.vocabulary import copy_vocabulary
-from model.network.config import ModelConfig, parameters
+from model.network.config import parameters
 from orchestration.lease import Stopped
 from orchestration.shards import Shard
 from pipeline.pretrain import CHECKPOINTS, METRICS, REFUSED, STOP, run_rank_once, with_vocabulary
@@ -123,21 +123,22 @@ def _settle(out: Path, tokenizer: Path, steps: int) -> dict[str, Any]:
 
     whole = checkpoint_folders(out / CHECKPOINTS)
     found = read_checkpoint(whole[-1]) if whole else None
-    if found is None or found.step < steps:
+    if found is None or found.progress.step < steps:
         raise Stopped
     for path in (out / CHECKPOINTS).iterdir():
         if path != whole[-1]:
             shutil.rmtree(path)
     copy_vocabulary(tokenizer, out)
     validations = [record["validation_loss"] for record in read_metrics(out / METRICS) if "validation_loss" in record]
+    now = found.progress
     return {
-        **({"parent": found.parent} if found.parent else {}),
-        "steps": found.step,
-        "steps_left_out": found.guard.get("skipped", 0),
-        "samples": found.cursor,
-        "tokens": found.tokens,
-        "parameters": parameters(ModelConfig.model_validate(found.model)),
-        "loss": found.loss,
+        **({"parent": now.parent} if now.parent else {}),
+        "steps": now.step,
+        "steps_left_out": now.guard.skipped,
+        "samples": now.cursor,
+        "tokens": now.tokens,
+        "parameters": parameters(found.model),
+        "loss": now.loss,
         "validation_loss": validations[-1] if validations else None,
     }
 
