@@ -63,8 +63,10 @@ def shards_made(folders: Sequence[Path], counts: Sequence[Mapping[str, Any]]) ->
     return made | {"counts": value_content(add_up(counts))}
 
 
-def write_documents(path: Path, texts: Mapping[str, str], uri: str = "https://example.org/page") -> Path:
+def write_documents(
+    path: Path, texts: Mapping[str, str], uri: str = "https://example.org/page", source: str = "golden"
+) -> Path:
     """Write a table of documents, one for each text; its name is the document's id."""
-    fixed = {"source": "golden", "uri": uri, "license": "CC0-1.0", "meta": "{}"}
+    fixed = {"source": source, "uri": uri, "license": "CC0-1.0", "meta": "{}"}
     write_table(path, [{"id": name, "text": text, **fixed} for name, text in texts.items()], SCHEMA)
     return path
