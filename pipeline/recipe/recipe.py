@@ -34,7 +34,7 @@ class Section(BaseModel):
 class PretrainConfig(Section):
     """The network, its training, and the order of the samples."""
 
-    init_from: Annotated[str | None, "display"] = None  # what stands there is in the fingerprint, as a source
+    init_from: Annotated[str | None, "display"] = None  # What lies there enters the name, as a source.
     """A run's folder, a checkpoint or a Hugging Face folder to begin with; `model` may be left out then: it is that one's."""
     init: Literal["weights", "continue"] = "weights"
     """weights: take only these, from step 0 on; continue: the optimizer and the step as well (and the place in the same data)."""

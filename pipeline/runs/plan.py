@@ -95,7 +95,8 @@ def _plan_stage(
     known = {name: content_of(artifact) for name in inputs if (artifact := steps[name].artifact)}
     identity = step.identify({**dict.fromkeys(inputs, ""), **known})
     if possible(store, stage, identity, pending):
-        return _with(step, "depends", f"built only if {' or '.join(pending)} comes out otherwise")
+        shown = " or ".join(pending) if len(pending) <= 3 else "one of its inputs"
+        return _with(step, "depends", f"built only if {shown} comes out otherwise")
     return _with(step, "build", reason_to_build(store, stage, identity, last, pending))
 
 

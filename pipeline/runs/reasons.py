@@ -6,6 +6,7 @@ from typing import Any
 from orchestration.identity import Identity
 from orchestration.store import Artifact, Store
 from pipeline.runs.artifacts import identity_of
+from pipeline.runs.attempts import begun_before
 from pipeline.stages.stage import Stage
 
 SHOWN = 3  # changes that are named
@@ -32,7 +33,11 @@ def reason_to_build(
 
 def is_begun(store: Store, stage: Stage, wanted: Identity, pending: Sequence[str]) -> bool:
     """Whether an earlier attempt at just this left something to go on from."""
-    return not pending and store.building(stage.name, wanted.name).is_dir()
+    if pending:
+        return False
+    return store.building(stage.name, wanted.name).is_dir() or (
+        stage.trains and begun_before(store, stage, wanted) is not None
+    )
 
 
 def changes(old: Identity, new: Identity, pending: Sequence[str] = ()) -> list[str]:
@@ -48,15 +53,16 @@ def changes(old: Identity, new: Identity, pending: Sequence[str] = ()) -> list[s
         for key in sorted(before.keys() | after.keys())
         if before.get(key) != after.get(key)
     ]
-    for name in sorted(old.inputs.keys() | new.inputs.keys()):
-        if name in pending or old.inputs.get(name) != new.inputs.get(name):
-            found.append(_input_change(name, old.inputs.get(name), new.inputs.get(name), pending))
-    return found or ["its earlier artifact is gone"]
+    found += [
+        _input_change(name, old.inputs.get(name), new.inputs.get(name))
+        for name in sorted(old.inputs.keys() | new.inputs.keys())
+        if name not in pending and old.inputs.get(name) != new.inputs.get(name)
+    ]
+    # What an input that has yet to be built comes out as is not known: it is named where nothing else is.
+    return found or [f"{name} is built anew" for name in pending] or ["its earlier artifact is gone"]
 
 
-def _input_change(name: str, old: str | None, new: str | None, pending: Sequence[str]) -> str:
-    if name in pending:
-        return f"{name} is built anew"
+def _input_change(name: str, old: str | None, new: str | None) -> str:
     if old is None:
         return f"{name} is new"
     return f"{name} is gone" if new is None else f"{name} has changed"

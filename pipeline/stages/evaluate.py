@@ -225,5 +225,6 @@ STAGE = Stage(
     libraries=("numpy", "torch"),
     run=_run,
     content=scores_content,
+    verifies=("pretrain", "tokenize", "vocab"),
     sources=_sources,
 )

@@ -13,6 +13,7 @@ from pipeline.releases.find import newest_checkpoint, special_ids
 from pipeline.stages.model_card import model_card
 from pipeline.stages.stage import Context, Made, Stage
 
+INPUTS = ("collect", "clean", "dedup", "vocab", "tokenize", "pretrain", "evaluate", "finetune")
 CHECKED_DOCUMENTS = 4  # real sequences whose logits are compared
 GREEDY_TOKENS = 32  # of text that both write, less where the context is shorter
 PROMPT_TOKENS = 8  # of the beginning of each, from which both go on greedily
@@ -95,9 +96,9 @@ def _real_sequences(tokens: Path, length: int) -> list[Any]:
 STAGE = Stage(
     name="export",
     version=2,
-    inputs=("collect", "clean", "dedup", "vocab", "tokenize", "pretrain", "evaluate", "finetune"),
+    inputs=INPUTS,
     libraries=("jinja2", "safetensors", "torch", "transformers"),
     run=_run,
     content=_content,
-    verifies=("tokenize", "vocab", "pretrain"),
+    verifies=INPUTS,
 )

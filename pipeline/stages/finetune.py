@@ -99,5 +99,6 @@ STAGE = Stage(
     libraries=("numpy", "tokenizers", "torch"),
     run=_run,
     content=scores_content,
+    verifies=("pretrain", "vocab"),
     sources=_sources,
 )

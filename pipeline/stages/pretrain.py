@@ -13,7 +13,7 @@ from orchestration.shards import Shard
 from pipeline.pretrain import CHECKPOINTS, METRICS, REFUSED, STOP, run_rank_once, with_vocabulary
 from pipeline.recipe.recipe import PretrainConfig
 from pipeline.releases.find import newest_checkpoint
-from pipeline.releases.origin import check_vocabulary, origin_sources
+from pipeline.releases.origin import check_vocabulary, origin_sources, same_vocabulary
 from pipeline.stages.stage import Context, Made, Stage, plain
 from pipeline.stages.training_log import parse, read_metrics
 
@@ -46,7 +46,9 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
     if (out / REFUSED).exists():
         raise ValueError((out / REFUSED).read_text(encoding="utf-8"))
     counts = _settle(out, tokenizer, config.training.steps)
-    return Made(counts, context.map(_hash_network, [Shard("network", {"artifact": out})], out, "content")[0]["content"])
+    content = context.map(_hash_network, [Shard("network", {"artifact": out})], out, "content")[0]["content"]
+    shutil.rmtree(out / "content")
+    return Made(counts, content)
 
 
 def _watch(context: Context, config: PretrainConfig, out: Path, run: Any) -> None:
@@ -159,9 +161,12 @@ def _fits(artifact: Path, config: PretrainConfig, inputs: Mapping[str, Path]) ->
     from model.network.shapes import check_shapes
 
     tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
-    check_vocabulary(artifact, tokenizer)
+    if not same_vocabulary(artifact / "tokenizer.json", tokenizer):
+        raise ValueError(
+            f"{artifact}: trained with another vocabulary than the run's; set vocab.tokenizer to its folder"
+        )
     theirs = read_checkpoint(newest_checkpoint(artifact)).model
-    check_shapes(ModelConfig.model_validate(theirs), with_vocabulary(config.model, tokenizer))
+    check_shapes(theirs, with_vocabulary(config.model, tokenizer))
 
 
 def _layout(config: PretrainConfig) -> dict[str, Any]:

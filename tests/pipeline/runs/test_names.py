@@ -10,13 +10,15 @@ from orchestration.files import read_json, write_json
 from orchestration.identity import Identity
 from orchestration.store import Store
 from pipeline.recipe.fields import has_founding, models_in, named_fields, output_fields
+from pipeline.recipe.reading import check_recipe
 from pipeline.recipe.recipe import Recipe
 from pipeline.runs import plan as plan_module
 from pipeline.runs.artifacts import choose, find_artifact, verdict, write_verdict
 from pipeline.runs.plan import Step
+from pipeline.runs.view import open_view, record_artifact
 from pipeline.stages.line import STAGES
 from tests.artifacts import finish
-from tests.pipeline.runs.test_plan import Work
+from tests.pipeline.runs.test_plan import RECIPE, Work
 from tests.pipeline.runs.test_rebuilds import fields_of
 
 STAGE = {stage.name: stage for stage in STAGES}
@@ -72,6 +74,19 @@ def test_the_artifact_is_on_record_before_it_is_whole(work: Work) -> None:
     for step in work.plan().values():
         assert step.artifact
         assert work.store.record(step.stage.name, step.key) == {"artifact": step.artifact.name}
+
+
+def test_a_kill_between_the_record_and_the_building(work: Work) -> None:
+    """Everything is on record, nothing of it is there: as if it had not been written."""
+    steps = work.plan()
+    recipe = _recipe()
+    open_view(work.view, recipe, work.base, list(steps.values()))
+    for name in ("collect", "clean"):
+        record_artifact(work.view, name, "f" * 32)
+        work.store.write_record(name, steps[name].key, {"artifact": "f" * 32})
+    assert {step.action for step in work.plan().values()} == {"build"}
+    assert work.build() == list(steps)
+    assert set(actions(work).values()) == {"reuse"}
 
 
 def test_a_torn_record_is_passed_over(work: Work) -> None:
@@ -201,9 +216,6 @@ def test_rebuild_builds_once_more_and_only_once(work: Work) -> None:
 
 
 def _recipe() -> Recipe:
-    from pipeline.recipe.reading import check_recipe
-    from tests.pipeline.runs.test_plan import RECIPE
-
     return check_recipe(RECIPE, "test")
 
 

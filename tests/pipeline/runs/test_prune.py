@@ -68,6 +68,25 @@ def test_what_a_run_began_with_stays(workdir: Path) -> None:
     assert folders(workdir) == ["clean/unused", "clean/used", "dedup/wanted.building"]
 
 
+def test_the_last_whole_artifact_of_a_run_stays_until_its_successor_is_whole(workdir: Path) -> None:
+    """The plan names another one already, that has yet to be built: the link still leads to what was made."""
+    store, view = Store(workdir / "store"), workdir / "runs" / "r"
+    (view / "clean").symlink_to(Path("../../store/clean/unused"))
+    plan = {"format": 2, "base": "/", "stages": [{"stage": "clean", "key": "k", "artifact": None}]}
+    (view / "plan.json").write_text(json.dumps(plan))
+    prune(workdir)
+    assert folders(workdir) == ["clean/unused"]
+    (view / "clean").unlink()
+    store.write_record("clean", "k", {"artifact": "unused"})
+    prune(workdir)
+    assert folders(workdir) == ["clean/unused"], "the plan's recipe key leads to it"
+
+
+def test_a_trained_network_is_named_with_what_is_in_it(workdir: Path) -> None:
+    finish(Store(workdir / "store"), Identity("pretrain", 1, {}, {}), {}, {"steps": 1200, "tokens": 3_000_000})
+    assert "a trained network: 1,200 steps, 3,000,000 tokens, 0.00 hours" in prune(workdir)
+
+
 def test_without_a_yes_nothing_goes(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     before = folders(workdir)
