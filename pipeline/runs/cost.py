@@ -8,6 +8,7 @@ from data.tokens.bpe import VocabConfig
 from data.tokens.vocabulary import find_tokenizer, load_vocabulary
 from model.network.config import ModelConfig, flops_per_token, parameters
 from model.training.train_config import TrainConfig
+from orchestration.build_record import read_build
 from orchestration.store import Store
 from pipeline.recipe.recipe import PretrainConfig, Recipe
 from pipeline.runs.plan import Step
@@ -49,7 +50,8 @@ def _vocabulary(config: VocabConfig, base: Path) -> int:
 
 
 def _last_seconds(store: Store, stage: str) -> float | None:
-    builds = [artifact.build for artifact in store.artifacts() if artifact.path.parent.name == stage]
+    paths = [artifact.path for artifact in store.artifacts() if artifact.path.parent.name == stage]
+    builds = [build for build in map(read_build, paths) if build]
     return max(builds, key=lambda build: build["started"])["seconds"] if builds else None
 
 

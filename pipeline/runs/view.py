@@ -2,13 +2,11 @@
 
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestration.events import read_lines
 from orchestration.files import read_json, write_json, write_text
-from orchestration.liveness import is_alive, is_of_an_earlier_boot
 from orchestration.store import Artifact, Store
 from pipeline.recipe.reading import to_yaml
 from pipeline.recipe.recipe import Recipe
@@ -64,47 +62,3 @@ def manifests(view: Path) -> dict[str, dict[str, Any]]:
         for stage in ORDER
         if (view / stage / "manifest.json").is_file()
     }
-
-
-def run_status(view: Path) -> dict[str, Any]:
-    """Where a run stands: state of the whole and of each stage, from its plan and event log."""
-    planned = [entry["stage"] for entry in read_json(view / "plan.json")]
-    states: dict[str, dict[str, Any]] = {stage: {"state": "waiting"} for stage in planned}
-    whole: dict[str, Any] = {"run": view.name, "state": "unknown"}
-    process: Mapping[str, Any] = {}
-    for event in read_lines(view / "events.jsonl"):
-        if event.get("event") == "run_started":
-            process = event
-        _apply(event, whole, states)
-    if whole["state"] == "running" and (is_alive(process) is False or is_of_an_earlier_boot(process)):
-        whole["state"] = "interrupted"
-        for state in states.values():
-            if state["state"] == "running":
-                state["state"] = "interrupted"
-    return {**whole, "stages": {stage: states[stage] for stage in planned}}
-
-
-def _apply(event: Mapping[str, Any], whole: dict[str, Any], states: dict[str, dict[str, Any]]) -> None:
-    name, state = event.get("event"), states.get(event.get("stage", ""))
-    if name == "run_started":
-        whole |= {"state": "running", "since": event["time"], "pid": event.get("pid"), "host": event.get("host")}
-        for fact in ("error", "until"):
-            whole.pop(fact, None)
-        for each in states.values():
-            each.clear()
-            each["state"] = "waiting"
-    elif name in ("run_finished", "run_failed", "run_stopped"):
-        whole |= {"state": name.removeprefix("run_"), "until": event["time"]}
-        if "error" in event:
-            whole["error"] = event["error"]
-    elif state is None:
-        return
-    elif name in ("stage_started", "stage_finished", "stage_failed", "stage_reused", "stage_stopped"):
-        state["state"] = {"stage_started": "running"}.get(name, name.removeprefix("stage_"))
-        state["since"] = event["time"]
-        if "seconds" in event:
-            state["seconds"] = event["seconds"]
-    elif name == "shard_done":
-        state["shards_done"] = state.get("shards_done", 0) + 1
-    elif name in ("training_reached", "checkpoint", "resumed"):
-        state["step"] = event["step"]
