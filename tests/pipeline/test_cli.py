@@ -24,6 +24,8 @@ COMMANDS = [
     "export",
     "inspect",
     "prune",
+    "verify",
+    "adopt",
     "doctor",
 ]
 HEAVY = [

@@ -243,7 +243,8 @@ def test_a_run_in_which_nothing_comes_through(tmp_path: Path) -> None:
     "chosen", [("--source", "nope"), ("--rule", "zzz"), ("--stage", "bogus"), ("--stage", "clean", "--rule", "c4")]
 )
 def test_the_funnel_is_not_chosen_from(view: Path, chosen: tuple[str, ...], as_json: tuple[str, ...]) -> None:
-    (view / "plan.json").write_text("[]")
+    stages = ("collect", "clean", "dedup")
+    (view / "plan.json").write_text(json.dumps([{"stage": stage, "fingerprint": stage} for stage in stages]))
     command = ["inspect", "r", "--workdir", str(view.parents[1])]
     result = CliRunner().invoke(app, [*command, *chosen, *as_json])
     assert (result.exit_code, result.stdout) == (2, "")
