@@ -102,7 +102,7 @@ def read_data(tokens: Path, tokenizer: Path, training: TrainConfig, sampling: Sa
 
 def _bytes_per_token(prefixes: list[Path]) -> float | None:
     """UTF-8 bytes of text per token, separators included, of a source's shards; None where tables beside them are missing."""
-    from data.documents import read_table
+    from data.tables import read_table
 
     tables = [Path(f"{prefix}.parquet") for prefix in prefixes]
     if not all(path.is_file() for path in tables):

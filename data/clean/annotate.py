@@ -4,7 +4,7 @@ They are of the documents as `collect` gives them. The measures of C4's rules ar
 what they count depends on what others have cut.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,6 +15,7 @@ from data.clean.custom import FUNCTION, Function, document_of, load_function
 from data.clean.filters.fineweb import EndMarks, FineWebConfig
 from data.clean.filters.gopher_quality import STOP_WORDS, GopherQualityConfig
 from data.clean.filters.gopher_repetition import GopherRepetitionConfig
+from data.content import ContentHasher
 from data.text.words import WordSplitter
 
 if TYPE_CHECKING:
@@ -87,21 +88,42 @@ class AnnotateConfig(BaseModel):
 def annotate_shard(out: Path, documents: Path, config: AnnotateConfig, base: Path) -> dict[str, Any]:
     """Write annotations.parquet: a row of scores for each document, in the order and the row groups of `documents`.
 
-    A score is null where there is nothing to measure. `base` is the folder in which the files of functions lie.
+    A score is null where there is nothing to measure. `base` is the folder in which the files of functions lie. Returns counts
+    and, as `content`, the hash of the rows in order.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from data.tables import TableWriter, row_groups
 
     schema = score_schema(config)
     functions = {name.partition(":")[2]: load_function(name, base) for name in config.custom}
-    file = pq.ParquetFile(documents)
-    with pq.ParquetWriter(out / FILE, schema, compression="zstd", store_schema=False) as writer:
-        for group in range(file.num_row_groups):
-            rows = file.read_row_group(group).to_pylist()
-            scores = [scores_of(row, config) | _custom_scores(row, functions) for row in rows]
-            writer.write_table(pa.Table.from_pylist(scores, schema))
-    count = file.metadata.num_rows
-    return {"documents_in": count, "documents_out": count, "dropped": {}, "quarantined": 0}
+    hasher = ContentHasher()
+    with TableWriter(out / FILE, schema, even_empty=True) as file:
+        for group in row_groups(documents):
+            rows = [scores_of(row, config) | _custom_scores(row, functions) for row in group.to_pylist()]
+            annotations = pa.Table.from_pylist(rows, schema)
+            _add_annotations(hasher, annotations)
+            file.write(annotations)
+    count = hasher.content.rows
+    counts = {"documents_in": count, "documents_out": count, "dropped": {}, "quarantined": 0}
+    return counts | {"content": str(hasher.content)}
+
+
+def annotations_content(paths: Iterable[Path]) -> str:
+    """The content of the annotations in these files, one file after another, whichever way they were cut into files."""
+    from data.tables import row_groups
+
+    hasher = ContentHasher()
+    for path in paths:
+        for annotations in row_groups(path):
+            _add_annotations(hasher, annotations)
+    return str(hasher.content)
+
+
+def _add_annotations(hasher: ContentHasher, annotations: "pa.Table") -> None:
+    ids, *scores = (column.to_pylist() for column in annotations.columns)
+    for id, *row in zip(ids, *scores, strict=True):
+        hasher.add(id.encode(), row)
 
 
 def score_schema(config: AnnotateConfig) -> "pa.Schema":

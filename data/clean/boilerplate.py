@@ -47,7 +47,7 @@ def count_lines(out: Path, documents: Path, config: BoilerplateConfig, partition
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from data.documents import write_table
+    from data.tables import write_table
 
     documents_by_source: Counter[str] = Counter()
     lines_by_source: defaultdict[str, list[np.ndarray]] = defaultdict(list)
@@ -88,7 +88,7 @@ def repeated_lines(out: Path, counts: list[Path], partition: int, config: Boiler
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    from data.documents import write_table
+    from data.tables import write_table
 
     schema = _line_schema()
     mine = [pq.read_table(file, columns=schema.names, filters=[("partition", "=", partition)]) for file in counts]
@@ -105,7 +105,7 @@ def repeated_lines(out: Path, counts: list[Path], partition: int, config: Boiler
 
 def _least_documents(counts: list[Path], config: BoilerplateConfig) -> dict[str, float]:
     """By source, the number of documents from which on a line is boilerplate."""
-    from data.documents import read_table
+    from data.tables import read_table
 
     documents: Counter[str] = Counter()
     for file in counts:
@@ -126,7 +126,7 @@ class Boilerplate:
         """From the repeated.parquet of all partitions."""
         import numpy as np
 
-        from data.documents import read_table
+        from data.tables import read_table
 
         lines = [read_table(file, ["line"])["line"].to_numpy() for file in repeated]
         return cls(np.unique(np.concatenate([np.empty(0, np.uint64), *lines])), config)

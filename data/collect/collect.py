@@ -99,11 +99,14 @@ class Counts:
 def collect_shard(out: Path, shard: CollectShard, config: CollectConfig) -> dict[str, object]:
     """Write the documents of `shard` into documents-NNNNN.parquet, each of about `shard_mb` of text; return counts.
 
+    `content` among them is the hash of the documents in order (see `data.content`).
+
     A record without text goes to rejected.parquet under the rule `empty`, one that was withdrawn under the rule `withdrawn` and
     without its text; one that cannot be read goes to quarantine.parquet with its error.
     """
     from data.collect.document_writer import DocumentWriter
-    from data.documents import QUARANTINE_SCHEMA, REJECTED_SCHEMA, TableWriter, document_id
+    from data.documents import QUARANTINE_SCHEMA, REJECTED_SCHEMA, document_id
+    from data.tables import TableWriter
 
     source = next(source for source in config.sources if source.name == shard.source)
     withdrawn = read_withdrawn(shard.withdrawn) if shard.withdrawn else frozenset()
@@ -132,7 +135,7 @@ def collect_shard(out: Path, shard: CollectShard, config: CollectConfig) -> dict
             else:
                 documents.append(found)
                 counts.pass_on(found)
-    return counts.result(source.name)
+    return counts.result(source.name) | {"content": str(documents.content)}
 
 
 def _records(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from data.content import ContentHasher
 from data.dedup.contamination import ContaminationConfig, benchmark_ngrams, shared_ngram
 from data.dedup.minhash import MinHashConfig, band_keys
 
@@ -35,7 +36,8 @@ def sign_shard(out: Path, documents: Path, config: DedupConfig) -> dict[str, Any
     """Write signatures.parquet: id, content hash, characters, and the band keys of each document (none if too short)."""
     import pyarrow as pa
 
-    from data.documents import content_hash, read_table, write_table
+    from data.documents import content_hash
+    from data.tables import read_table, write_table
 
     schema = pa.schema(
         [
@@ -70,7 +72,7 @@ def match_partition(
     import numpy as np
     import pyarrow as pa
 
-    from data.documents import write_table
+    from data.tables import write_table
 
     found = [_band_keys_of(file, partition, partitions) for file in signatures if config.minhash]
     keys = np.concatenate([np.empty(0, np.uint64), *(keys for keys, _ in found)])
@@ -91,7 +93,7 @@ def _band_keys_of(file: Path, partition: int, partitions: int) -> tuple["np.ndar
     import numpy as np
     import pyarrow.compute as pc
 
-    from data.documents import read_table
+    from data.tables import read_table
 
     table = read_table(file, ["id", "bands"]).combine_chunks()
     keys = pc.list_flatten(table["bands"]).to_numpy()
@@ -112,7 +114,7 @@ def resolve_duplicates(
     import pyarrow as pa
 
     from data.dedup.components import connected_components, smallest_members
-    from data.documents import read_table, write_table
+    from data.tables import read_table, write_table
 
     exact = config is None or config.exact
     schema = pa.schema([("id", pa.string()), ("reason", pa.string()), ("kept", pa.string())])
@@ -147,38 +149,44 @@ def dedup_shard(
     """Write documents-00000.parquet without duplicates and contaminated documents, and these to rejected.parquet.
 
     `duplicates` is what `resolve_duplicates` wrote. The detail of a duplicate is the id that is kept in its place, that
-    of a contaminated document the n-gram that it shares.
+    of a contaminated document the n-gram that it shares. Returns the counts of data.profile and `content`, the hash of the
+    documents that stay, in order.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from data.documents import REJECTED_SCHEMA, SCHEMA, read_table, write_table
+    from data.documents import REJECTED_SCHEMA, SCHEMA, add_documents
     from data.profile import Profile, text_bytes
+    from data.tables import TableWriter, read_table, row_groups
 
-    table = read_table(documents)
-    here = pq.read_table(duplicates, filters=[("id", "in", table["id"].to_pylist())]) if len(table) else None
-    reasons = {row["id"]: (row["reason"], row["kept"]) for row in here.to_pylist()} if here else {}
+    ids = read_table(documents, ["id"])["id"].to_pylist()
+    here = pq.read_table(duplicates, filters=[("id", "in", ids)]).to_pylist() if ids else []
+    reasons = {row["id"]: (row["reason"], row["kept"]) for row in here}
     contamination = config.contamination
     benchmark = benchmark_ngrams(benchmark_files, contamination.ngram) if contamination else None
-    rules: list[str | None] = []
-    details: list[str | None] = []
-    for id, text in zip(table["id"].to_pylist(), table["text"], strict=True):
-        rule, detail = reasons.get(id, (None, None))
-        if not rule and contamination and benchmark is not None:
-            detail = shared_ngram(text.as_py(), benchmark, contamination.ngram)
-            rule = "contaminated" if detail else None
-        rules.append(rule)
-        details.append(detail)
-    marked = table.append_column("rule", pa.array(rules, pa.string())).append_column(
-        "detail", pa.array(details, pa.string())
-    )
-    kept = table.filter(marked["rule"].is_null())
-    rejected = marked.filter(marked["rule"].is_valid())
-    write_table(out / "documents-00000.parquet", kept, SCHEMA)
-    if len(rejected):
-        write_table(out / "rejected.parquet", rejected, REJECTED_SCHEMA)
-    profile = Profile()
-    profile.keep(kept)
-    profile.drop(rejected)
-    counts = {"documents_in": len(table), "quarantined": 0, "bytes_in": text_bytes(table["text"])}
-    return counts | profile.counts()
+
+    def why_dropped(id: str, text: str) -> tuple[str | None, str | None]:
+        if id in reasons or contamination is None or benchmark is None:
+            return reasons.get(id, (None, None))
+        shared = shared_ngram(text, benchmark, contamination.ngram)
+        return ("contaminated", shared) if shared else (None, None)
+
+    profile, hasher, bytes_in = Profile(), ContentHasher(), 0
+    with (
+        TableWriter(out / "documents-00000.parquet", SCHEMA, even_empty=True) as kept_file,
+        TableWriter(out / "rejected.parquet", REJECTED_SCHEMA) as rejected_file,
+    ):
+        for group in row_groups(documents):
+            found = [why_dropped(id.as_py(), text.as_py()) for id, text in zip(group["id"], group["text"], strict=True)]
+            rules, details = (pa.array([each[place] for each in found], pa.string()) for place in (0, 1))
+            kept = group.filter(rules.is_null())
+            marked = group.append_column("rule", rules).append_column("detail", details)
+            rejected = marked.filter(rules.is_valid())
+            kept_file.write(kept)
+            rejected_file.write(rejected)
+            add_documents(hasher, kept)
+            profile.keep(kept)
+            profile.drop(rejected)
+            bytes_in += text_bytes(group["text"])
+    counts = {"documents_in": len(ids), "quarantined": 0, "bytes_in": bytes_in}
+    return counts | profile.counts() | {"content": str(hasher.content)}

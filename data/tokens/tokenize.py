@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from data.content import Content, ContentHasher
 from data.tokens.vocabulary import Encoder, load_vocabulary
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def tokenize_shard(out: Path, documents: Path, tokenizer: Path, config: Tokenize
 
     Every document ends with the vocabulary's end token; a split without documents has no files. The Parquet table has, for
     each document in the order of the shard: document (its number), id, uri, license, bytes (of the text in UTF-8), tokens
-    (its end included).
+    (its end included). `content` among the counts has the hash of each `<source>-<split>`: its documents' tokens in order.
     """
     import pyarrow.parquet as pq
 
@@ -81,8 +82,8 @@ def tokenize_shard(out: Path, documents: Path, tokenizer: Path, config: Tokenize
     encoder = Encoder(vocabulary)
     dtype = check_dtype(config, vocabulary.size)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
+    shards: dict[str, _ShardFiles] = {}
     with ExitStack() as stack:
-        shards: dict[str, _ShardFiles] = {}
         table = stack.enter_context(pq.ParquetFile(documents))
         for batch in table.iter_batches(BATCH_DOCUMENTS, columns=["id", "text", "source", "uri", "license"]):
             rows = batch.to_pylist()
@@ -106,6 +107,7 @@ def tokenize_shard(out: Path, documents: Path, tokenizer: Path, config: Tokenize
         "quarantined": 0,
         "tokens": counts["tokens_by_split"].total(),
         **{key: dict(sorted(counter.items())) for key, counter in sorted(counts.items())},
+        "content": {name: str(files.content) for name, files in sorted(shards.items())},
     }
 
 
@@ -123,9 +125,25 @@ def list_token_shards(folder: Path) -> list[ShardEntry]:
     return entries
 
 
+def tokens_content(folder: Path) -> dict[str, str]:
+    """The content of all token shards below `folder` by `<source>-<split>`; shards of the same name follow one another."""
+    from data.tokens.token_shards import TokenShard
+
+    hashers: dict[str, ContentHasher] = defaultdict(ContentHasher)
+    for entry in list_token_shards(folder):
+        shard = TokenShard.open(entry.prefix)
+        for number in range(len(shard)):
+            _add_document(hashers[entry.prefix.name], shard.document(number))
+    return {name: str(hasher.content) for name, hasher in sorted(hashers.items())}
+
+
+def _add_document(hasher: ContentHasher, tokens: "np.ndarray") -> None:
+    hasher.add(tokens.astype("<i4").tobytes())  # whatever the dtype in the shard
+
+
 def provenance(prefix: Path, document: int) -> dict[str, Any]:
     """Where a document of a token shard comes from: id, uri, license, bytes, tokens."""
-    from data.documents import read_table
+    from data.tables import read_table
 
     path = Path(f"{prefix}.parquet")
     if not path.is_file():
@@ -145,18 +163,25 @@ class _ShardFiles:
         self._path = Path(f"{prefix}.parquet")
         self._tokens = TokenShardWriter(prefix, dtype)
         self._rows: list[dict[str, Any]] = []
+        self._hasher = ContentHasher()
+
+    @property
+    def content(self) -> Content:
+        """The content of the documents so far."""
+        return self._hasher.content
 
     def append(self, row: dict[str, Any], tokens: "np.ndarray", size: int) -> None:
         document = {"document": len(self._rows), "bytes": size, "tokens": len(tokens)}
         self._rows.append(document | {key: row[key] for key in ("id", "uri", "license")})
         self._tokens.append(tokens)
+        _add_document(self._hasher, tokens)
 
     def __enter__(self) -> "_ShardFiles":
         self._tokens.__enter__()
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        from data.documents import write_table
+        from data.tables import write_table
 
         self._tokens.__exit__(kind, error, trace)
         if error is None:

@@ -69,7 +69,7 @@ def read_texts(path: Path) -> list[str]:
     Raises ValueError when the file is absent or holds something that cannot be read.
     """
     from data.collect.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
-    from data.documents import read_table
+    from data.tables import read_table
 
     config = CollectConfig(sources=[SourceConfig(name="text", path=str(path.resolve()))])
     texts: list[str] = []

@@ -21,7 +21,7 @@ LOGITS_BYTES = 2**31  # that the loss holds at once, with as many of their gradi
 
 def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) -> dict[str, Any]:
     """Costs of the stages that are to be built. Sizes in bytes; time in seconds, of the newest earlier build of each stage."""
-    building = {step.stage.name: step for step in steps if step.artifact is None}
+    building = {step.stage.name: step for step in steps if step.action != "reuse"}
     cost: dict[str, Any] = {"stages_to_build": list(building)}
     total = sum(source_bytes(source) for step in steps for source in step.stage.sources(step.config, base).values())
     cost["source_bytes"] = total
@@ -49,8 +49,9 @@ def _vocabulary(config: VocabConfig, base: Path) -> int:
 
 
 def _last_seconds(store: Store, stage: str) -> float | None:
-    builds = [artifact.build for artifact in store.artifacts() if artifact.path.parent.name == stage]
-    return max(builds, key=lambda build: build["started"])["seconds"] if builds else None
+    builds = [artifact.build for artifact in store.artifacts(stage)]
+    known = [build for build in builds if isinstance(build.get("seconds"), int | float)]
+    return float(max(known, key=lambda build: build.get("started", 0))["seconds"]) if known else None
 
 
 def pretraining(config: PretrainConfig, vocabulary: int) -> dict[str, Any]:

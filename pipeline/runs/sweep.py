@@ -21,6 +21,7 @@ from pipeline.releases.origin import with_origin
 from pipeline.runs.cost import estimate
 from pipeline.runs.plan import Step, make_plan
 from pipeline.runs.run import check_room, run_recipe, stop_on_signals
+from pipeline.runs.upgrade import upgrade_store
 from pipeline.runs.view import manifests, plan_facts, runs_folder
 
 RESULTS = "sweep.json"
@@ -89,7 +90,7 @@ def run_sweep(
         check_code(trial.recipe, allow_code)
     folder = runs_folder(workdir) / recipe.name
     check_room(workdir)
-    Store(workdir / "store").open()  # where the hashes of sources are remembered from one plan to the next
+    upgrade_store(Store(workdir / "store"), runs_folder(workdir))
     plans = [plan_trial(trial, base, workdir, verify and trial is trials[0]) for trial in trials]
     shared = shared_stages(plans)
     with cluster(address, recipe.resources.cpus):
@@ -138,9 +139,9 @@ def _with_origin(trial: Trial, base: Path, workdir: Path) -> Recipe:
 
 
 def shared_stages(plans: Sequence[Sequence[Step]]) -> list[str]:
-    """Stages whose artifact is the same in all trials, in order."""
+    """Stages that all trials make of the same, in order."""
     names = [step.stage.name for step in plans[0]]
-    made = [{step.stage.name: step.identity.fingerprint for step in plan} for plan in plans]
+    made = [{step.stage.name: step.key for step in plan} for plan in plans]
     return [name for name in names if len({each.get(name) for each in made}) == 1]
 
 

@@ -1,6 +1,7 @@
 """The readable view of a run, `runs/<name>/`: recipe, links to artifacts by stage, event log, metrics, report."""
 
 import os
+import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,9 +13,12 @@ from orchestration.liveness import is_alive, is_of_an_earlier_boot
 from orchestration.store import Artifact, Store
 from pipeline.recipe.reading import to_yaml
 from pipeline.recipe.recipe import Recipe
-from pipeline.runs.plan import STAGES, Step
+from pipeline.runs.plan import Step
+from pipeline.stages.line import STAGES
 
 ORDER = tuple(stage.name for stage in STAGES)
+PLAN_FORMAT = 2
+_plan_lock = threading.Lock()  # the stages of a run are threads, and several may come to know their artifact at once
 
 
 def runs_folder(workdir: Path) -> Path:
@@ -22,23 +26,53 @@ def runs_folder(workdir: Path) -> Path:
     return workdir / "runs"
 
 
-def open_view(view: Path, recipe: Recipe, steps: Sequence[Step]) -> None:
-    """Write the resolved recipe and the plan; take away links to artifacts that this recipe does not lead to."""
+def open_view(view: Path, recipe: Recipe, base: Path, steps: Sequence[Step]) -> None:
+    """Write the resolved recipe, its folder and the plan. Links stay: each moves once what it is to lead to is whole."""
     view.mkdir(parents=True, exist_ok=True)
     write_text(view / "recipe.yaml", to_yaml(recipe))
-    write_json(view / "plan.json", plan_facts(steps))
-    wanted = {step.stage.name: step.identity.fingerprint for step in steps}
-    for stage in ORDER:
-        link = view / stage
-        if link.is_symlink() and link.readlink().name != wanted.get(stage):
-            link.unlink()
+    write_json(view / "plan.json", {"format": PLAN_FORMAT, "base": readable(base), "stages": plan_facts(steps)})
+
+
+def read_plan(view: Path) -> dict[str, Any]:
+    """The plan of a run: `base` (the recipe's folder, None where it is not on record) and `stages`.
+
+    Of each stage: `stage`, `inputs`, `key`, and `artifact`, the name in the store, None until it is known. Raises ValueError
+    when the record is damaged.
+    """
+    path = view / "plan.json"
+    plan = read_json(path)
+    if isinstance(plan, list):  # format 1, in which an artifact had its name before its inputs were whole
+        plan = {"base": None, "stages": [{**entry, "artifact": entry.get("fingerprint")} for entry in _objects(plan)]}
+    if not isinstance(plan, dict) or not isinstance(plan.get("stages"), list):
+        raise ValueError(f"{path}: not a plan; run the recipe again to write it anew")
+    stages = [entry for entry in _objects(plan["stages"]) if entry.get("stage") in ORDER]
+    return {**plan, "base": plan.get("base"), "stages": stages}
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [entry for entry in value if isinstance(entry, dict)]
+
+
+def record_artifact(view: Path, stage: str, name: str) -> None:
+    """Write to the plan of a run which artifact a stage is to give, before anything of it is built."""
+    with _plan_lock:
+        plan = read_json(view / "plan.json")
+        for entry in plan["stages"]:
+            if entry["stage"] == stage:
+                entry["artifact"] = name
+        write_json(view / "plan.json", plan)
+
+
+def readable(path: Path) -> str:
+    """A path as it can be written into JSON."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def link(view: Path, store: Store, artifact: Artifact) -> None:
     """Let `<view>/<stage>` lead to an artifact, by a relative path, so that the workdir can be moved."""
-    stage = artifact.path.parent.name
+    stage = artifact.stage
     temporary = view / f".{stage}.{uuid.uuid4().hex}"
-    temporary.symlink_to(os.path.relpath(store.root / stage / artifact.path.name, view))
+    temporary.symlink_to(os.path.relpath(store.root / stage / artifact.name, view))
     temporary.replace(view / stage)
 
 
@@ -49,7 +83,8 @@ def plan_facts(steps: Sequence[Step]) -> list[dict[str, Any]]:
             "stage": step.stage.name,
             "action": step.action,
             "reason": step.reason,
-            "fingerprint": step.identity.fingerprint,
+            "key": step.key,
+            "artifact": _name(step),
             "inputs": list(step.inputs),
             **({"origin": origin} if (origin := getattr(step.config, "init_from", None)) else {}),
         }
@@ -57,18 +92,34 @@ def plan_facts(steps: Sequence[Step]) -> list[dict[str, Any]]:
     ]
 
 
+def _name(step: Step) -> str | None:
+    """The name of the artifact in the store, which may be one of an earlier format."""
+    if step.artifact and step.action == "reuse":
+        return step.artifact.name
+    return step.identity.name if step.identity else None
+
+
+def artifacts(view: Path) -> dict[str, Artifact]:
+    """What the links of a run lead to, of the stages of its recipe, in their order.
+
+    A link may still lead to what an earlier recipe of the run made: that is not among them.
+    """
+    found = {}
+    for entry in read_plan(view)["stages"]:
+        place = view / entry["stage"]
+        if (place / "manifest.json").is_file() and place.resolve().name == entry["artifact"]:
+            found[entry["stage"]] = Artifact(place.resolve())
+    return {stage: found[stage] for stage in ORDER if stage in found}
+
+
 def manifests(view: Path) -> dict[str, dict[str, Any]]:
-    """Manifests of the stages that the view leads to, in the order of the stages."""
-    return {
-        stage: read_json(view / stage / "manifest.json")
-        for stage in ORDER
-        if (view / stage / "manifest.json").is_file()
-    }
+    """Manifests of what `artifacts` gives; raises ValueError for one that is damaged."""
+    return {stage: artifact.manifest for stage, artifact in artifacts(view).items()}
 
 
 def run_status(view: Path) -> dict[str, Any]:
     """Where a run stands: state of the whole and of each stage, from its plan and event log."""
-    planned = [entry["stage"] for entry in read_json(view / "plan.json")]
+    planned = [entry["stage"] for entry in read_plan(view)["stages"]]
     states: dict[str, dict[str, Any]] = {stage: {"state": "waiting"} for stage in planned}
     whole: dict[str, Any] = {"run": view.name, "state": "unknown"}
     process: Mapping[str, Any] = {}

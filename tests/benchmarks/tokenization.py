@@ -6,7 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import tiktoken
 
-from data.documents import SCHEMA, document_id, write_table
+from data.documents import SCHEMA, document_id
+from data.tables import write_table
 from data.tokens.bpe import VocabConfig, train_tokenizer
 from data.tokens.tokenize import TokenizeConfig, tokenize_shard
 from data.tokens.vocabulary import Encoder, load_vocabulary, pattern_and_ranks

@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from data.clean.clean import CleanConfig, clean_shard
-from data.documents import SCHEMA, write_table
+from data.documents import SCHEMA
+from data.tables import write_table
 from orchestration.cluster import cluster
 from orchestration.shard_map import map_shards
 from orchestration.shards import Resources, Shard

@@ -10,10 +10,11 @@ import pytest
 
 import data
 from data.collect.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
-from data.documents import content_hash, document_id, read_table
+from data.documents import content_hash, document_id
 from data.samples.cloze import HELD_OUT, cloze_items, shingles
 from data.samples.planted import jaccard, planted_defects
 from data.samples.spam import message_text
+from data.tables import read_table
 from data.text.normalise import normalise
 
 SAMPLES = Path(data.__file__).parent / "samples"

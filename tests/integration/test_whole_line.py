@@ -14,7 +14,18 @@ import torch
 
 from model.formats.load import load_network
 
-MANIFEST_KEYS = {"stage", "fingerprint", "inputs", "config", "versions", "files", "counts"}
+MANIFEST_KEYS = {
+    "stage",
+    "fingerprint",
+    "key",
+    "inputs",
+    "config",
+    "versions",
+    "files",
+    "counts",
+    "content",
+    "checksum",
+}
 
 
 def test_every_stage_leaves_a_manifest_that_matches_its_files(finished: Any, tools: Any) -> None:
@@ -31,11 +42,14 @@ def test_every_stage_leaves_a_manifest_that_matches_its_files(finished: Any, too
         for entry in manifest["files"]:
             content = (artifact / entry["path"]).read_bytes()
             assert (len(content), blake3.blake3(content).hexdigest()) == (entry["bytes"], entry["checksum"])
-        for name, fingerprint in manifest["inputs"].items():
-            assert fingerprint == manifests[name]["fingerprint"] if name in manifests else name.startswith("file ")
+        for name, content in manifest["inputs"].items():
+            assert content == manifests[name]["content"] if name in manifests else name.startswith("file ")
+        assert manifest["artifacts"] == {
+            name: manifests[name]["fingerprint"] for name in manifest["inputs"] if name in manifests
+        }
         undescribed = {path.relative_to(artifact).as_posix() for path in artifact.rglob("*") if path.is_file()}
         undescribed -= {entry["path"] for entry in manifest["files"]}
-        assert undescribed - {"metrics.jsonl"} == {"manifest.json", "build.json"}
+        assert undescribed - {"metrics.jsonl", "verified.json"} == {"manifest.json", "build.json"}
 
 
 def test_no_manifest_tells_where_it_was_made(finished: Any, line: Any, tools: Any) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from data.documents import SCHEMA, document_id, write_table
+from data.documents import SCHEMA, document_id
+from data.tables import write_table
 from data.tokens.bpe import VocabConfig, train_tokenizer
 from data.tokens.sampling import SamplingConfig
 from data.tokens.tokenize import TokenizeConfig, tokenize_shard

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.clean.boilerplate import Boilerplate, BoilerplateConfig, count_lines, repeated_lines
-from data.documents import SCHEMA, document_id, read_table, write_table
+from data.documents import SCHEMA, document_id
+from data.tables import read_table, write_table
 from data.text.words import normalize
 
 Document = tuple[str, str]  # source and text

@@ -129,7 +129,8 @@ def test_boilerplate_is_cut_before_the_families(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     from data.clean.boilerplate import count_lines, repeated_lines
-    from data.documents import SCHEMA, write_table
+    from data.documents import SCHEMA
+    from data.tables import write_table
 
     menu = "Home About the county Contact Imprint"
     rows = [

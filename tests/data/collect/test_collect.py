@@ -15,8 +15,9 @@ import zstandard
 from pydantic import ValidationError
 
 from data.collect.collect import CollectConfig, SourceConfig, collect_shard, list_files, plan_shards
-from data.documents import EXCERPT_CHARACTERS, SCHEMA, document_id, read_table
+from data.documents import EXCERPT_CHARACTERS, SCHEMA, document_id
 from data.profile import Profile
+from data.tables import read_table
 
 
 def collect(base: Path, out: Path, **source: object) -> tuple[dict, list[dict], list[dict], list[dict]]:

@@ -22,7 +22,8 @@ import zstandard
 from data.clean.clean import clean_shard
 from data.clean.config import CleanConfig
 from data.collect.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
-from data.documents import SCHEMA, read_table, write_table
+from data.documents import SCHEMA
+from data.tables import read_table, write_table
 
 GOOD = "The harbour was quiet, and the boats lay in the mud until the water came back."
 PAGE = f"<html><body><main><h1>Harbour</h1><p>{GOOD}</p></main></body></html>".encode()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from data.documents import SCHEMA, document_id, write_table
+from data.documents import SCHEMA, document_id
+from data.tables import write_table
 from data.tokens.bpe import VocabConfig, train_tokenizer
 from data.tokens.vocabulary import END_OF_TEXT, load_vocabulary
 

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from data.documents import SCHEMA, document_id, write_table
+from data.documents import SCHEMA, document_id
+from data.tables import write_table
 from data.tokens.bpe import VocabConfig, train_tokenizer
 from data.tokens.token_shards import TokenShard
 from data.tokens.tokenize import TokenizeConfig, check_dtype, list_token_shards, provenance, split_of, tokenize_shard

@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from data.documents import SCHEMA, document_id, write_table
+from data.documents import SCHEMA, document_id
+from data.tables import write_table
 from data.tokens.bpe import VocabConfig, adopt_tokenizer, train_tokenizer
 from data.tokens.token_shards import TokenShard
 from data.tokens.tokenize import TokenizeConfig, tokenize_shard

@@ -14,8 +14,9 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from data.documents import QUARANTINE_SCHEMA, REJECTED_SCHEMA, ROW_GROUP_ROWS, SCHEMA, write_table
+from data.documents import QUARANTINE_SCHEMA, REJECTED_SCHEMA, SCHEMA
 from data.profile import Profile
+from data.tables import ROW_GROUP_ROWS, write_table
 from pipeline.cli import app
 from pipeline.inspect.corpus import corpus
 from pipeline.inspect.funnel import (

@@ -10,12 +10,25 @@ from typing import Any
 import psutil
 import pytest
 
+from orchestration.identity import Identity
 from orchestration.liveness import this_process
-from orchestration.store import Artifact, Identity, Store
+from orchestration.store import Artifact, Store
 from pipeline.recipe.reading import check_recipe
 from pipeline.recipe.recipe import Recipe
-from pipeline.runs.plan import STAGES, Step
-from pipeline.runs.view import ORDER, link, manifests, open_view, plan_facts, run_status, runs_folder
+from pipeline.runs.plan import Action, Step
+from pipeline.runs.view import (
+    ORDER,
+    link,
+    manifests,
+    open_view,
+    plan_facts,
+    read_plan,
+    record_artifact,
+    run_status,
+    runs_folder,
+)
+from pipeline.stages.line import STAGES
+from tests.artifacts import finish
 
 
 def run_with(tmp_path: Path, *events: dict[str, Any], tail: str = "") -> dict[str, Any]:
@@ -120,15 +133,14 @@ def test_steps_of_the_training(tmp_path: Path) -> None:
 
 
 def finished(store: Store, stage: str, name: str) -> Artifact:
-    identity = Identity(stage, name, 1, {}, {}, {})
-    with store.claim(identity, lambda _: None, lambda: False) as building:
-        assert building
-        return building.finish({"made": name}, {}, time.time())
+    return finish(store, Identity(stage, 1, {"name": name}, {}), {}, {"made": name})
 
 
 def step(stage: str, name: str, artifact: Artifact | None = None) -> Step:
     value = next(each for each in STAGES if each.name == stage)
-    return Step(value, RECIPE, Identity(stage, name, 1, {}, {}, {}), (), artifact, "because")
+    identity = Identity(stage, 1, {"name": name}, {})
+    action: Action = "reuse" if artifact else "build"
+    return Step(value, RECIPE, f"key of {name}", (), {}, {}, 0, action, "because", artifact, identity)
 
 
 RECIPE: Recipe = check_recipe({"name": "r", "collect": {"sources": [{"name": "s", "path": "x"}]}}, "test")
@@ -137,35 +149,65 @@ RECIPE: Recipe = check_recipe({"name": "r", "collect": {"sources": [{"name": "s"
 def test_links_lead_to_artifacts_and_move_with_the_workdir(tmp_path: Path) -> None:
     store, view = Store(tmp_path / "work" / "store"), runs_folder(tmp_path / "work") / "r"
     store.open()
-    first, second = finished(store, "collect", "1" * 32), finished(store, "collect", "2" * 32)
-    open_view(view, RECIPE, [step("collect", "1" * 32), step("clean", "3" * 32)])
+    first, second = finished(store, "collect", "first"), finished(store, "collect", "second")
+    open_view(view, RECIPE, tmp_path, [step("collect", "second"), step("clean", "third")])
     link(view, store, first)
     assert (view / "collect").resolve() == first.path
     link(view, store, second)
     assert (view / "collect").resolve() == second.path
     assert sorted(path.name for path in view.iterdir()) == ["collect", "plan.json", "recipe.yaml"]
     (tmp_path / "work").rename(tmp_path / "moved")
-    assert manifests(runs_folder(tmp_path / "moved") / "r")["collect"]["counts"] == {"made": "2" * 32}
+    assert manifests(runs_folder(tmp_path / "moved") / "r")["collect"]["counts"] == {"made": "second"}
 
 
-def test_opening_takes_away_links_that_the_recipe_no_longer_leads_to(tmp_path: Path) -> None:
+def test_a_link_stays_until_its_successor_is_whole_and_is_not_taken_for_it(tmp_path: Path) -> None:
     store, view = Store(tmp_path / "store"), tmp_path / "runs" / "r"
     store.open()
-    view.mkdir(parents=True)
-    for stage in ("collect", "clean", "export"):
-        link(view, store, finished(store, stage, "1" * 32))
-    open_view(view, RECIPE, [step("collect", "1" * 32), step("clean", "2" * 32)])
+    open_view(view, RECIPE, tmp_path, [step(stage, "first") for stage in ("collect", "clean", "export")])
+    made = {stage: finished(store, stage, "first") for stage in ("collect", "clean", "export")}
+    for artifact in made.values():
+        link(view, store, artifact)
+    open_view(view, RECIPE, tmp_path, [step("collect", "first"), step("clean", "second")])
     assert list(manifests(view)) == ["collect"]
-    assert not (view / "clean").is_symlink()
-    assert not (view / "export").is_symlink()
+    assert {stage: (view / stage).resolve() for stage in made} == {s: artifact.path for s, artifact in made.items()}
+    second = finished(store, "clean", "second")
+    record_artifact(view, "clean", second.name)
+    link(view, store, second)
+    assert {stage: manifest["counts"]["made"] for stage, manifest in manifests(view).items()} == {
+        "collect": "first", "clean": "second"
+    }  # fmt: skip
+
+
+def test_a_plan_of_format_1_is_read(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text(
+        '[{"stage": "collect", "fingerprint": "a", "inputs": []}, {"stage": "gone"}, 7]'
+    )
+    assert read_plan(tmp_path) == {
+        "base": None, "stages": [{"stage": "collect", "fingerprint": "a", "artifact": "a", "inputs": []}]
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["{}", "7", '{"stages": 7}', "[", ""])
+def test_a_damaged_plan_is_one_line_that_names_it(tmp_path: Path, text: str) -> None:
+    (tmp_path / "plan.json").write_text(text)
+    with pytest.raises(ValueError, match=r"plan\.json: (not a plan|not readable)") as error:
+        read_plan(tmp_path)
+    assert "\n" not in str(error.value)
 
 
 def test_the_plan_for_programs(tmp_path: Path) -> None:
-    artifact = Artifact(tmp_path)
-    assert plan_facts([step("collect", "1" * 32, artifact), step("clean", "2" * 32)]) == [
-        {"stage": "collect", "action": "reuse", "reason": "because", "fingerprint": "1" * 32, "inputs": []},
-        {"stage": "clean", "action": "build", "reason": "because", "fingerprint": "2" * 32, "inputs": []},
-    ]
+    artifact, clean = Artifact(tmp_path / "1"), step("clean", "second")
+    assert clean.identity
+    assert plan_facts([step("collect", "first", artifact), clean]) == [
+        {
+            "stage": "collect", "action": "reuse", "reason": "because", "key": "key of first", "artifact": "1",
+            "inputs": [],
+        },
+        {
+            "stage": "clean", "action": "build", "reason": "because", "key": "key of second",
+            "artifact": clean.identity.name, "inputs": [],
+        },
+    ]  # fmt: skip
     assert ORDER == (
         "collect",
         "annotate",

@@ -17,9 +17,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from data.collect.collect import CollectConfig, SourceConfig, SourceFile, collect_shard, list_files, plan_shards
-from data.documents import read_table
 from data.sources.streams import storage
 from data.sources.streams.storage import list_url, open_file
+from data.tables import read_table
 
 RECORDS = [{"text": f"Document number {n}. " + "word " * (n % 40)} for n in range(300)]
 LINES = b"".join(json.dumps(record).encode() + b"\n" for record in RECORDS)
