@@ -12,9 +12,11 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pipeline.goldens import annotate, clean, collect, dedup, evaluate, export, finetune, pretrain, tokens
 from pipeline.goldens.content import Golden, Made, make_each
+from pipeline.goldens.networks import one_thread
 
 EXPECTED_FILE = Path(__file__).with_name("expected.json")
 # By which numbers may differ, relatively or absolutely: processors and libraries add floats in other orders.
@@ -37,14 +39,21 @@ GOLDENS: dict[str, Mapping[str, Golden]] = {
 }
 
 
-def make_golden(stage: str, folder: Path) -> Made:
-    """Make the goldens of a stage in the empty `folder`; gives a content, or numbers, by `<golden>/<part>`."""
-    return make_each(GOLDENS[stage], folder)
+def make_golden(stage: str, folder: Path, goldens: Mapping[str, Golden] | None = None) -> Made:
+    """Make the goldens of a stage, or some of them, in the empty `folder`; gives a content, or numbers, by `<golden>/<part>`."""
+    with one_thread():
+        return make_each(GOLDENS[stage] if goldens is None else goldens, folder)
+
+
+def read_expected() -> dict[str, dict[str, Any]]:
+    """By stage, its `version` and the `values` that `make_golden` gave when that version, or a new golden, came in."""
+    found: dict[str, dict[str, Any]] = json.loads(EXPECTED_FILE.read_text(encoding="utf-8"))
+    return found
 
 
 def expected(stage: str) -> Made:
-    """What `make_golden` gave when the stage's version was last raised."""
-    values: Made = json.loads(EXPECTED_FILE.read_text(encoding="utf-8"))[stage]["values"]
+    """The values that are expected of a stage."""
+    values: Made = read_expected()[stage]["values"]
     return values
 
 

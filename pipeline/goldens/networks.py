@@ -1,6 +1,7 @@
 """Tiny networks of every kind, with weights far from their first values, for the goldens of evaluate, finetune and export."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -60,3 +61,14 @@ def figures(tensors: Iterable[tuple[str, Tensor]]) -> list[float]:
 def _figure(values: Tensor) -> float:
     """The sum of the absolute values, those at the end counted twice as much as those at the beginning."""
     return float((values.abs() * torch.linspace(1, 2, len(values), dtype=torch.float64)).sum())
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread inside: for networks as small as these more of them only wait for one another."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
