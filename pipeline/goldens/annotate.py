@@ -4,9 +4,9 @@ from functools import partial
 from pathlib import Path
 
 from data.clean.annotate import FILE, AnnotateConfig, annotate_shard
-from data.documents import read_table
+from data.tables import read_table
 from pipeline.goldens.clean import BASE
-from pipeline.goldens.content import Golden, Made, value_content, write_documents
+from pipeline.goldens.content import Golden, Values, counts_content, value_content, write_documents
 from pipeline.goldens.texts import TEXTS
 
 CONFIGS = {
@@ -17,9 +17,9 @@ CONFIGS = {
 NOTHING = -1.0  # stands for a score that is null
 
 
-def _annotate(config: AnnotateConfig, folder: Path) -> Made:
+def _annotate(config: AnnotateConfig, folder: Path) -> Values:
     documents = write_documents(folder / "documents.parquet", TEXTS)
-    made: Made = {"counts": value_content(annotate_shard(folder, documents, config, BASE))}
+    made: Values = {"counts": counts_content([annotate_shard(folder, documents, config, BASE)])}
     columns = read_table(folder / FILE).to_pydict()
     for name, values in columns.items():
         if name == "language_score":  # the only one that is more than a ratio of counts

@@ -12,7 +12,7 @@ from data.clean.chain import Beside
 from data.clean.clean import CleanConfig, clean_shard
 from data.clean.config import CHAIN, FAMILIES
 from data.clean.pii import PIIConfig
-from pipeline.goldens.content import Golden, Made, make_each, shards_made, write_documents
+from pipeline.goldens.content import Golden, Values, make_each, shards_made, write_documents
 from pipeline.goldens.personal import PERSONAL
 from pipeline.goldens.sources import INPUTS
 from pipeline.goldens.texts import PROSE, TEXTS
@@ -70,20 +70,20 @@ def text_configs() -> dict[str, CleanConfig]:
     }
 
 
-def _clean(config: CleanConfig, texts: Mapping[str, str], folder: Path, uri: str = "") -> Made:
+def _clean(config: CleanConfig, texts: Mapping[str, str], folder: Path, uri: str = "") -> Values:
     documents = write_documents(folder / "documents.parquet", texts, uri)
     return _clean_documents(folder, documents, config, Beside(BASE))
 
 
 def _clean_documents(
     folder: Path, documents: Path, config: CleanConfig, beside: Beside, scores: Path | None = None
-) -> Made:
+) -> Values:
     out = folder / "shard"
     out.mkdir()
     return shards_made([out], [clean_shard(out, documents, config, beside, scores)])
 
 
-def _clean_annotated(config: CleanConfig, folder: Path) -> Made:
+def _clean_annotated(config: CleanConfig, folder: Path) -> Values:
     """Clean with the measures that annotate has taken."""
     texts = write_documents(folder / "documents.parquet", TEXTS)
     annotate = AnnotateConfig(custom=["rules:vowels"])
@@ -91,7 +91,7 @@ def _clean_annotated(config: CleanConfig, folder: Path) -> Made:
     return _clean_documents(folder, texts, config, Beside(BASE, annotate=annotate), folder / FILE)
 
 
-def _clean_repeated(folder: Path) -> Made:
+def _clean_repeated(folder: Path) -> Values:
     """Cut out lines that repeat, counted in two partitions."""
     config = _config(["boilerplate"], boilerplate={"min_documents": 3, "min_fraction": 0.5})
     assert config.boilerplate is not None
@@ -105,7 +105,7 @@ def _clean_repeated(folder: Path) -> Made:
     return _clean_documents(folder, documents, config, Beside(BASE, repeated))
 
 
-def _clean_blocked(lists: BlockListConfig, folder: Path) -> Made:
+def _clean_blocked(lists: BlockListConfig, folder: Path) -> Values:
     """Clean pages of many addresses by lists of domains or URLs."""
     config = _config(["block_lists"], block_lists=lists)
     pages = {name: partial(_clean, config, {name: PROSE}, uri=uri) for name, uri in BLOCKED.items()}

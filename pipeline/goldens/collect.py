@@ -6,7 +6,7 @@ from pathlib import Path
 from data.collect.collect import CollectConfig, CollectShard, SourceConfig, collect_shard, plan_shards
 from data.sources.listing import list_files
 from data.sources.split import split
-from pipeline.goldens.content import Golden, Made, shards_made
+from pipeline.goldens.content import Golden, Values, shards_made
 from pipeline.goldens.sources import COMPRESSED, write_sources
 
 FIELDS = {"id_field": "id", "uri_field": "url", "license": "CC0-1.0"}
@@ -40,20 +40,20 @@ REPAIRS_WITHOUT_FTFY = SourceConfig(name="nfc", path="troubles.jsonl")
 CUT_FILES = ("cut.jsonl", "cut.jsonl.bz2", "cut.jsonl.zst", "cut.parquet", "cut.arrow")
 
 
-def _collect(source: SourceConfig, folder: Path) -> Made:
+def _collect(source: SourceConfig, folder: Path) -> Values:
     """Collect a source as a whole."""
     config = CollectConfig(sources=[source], withdrawn="withdrawn.txt")
     write_sources(folder / "sources")
     return _collect_shards(folder, plan_shards(config, folder / "sources"), config)
 
 
-def _collect_without_ftfy(folder: Path) -> Made:
+def _collect_without_ftfy(folder: Path) -> Values:
     config = CollectConfig(sources=[REPAIRS_WITHOUT_FTFY], normalise="nfc")
     write_sources(folder / "sources")
     return _collect_shards(folder, plan_shards(config, folder / "sources"), config)
 
 
-def _collect_in_parts(path: str, folder: Path) -> Made:
+def _collect_in_parts(path: str, folder: Path) -> Values:
     """Collect a file in many small parts, each a shard."""
     source = SourceConfig(name="cut", path=path, id_field="id")
     config = CollectConfig(sources=[source])
@@ -65,7 +65,7 @@ def _collect_in_parts(path: str, folder: Path) -> Made:
     return _collect_shards(folder, shards, config)
 
 
-def _collect_shards(folder: Path, shards: list[CollectShard], config: CollectConfig) -> Made:
+def _collect_shards(folder: Path, shards: list[CollectShard], config: CollectConfig) -> Values:
     outs = [folder / shard.key for shard in shards]
     for out in outs:
         out.mkdir()

@@ -7,7 +7,7 @@ from pathlib import Path
 from data.dedup.contamination import ContaminationConfig
 from data.dedup.dedup import DedupConfig, dedup_shard, match_partition, resolve_duplicates, sign_shard
 from data.dedup.minhash import MinHashConfig
-from pipeline.goldens.content import Golden, Made, shards_made, write_documents
+from pipeline.goldens.content import Golden, Values, shards_made, write_documents
 from pipeline.goldens.texts import GERMAN, PROSE
 
 PARTITIONS = 2
@@ -40,7 +40,7 @@ CONFIGS = {
 }
 
 
-def _dedup(config: DedupConfig, folder: Path) -> Made:
+def _dedup(config: DedupConfig, folder: Path) -> Values:
     task = {"question": QUESTION, "choices": ["the first", f"the {NUMBERS}"]}
     (folder / "tasks.jsonl").write_text(json.dumps(task) + "\n", encoding="utf-8")
     documents = [write_documents(folder / f"{number}.parquet", texts) for number, texts in enumerate(TEXTS)]

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from model.formats.convert_hf import export_hf
 from model.formats.verify_hf import verify_hf
-from pipeline.goldens.content import Golden, Made, file_content, value_content
+from pipeline.goldens.content import Golden, Values, file_content, value_content
 from pipeline.goldens.networks import FAMILIES, figures, network_of
 from pipeline.goldens.tokens import TRAINED
 
@@ -19,12 +19,12 @@ SEQUENCE = np.arange(40, 60)
 PROMPT, NEW_TOKENS = [0, 40, 50], 8
 
 
-def _export(fields: dict[str, Any], folder: Path) -> Made:
+def _export(fields: dict[str, Any], folder: Path) -> Values:
     network, out = network_of(fields), folder / "hf"
     export_hf(network.state_dict(), network.config, out, TRAINED, end_id=0, pad_id=1)
     checked = verify_hf(out, network, TRAINED, [SEQUENCE], [PROMPT], NEW_TOKENS)
     weights = load_file(out / "model.safetensors")
-    made: Made = {name: value_content(_settings(out / name)) for name in SETTINGS}
+    made: Values = {name: value_content(_settings(out / name)) for name in SETTINGS}
     return made | {
         "tokenizer.json": file_content(out / "tokenizer.json"),
         "names": value_content(sorted(weights)),

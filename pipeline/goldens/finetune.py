@@ -10,7 +10,7 @@ from model.finetuning.classifier_files import predict, save_classifier
 from model.finetuning.classify import finetune, majority_scores
 from model.finetuning.classify_config import ClassifyConfig
 from model.finetuning.examples import read_examples
-from pipeline.goldens.content import Golden, Made, value_content
+from pipeline.goldens.content import Golden, Values, value_content
 from pipeline.goldens.networks import figures, network_of
 from pipeline.goldens.texts import GERMAN, PROSE
 from pipeline.goldens.tokens import TRAINED
@@ -41,7 +41,7 @@ def _write_examples(folder: Path) -> Path:
     return path
 
 
-def _finetune(changes: dict[str, Any], pretrained: bool, folder: Path) -> Made:
+def _finetune(changes: dict[str, Any], pretrained: bool, folder: Path) -> Values:
     config = ClassifyConfig.model_validate(CONFIG | changes)
     examples = read_examples(_write_examples(folder), config)
     encoder = Encoder(load_vocabulary(TRAINED))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.goldens import annotate, clean, collect, dedup, evaluate, export, finetune, pretrain, tokens
-from pipeline.goldens.content import Golden, Made, make_each
+from pipeline.goldens.content import Golden, Values, make_each
 from pipeline.goldens.networks import one_thread
 
 EXPECTED_FILE = Path(__file__).with_name("expected.json")
@@ -39,7 +39,7 @@ GOLDENS: dict[str, Mapping[str, Golden]] = {
 }
 
 
-def make_golden(stage: str, folder: Path, goldens: Mapping[str, Golden] | None = None) -> Made:
+def make_golden(stage: str, folder: Path, goldens: Mapping[str, Golden] | None = None) -> Values:
     """Make the goldens of a stage, or some of them, in the empty `folder`; gives a content, or numbers, by `<golden>/<part>`."""
     with one_thread():
         return make_each(GOLDENS[stage] if goldens is None else goldens, folder)
@@ -51,23 +51,23 @@ def read_expected() -> dict[str, dict[str, Any]]:
     return found
 
 
-def expected(stage: str) -> Made:
+def expected(stage: str) -> Values:
     """The values that are expected of a stage."""
-    values: Made = read_expected()[stage]["values"]
+    values: Values = read_expected()[stage]["values"]
     return values
 
 
-def compare(stage: str, made: Made) -> list[str]:
+def compare(stage: str, made: Values) -> list[str]:
     """The names of the goldens that differ from what is expected, sorted; none when all are equal."""
     return differences(expected(stage), made)
 
 
-def differences(before: Made, now: Made) -> list[str]:
+def differences(before: Values, now: Values) -> list[str]:
     """The names under which two makings differ: contents exactly, numbers by more than the tolerance."""
     return sorted(name for name in before.keys() | now.keys() if not _same(before, now, name))
 
 
-def _same(before: Made, now: Made, name: str) -> bool:
+def _same(before: Values, now: Values, name: str) -> bool:
     old, new = before.get(name), now.get(name)
     tolerance = LOOSE_TOLERANCE if name.startswith(LOOSE) else TOLERANCE
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):

@@ -10,7 +10,7 @@ from typing import Any
 
 from data.tokens.tokenize import TokenizeConfig, tokenize_shard
 from model.training.distributed import close_distributed
-from pipeline.goldens.content import Golden, Made, write_documents
+from pipeline.goldens.content import Golden, Values, write_documents
 from pipeline.goldens.networks import figures
 from pipeline.goldens.texts import GERMAN, PROSE
 from pipeline.goldens.tokens import TRAINED
@@ -51,7 +51,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 TIMEOUT = 600  # seconds
 
 
-def train(variants: Mapping[str, Mapping[str, Any]], folder: Path) -> Made:
+def train(variants: Mapping[str, Mapping[str, Any]], folder: Path) -> Values:
     """Train in each of these ways in a process of its own; losses, learning rates, norms and weights by variant."""
     tokens = _write_tokens(folder)
     jobs = {name: _arguments(variant, tokens, folder / name) for name, variant in variants.items()}
@@ -106,7 +106,7 @@ def _figures(folder: Path) -> dict[str, list[float]]:
     }
 
 
-def _train_all(folder: Path) -> Made:
+def _train_all(folder: Path) -> Values:
     return train(VARIANTS, folder)
 
 

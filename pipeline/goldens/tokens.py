@@ -3,11 +3,10 @@
 from functools import partial
 from pathlib import Path
 
-from data.content import ContentHasher
 from data.tokens.bpe import VocabConfig, adopt_tokenizer, train_tokenizer
 from data.tokens.token_shards import TokenShard
-from data.tokens.tokenize import TokenizeConfig, list_token_shards, provenance, tokenize_shard
-from pipeline.goldens.content import Golden, Made, file_content, value_content, write_documents
+from data.tokens.tokenize import TokenizeConfig, list_token_shards, provenance, tokenize_shard, tokens_content
+from pipeline.goldens.content import Golden, Values, counts_content, file_content, value_content, write_documents
 from pipeline.goldens.sources import INPUTS
 from pipeline.goldens.texts import SINGLE
 
@@ -32,35 +31,33 @@ TOKENS = {
 }
 
 
-def _train(config: VocabConfig, folder: Path) -> Made:
+def _train(config: VocabConfig, folder: Path) -> Values:
     documents = write_documents(folder / "documents.parquet", TEXTS)
     counts = train_tokenizer(folder, [documents], config, seed=0)
     return _vocabulary(folder, counts)
 
 
-def _adopt(folder: Path) -> Made:
+def _adopt(folder: Path) -> Values:
     documents = write_documents(folder / "documents.parquet", TEXTS)
     return _vocabulary(folder, adopt_tokenizer(folder, [documents], ADOPTED, seed=0))
 
 
-def _vocabulary(folder: Path, counts: dict[str, object]) -> Made:
+def _vocabulary(folder: Path, counts: dict[str, object]) -> Values:
     files = {name: folder / f"{name}.json" for name in ("tokenizer", "tokenizer_config", "report")}
-    made: Made = {name: file_content(path) for name, path in files.items() if path.is_file()}
-    return made | {"counts": value_content(counts)}
+    made: Values = {name: file_content(path) for name, path in files.items() if path.is_file()}
+    return made | {"counts": counts_content([counts])}
 
 
-def _tokenize(tokenizer: Path, config: TokenizeConfig, folder: Path) -> Made:
+def _tokenize(tokenizer: Path, config: TokenizeConfig, folder: Path) -> Values:
     documents = write_documents(folder / "documents.parquet", TEXTS)
-    made: Made = {"counts": value_content(tokenize_shard(folder, documents, tokenizer, config))}
+    made: Values = {"counts": counts_content([tokenize_shard(folder, documents, tokenizer, config)])}
+    made |= tokens_content(folder)
     for entry in list_token_shards(folder):
-        shard, hasher = TokenShard.open(entry.prefix), ContentHasher()
-        for number in range(entry.documents):
-            hasher.add(shard.document(number).astype("<i4").tobytes())
-        made[entry.split] = str(hasher.content)
-        made[f"{entry.split} dtype"] = str(shard.tokens.dtype)
-        made[f"{entry.split} provenance"] = value_content(
-            [provenance(entry.prefix, number) for number in range(entry.documents)]
-        )
+        table = [provenance(entry.prefix, number) for number in range(entry.documents)]
+        made |= {
+            f"{entry.split} dtype": str(TokenShard.open(entry.prefix).tokens.dtype),
+            f"{entry.split} provenance": value_content(table),
+        }
     return made
 
 
