@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data.tokens.bpe import VocabConfig
+from data.tokens.config import VocabConfig
 from data.tokens.vocabulary import find_tokenizer, load_vocabulary
 from model.network.config import ModelConfig, flops_per_token, parameters
 from model.training.train_config import TrainConfig

@@ -82,7 +82,7 @@ def add_stage(
         write_table(folder / "documents-00000.parquet", rows, SCHEMA)
     if rejected:
         write_table(folder / "rejected.parquet", rejected, REJECTED_SCHEMA)
-    manifest = {"counts": {"quarantined": 0, **taken, **profile(kept, rejected), **counts}, "config": {}}
+    manifest = {"format": 1, "counts": {"quarantined": 0, **taken, **profile(kept, rejected), **counts}, "config": {}}
     (view / stage / "manifest.json").write_text(json.dumps(manifest))
 
 

@@ -164,7 +164,7 @@ def test_a_trial_counts_by_how_its_process_ended(tmp_path: Path) -> None:
     view, log = tmp_path / "s.1", tmp_path / "s.1.log"
     (view / "pretrain").mkdir(parents=True)
     counts = {"steps": 4, "loss": 2.5, "validation_loss": None}
-    (view / "pretrain" / "manifest.json").write_text(json.dumps({"counts": counts}))
+    (view / "pretrain" / "manifest.json").write_text(json.dumps({"format": 1, "counts": counts}))
     log.write_text("gristmill: an earlier attempt\n")
     earlier = size_of(log)
     log.write_text(log.read_text() + "collect reused\ngristmill: no room on this disk\nand a hint\n\n")
