@@ -1,71 +1,80 @@
 """The checkpoint format: a folder of safetensors and one JSON, readable by any number of ranks at any ZeRO stage.
 
     step-00000100/
-        checkpoint.json                             step, cursor, configs, layout, and every file's size and BLAKE3
+        checkpoint.json                             step, cursor, configs, layout, every file's size and BLAKE3, and a
+                                                    checksum of all this
         weights-00000-of-00002.safetensors          float32 parameters by name, whole, shared out over the files
         optimizer-00000-of-00002.safetensors        `<parameter>.exp_avg` and `<parameter>.exp_avg_sq`, likewise (AdamW);
                                                     `<parameter>.momentum_buffer` (Muon)
         random-00000-of-00002.safetensors           random states of that rank
 
 The JSON is written last, so a folder without one was never finished. Nothing is pickled. Everything that is read may be
-damaged: errors are ValueErrors that name the file.
+damaged: errors are ValueErrors that name the file and what to do.
 """
 
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import blake3
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-FORMAT = 2
-READABLE = (1, FORMAT)  # format 1 is that of before Muon, loss scaling and the guard: what it lacks has a default
+from model.formats.progress import Progress
+from model.formats.reading import read_json
+from model.network.config import ModelConfig
+from model.section import Section
+
+FORMAT = 3
+# Format 1 is older than Muon, loss scaling and the guard: what it lacks has a default. Up to 2 there was no checksum.
+READABLE = (1, 2, FORMAT)
 DESCRIPTION = "checkpoint.json"
 MAX_DESCRIPTION_BYTES = 64 * 2**20
 FOLDER_NAME = re.compile(r"step-(\d{8,12})")
 FILE_NAME = re.compile(r"(weights|optimizer|random)-\d{5}-of-\d{5}\.safetensors")
+REMEDY = "put a whole copy in its place, or leave it: training goes on from an older checkpoint, or starts again"
 
 
-@dataclass(frozen=True)
-class CheckpointInfo:
-    """What checkpoint.json says."""
+class WrittenFile(Section):
+    """What a file of a checkpoint was when it was written."""
 
-    folder: Path
-    step: int
-    """Optimizer steps taken."""
-    cursor: int
-    """Samples taken since the start."""
-    tokens: int
-    """Tokens trained on."""
-    optimizer_steps: int
+    bytes: NonNegativeInt
+    blake3: str
+
+
+class RankLayout(Section):
+    """How the work was shared out over the ranks: the last bits of the weights depend on it."""
+
+    ranks: PositiveInt
+    zero_stage: int
+    dtype: str
+    micro_batch: int
+    """Samples that one rank takes at once."""
+    threads: int
+    """CPU threads of each rank."""
+
+
+class CheckpointInfo(Section):
+    """What checkpoint.json says. The fields of `progress` stand beside the others there, not in a section of their own."""
+
+    folder: Path = Field(exclude=True)
+    progress: Progress
+    optimizer_steps: NonNegativeInt
     """Updates that AdamW has made, for its bias correction: steps that were left out are not among them."""
-    model: dict[str, Any]
-    """The ModelConfig."""
+    model: ModelConfig
     train: dict[str, Any]
     """The TrainConfig."""
-    layout: dict[str, Any]
-    """Ranks, ZeRO stage, data type, micro-batch and threads: what the last bits of the weights depend on."""
-    loss: float
-    """Loss of the last step that was not left out."""
-    validation: dict[str, float]
-    """Newest validation loss by source."""
-    skipped: list[list[int]] = field(default_factory=list)
-    """Ranges [from, to) of the cursor that were left out."""
-    guard: dict[str, Any] = field(default_factory=dict)
-    """The history that the guard against spikes goes by."""
-    loss_scale: dict[str, Any] = field(default_factory=dict)
+    layout: RankLayout
+    loss_scale: dict[str, int | float] = Field(default={})
     """State of the loss scaling for float16."""
-    samples: dict[str, Any] = field(default_factory=dict)
+    samples: dict[str, Any] = Field(default={})
     """What decides which sample a cursor means; under another order the cursor says nothing."""
-    parent: dict[str, Any] | None = None
-    """Identity of the checkpoint or folder that the run began from, and what was taken over; null: random weights."""
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Name to {"bytes", "blake3"}."""
+    files: dict[str, WrittenFile] = Field(default={})
+    """By name."""
 
     def tensors_of(self, kind: str) -> list[Path]:
         """The files of one kind: "weights", "optimizer" or "random"."""
@@ -91,49 +100,54 @@ def shares(sizes: dict[str, int], ranks: int) -> list[list[str]]:
     return names
 
 
-def write_tensors(path: Path, tensors: dict[str, Tensor]) -> dict[str, Any]:
-    """Write one file and return its {"bytes", "blake3"}. The bytes are a function of the tensors alone."""
+def write_tensors(path: Path, tensors: dict[str, Tensor]) -> WrittenFile:
+    """Write one file. The bytes are a function of the tensors alone."""
     save_file(tensors, path)
     return _identity(path)
 
 
 def write_description(info: CheckpointInfo) -> None:
     """Write checkpoint.json, which makes the folder a checkpoint."""
-    content = {"format": FORMAT, **asdict(info)}
-    del content["folder"]
+    content = {"format": FORMAT, **info.progress.model_dump(mode="json")}
+    content |= info.model_dump(mode="json", exclude={"progress"})
+    content["checksum"] = _checksum(content)
     text = json.dumps(content, indent=1, sort_keys=True) + "\n"
     (info.folder / DESCRIPTION).write_text(text, encoding="utf-8")
 
 
 def read_checkpoint(folder: Path) -> CheckpointInfo:
-    """Read checkpoint.json and check that the files it lists are there in full size; ValueError otherwise."""
+    """Read checkpoint.json and check that the files it lists are there in full size.
+
+    Raises ValueError in one line when there is none, when it is not what was written, or when a file is missing or cut.
+    """
     path = folder / DESCRIPTION
     try:
-        if path.stat().st_size > MAX_DESCRIPTION_BYTES:
-            raise ValueError(f"{path}: larger than {MAX_DESCRIPTION_BYTES} bytes, not a checkpoint's description")
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}; {folder} is not a whole checkpoint") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: not readable as JSON ({error})") from None
-    if not isinstance(content, dict) or content.pop("format", None) not in READABLE:
+        content = read_json(path, MAX_DESCRIPTION_BYTES)
+    except ValueError as error:
+        raise ValueError(f"{error}; {REMEDY}") from None
+    if content.get("format") not in READABLE:
         raise ValueError(
-            f"{path}: not of format {' or '.join(map(str, READABLE))}; open it with the Gristmill version that wrote it"
+            f"{path}: not of format {', '.join(map(str, READABLE))}; open it with the Gristmill version that wrote it"
         )
+    if content.pop("format") == FORMAT and content.pop("checksum", None) != _checksum({"format": FORMAT, **content}):
+        raise ValueError(f"{path}: its values are not those that were written (another checksum); {REMEDY}")
+    progress = {name: content.pop(name) for name in Progress.model_fields if name in content}
     try:
-        info = CheckpointInfo(folder=folder, **content)
-        for name, identity in info.files.items():
-            _check_size(folder, name, identity["bytes"])
-    except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{path}: fields missing or unknown ({error})") from None
+        info = CheckpointInfo.model_validate({**content, "folder": folder, "progress": progress})
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{path}: {field!r}: {first['msg']}; {REMEDY}") from None
+    for name, written in info.files.items():
+        _check_size(folder, name, written.bytes)
     return info
 
 
 def verify(info: CheckpointInfo, kinds: tuple[str, ...] = ("weights", "optimizer", "random")) -> None:
     """Hash every file of these kinds; ValueError naming the first whose content is not what was written."""
-    for name, identity in sorted(info.files.items()):
-        if name.split("-")[0] in kinds and _identity(info.folder / name) != identity:
-            raise ValueError(f"{info.folder / name}: content differs from its BLAKE3 in {DESCRIPTION}")
+    for name, written in sorted(info.files.items()):
+        if name.split("-")[0] in kinds and _identity(info.folder / name) != written:
+            raise ValueError(f"{info.folder / name}: content differs from its BLAKE3 in {DESCRIPTION}; {REMEDY}")
 
 
 def newest_checkpoint(folder: Path) -> tuple[CheckpointInfo | None, list[str]]:
@@ -157,13 +171,7 @@ def checkpoint_folders(folder: Path) -> list[Path]:
 
 def open_tensors(info: CheckpointInfo, kind: str) -> Callable[[str], Tensor]:
     """A reader of single tensors by name, whichever file they are in. Raises ValueError naming file or tensor."""
-    homes: dict[str, Path] = {}
-    for path in info.tensors_of(kind):
-        try:
-            with safe_open(path, framework="pt") as file:
-                homes |= dict.fromkeys(file.keys(), path)
-        except (SafetensorError, OSError) as error:
-            raise ValueError(f"{path}: not readable as safetensors ({error})") from None
+    homes = _homes(info, kind)
 
     def read(name: str) -> Tensor:
         if name not in homes:
@@ -175,6 +183,23 @@ def open_tensors(info: CheckpointInfo, kind: str) -> Callable[[str], Tensor]:
             raise ValueError(f"{homes[name]}: not readable as safetensors ({error})") from None
 
     return read
+
+
+def tensor_names(info: CheckpointInfo, kind: str) -> list[str]:
+    """The names of all tensors of one kind, sorted. Raises ValueError naming a file that cannot be read."""
+    return sorted(_homes(info, kind))
+
+
+def _homes(info: CheckpointInfo, kind: str) -> dict[str, Path]:
+    """Which file each tensor of one kind is in."""
+    homes: dict[str, Path] = {}
+    for path in info.tensors_of(kind):
+        try:
+            with safe_open(path, framework="pt") as file:
+                homes |= dict.fromkeys(file.keys(), path)
+        except (SafetensorError, OSError) as error:
+            raise ValueError(f"{path}: not readable as safetensors ({error})") from None
+    return homes
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
@@ -195,15 +220,20 @@ def read_file(path: Path) -> dict[str, Tensor]:
         raise ValueError(f"{path}: not readable as safetensors ({error})") from None
 
 
-def _identity(path: Path) -> dict[str, Any]:
-    return {"bytes": path.stat().st_size, "blake3": blake3.blake3().update_mmap(path).hexdigest()}
+def _identity(path: Path) -> WrittenFile:
+    return WrittenFile(bytes=path.stat().st_size, blake3=blake3.blake3().update_mmap(path).hexdigest())
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    """BLAKE3 of the values of a description without its checksum, however the file is laid out."""
+    return blake3.blake3(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _check_size(folder: Path, name: str, size: int) -> None:
     if not FILE_NAME.fullmatch(name):
-        raise ValueError(f"{folder / DESCRIPTION}: lists {name!r}, which is no file of a checkpoint")
+        raise ValueError(f"{folder / DESCRIPTION}: lists {name!r}, which is no file of a checkpoint; {REMEDY}")
     path = folder / name
     if not path.is_file():
-        raise ValueError(f"{path}: missing")
+        raise ValueError(f"{path}: missing; {REMEDY}")
     if path.stat().st_size != size:
-        raise ValueError(f"{path}: {path.stat().st_size} bytes, but {size} were written")
+        raise ValueError(f"{path}: {path.stat().st_size} bytes, but {size} were written; {REMEDY}")

@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 
 from model.formats.hf_config import architecture, hf_config
 from model.formats.hf_layout import Entry, Weights, layout, to_ours, to_theirs
-from model.formats.import_config import import_config, read_json
+from model.formats.import_config import import_config
+from model.formats.reading import read_json
 from model.network.config import ModelConfig, parameters
 from model.network.network import Network
 

@@ -1,12 +1,12 @@
 """A Hugging Face folder's config.json as our configuration: the inverse of `model.hf_config`, and untrusted."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from model.formats.hf_config import CLASSES, Family
+from model.formats.reading import one_line, read_json
 from model.network.config import ModelConfig, RopeScaling
 
 CONFIG_BYTES = 2**20  # largest config.json that is read
@@ -145,23 +145,6 @@ def import_scaling(rope: dict[str, Any], path: Path) -> RopeScaling | None:
         original_sequence_length=rope.get("original_max_position_embeddings"),
         **{name: rope[name] for name in optional if rope.get(name) is not None},
     )
-
-
-def read_json(path: Path, limit: int) -> dict[str, Any]:
-    """A JSON object of at most `limit` bytes. Raises ValueError naming the file."""
-    if path.stat().st_size > limit:
-        raise ValueError(f"{path}: larger than {limit} bytes")
-    try:
-        contents = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not valid JSON ({error})") from None
-    if not isinstance(contents, dict):
-        raise ValueError(f"{path}: not a JSON object")
-    return contents
-
-
-def one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
 
 
 def expect(path: Path, name: str, value: Any, allowed: tuple[Any, ...]) -> None:

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
 
 from model.formats.checkpoint import DESCRIPTION, checkpoint_folders, read_checkpoint, read_weights, verify
 from model.formats.convert_hf import import_hf
-from model.formats.import_config import one_line
+from model.formats.reading import one_line
 from model.network.config import ModelConfig
 from model.network.network import Network
 
@@ -47,8 +46,4 @@ def read_ours(folder: Path) -> tuple[ModelConfig, dict[str, torch.Tensor]]:
     """Config and weights of a checkpoint, checked against its checksums. Raises ValueError naming what is wrong."""
     info = read_checkpoint(folder)
     verify(info, ("weights",))
-    try:
-        config = ModelConfig.model_validate(info.model)
-    except ValidationError as error:
-        raise ValueError(f"{folder / DESCRIPTION}: the model's configuration is damaged ({one_line(error)})") from None
-    return config, read_weights(folder)
+    return info.model, read_weights(folder)

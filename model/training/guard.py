@@ -8,18 +8,18 @@ run goes back to its newest checkpoint and leaves out the data since then (Chowd
 """
 
 import math
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from model.formats.progress import History
+from model.section import Section
 
 Decision = Literal["apply", "skip", "rewind", "stop"]
 
 
-class SpikeConfig(BaseModel):
+class SpikeConfig(Section):
     """When a step is left out."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     deviations: float = Field(default=0.0, ge=0)
     """Standard deviations above the running mean from which on a loss or a gradient norm is a spike: 6 suits batches of many
@@ -30,31 +30,6 @@ class SpikeConfig(BaseModel):
     """Spikes in a row after which the run goes back to its newest checkpoint."""
     rewinds: int = Field(default=2, ge=0)
     """Times that it goes back before it stops."""
-
-
-@dataclass(frozen=True)
-class History:
-    """What decisions depend on; it is part of a checkpoint, so that a resumed run decides alike."""
-
-    losses: tuple[float, ...] = ()
-    """Losses of the newest applied steps, the oldest first."""
-    norms: tuple[float, ...] = ()
-    """Their gradient norms."""
-    in_a_row: int = 0
-    """Spikes since the last applied step."""
-    skipped: int = 0
-    """Spikes in all."""
-    rewinds: int = 0
-    """Times that the run went back."""
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "History":
-        """Raises TypeError for fields that are not a history's."""
-        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-        return cls(**{**values, **lists})
 
 
 def decide(history: History, loss: float, norm: float, config: SpikeConfig, has_checkpoint: bool) -> Decision:
@@ -81,14 +56,14 @@ def applied(history: History, loss: float, norm: float, config: SpikeConfig) -> 
     """The history after a step that was applied."""
     losses = (*history.losses, loss)[-config.window :]
     norms = (*history.norms, norm)[-config.window :]
-    return replace(history, losses=losses, norms=norms, in_a_row=0)
+    return history.model_copy(update={"losses": losses, "norms": norms, "in_a_row": 0})
 
 
 def skipped(history: History) -> History:
     """The history after a step that was not."""
-    return replace(history, in_a_row=history.in_a_row + 1, skipped=history.skipped + 1)
+    return history.model_copy(update={"in_a_row": history.in_a_row + 1, "skipped": history.skipped + 1})
 
 
 def rewound(at_checkpoint: History, now: History) -> History:
     """The history to go on with at the checkpoint that the run went back to: its own, with what is counted over the whole run."""
-    return replace(at_checkpoint, in_a_row=0, skipped=now.skipped, rewinds=now.rewinds + 1)
+    return at_checkpoint.model_copy(update={"in_a_row": 0, "skipped": now.skipped, "rewinds": now.rewinds + 1})

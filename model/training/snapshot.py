@@ -3,8 +3,8 @@
 import hashlib
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from model.formats.checkpoint import (
     CheckpointInfo,
+    RankLayout,
     checkpoint_folders,
     file_name,
     folder_name,
@@ -22,8 +23,11 @@ from model.formats.checkpoint import (
     write_description,
     write_tensors,
 )
+from model.formats.progress import Progress
+from model.network.config import ModelConfig
 from model.training.engine import Engine
 from model.training.optimizer import ADAM_MOMENTS, MUON_MOMENTS
+from model.training.train_config import TrainConfig
 
 Commit = Callable[[Path, Path], None]
 
@@ -40,7 +44,7 @@ def find_start(folder: Path) -> tuple[CheckpointInfo | None, list[str]]:
         for leftover in folder.glob("step-*.tmp"):
             shutil.rmtree(leftover)
         found = [newest_checkpoint(folder)]
-        step = found[0][0].step if found[0][0] else -1
+        step = found[0][0].progress.step if found[0][0] else -1
         for newer in checkpoint_folders(folder):
             if int(newer.name.removeprefix("step-")) > step:
                 aside = newer.with_name(newer.name + ".damaged")
@@ -50,13 +54,32 @@ def find_start(folder: Path) -> tuple[CheckpointInfo | None, list[str]]:
     return found[0]
 
 
+def describe(now: Progress, model: ModelConfig, config: TrainConfig, samples: dict[str, Any]) -> CheckpointInfo:
+    """What a checkpoint of this moment says about itself, but for what `save` adds of the engine and the files."""
+    return CheckpointInfo(
+        folder=Path(),
+        progress=now.model_copy(deep=True),
+        optimizer_steps=0,
+        model=model,
+        train=config.model_dump(mode="json"),
+        layout=RankLayout(
+            ranks=config.ranks,
+            zero_stage=config.zero_stage,
+            dtype=config.dtype,
+            micro_batch=config.rank_micro_batch,
+            threads=torch.get_num_threads(),
+        ),
+        samples=samples,
+    )
+
+
 def save(engine: Engine, info: CheckpointInfo, folder: Path, commit: Commit, keep: int) -> CheckpointInfo:
     """Write the state as `folder/step-<step>`: every rank its share into a temporary folder, then rank 0 commits it whole.
 
     `info` says all but the files; `commit(temporary, final)` renames. Of the older checkpoints the newest `keep` - 1 stay.
     """
     rank, ranks = dist.get_rank(), dist.get_world_size()
-    final = folder / folder_name(info.step)
+    final = folder / folder_name(info.progress.step)
     temporary = final.with_name(final.name + ".tmp")
     if rank == 0:
         temporary.mkdir(parents=True)
@@ -79,9 +102,10 @@ def save(engine: Engine, info: CheckpointInfo, folder: Path, commit: Commit, kee
     gathered: list[dict] = [{}] * ranks
     dist.all_gather_object(gathered, written)  # also says that every rank has written
     files = {name: identity for files in gathered for name, identity in files.items()}
-    info = replace(info, folder=final, files=files, optimizer_steps=engine.adam_steps, loss_scale=engine.loss_scale)
+    state = {"files": files, "optimizer_steps": engine.adam_steps, "loss_scale": engine.loss_scale}
+    info = info.model_copy(update={"folder": final, **state})
     if rank == 0:
-        write_description(replace(info, folder=temporary))
+        write_description(info.model_copy(update={"folder": temporary}))
         commit(temporary, final)
         for old in checkpoint_folders(folder)[:-keep]:
             shutil.rmtree(old)
@@ -97,7 +121,7 @@ def restore(engine: Engine, info: CheckpointInfo, seed: int) -> None:
         engine.set_tensors(lambda name, kind=kind: moment(f"{name}.{kind}"), kind)  # type: ignore[misc]
     engine.adam_steps = info.optimizer_steps
     engine.loss_scale = info.loss_scale
-    seed_random(seed, info.step)
+    seed_random(seed, info.progress.step)
     rank = dist.get_rank()
     saved = info.tensors_of("random")
     if rank < len(saved):

@@ -12,12 +12,12 @@ from torch import Tensor
 from model.formats.checkpoint import DESCRIPTION, CheckpointInfo, open_tensors, read_checkpoint, verify
 from model.formats.convert_hf import import_hf
 from model.formats.import_config import import_config
+from model.formats.progress import Progress
 from model.network.config import ModelConfig
 from model.network.init import initialize
 from model.network.network import Network
 from model.training.engine import Engine
 from model.training.loss import NextTokenLoss
-from model.training.progress import Progress, at
 from model.training.snapshot import restore, seed_random
 from model.training.train_config import TrainConfig
 
@@ -73,7 +73,7 @@ def origin_files(folder: Path) -> list[Path]:
 def origin_model(folder: Path) -> ModelConfig:
     """The network of an origin. Raises ValueError naming what is wrong with the folder."""
     if (folder / DESCRIPTION).is_file():
-        return ModelConfig.model_validate(read_checkpoint(folder).model)
+        return read_checkpoint(folder).model
     return import_config(folder)
 
 
@@ -89,7 +89,7 @@ def check_origin(model: ModelConfig, config: TrainConfig, origin: Origin) -> Non
 
 def resume(model: ModelConfig, config: TrainConfig, info: CheckpointInfo) -> tuple[Engine, Progress]:
     """The run as its own checkpoint has it."""
-    return _engine(model, config, open_tensors(info, "weights"), info), at(info)
+    return _engine(model, config, open_tensors(info, "weights"), info), info.progress.model_copy(deep=True)
 
 
 def begin(
@@ -97,20 +97,19 @@ def begin(
 ) -> tuple[Engine, Progress]:
     """A new run. Raises ValueError where the origin does not fit it."""
     if origin is None:
-        return _engine(model, config, None, None), Progress()
+        return _engine(model, config, None, None), Progress.at_start()
     parent: dict[str, Any] = {"identity": origin_identity(origin.folder), "mode": origin.mode}
     check_origin(model, config, origin)
     if not (origin.folder / DESCRIPTION).is_file():
         weights = import_hf(origin.folder)[1]
-        return _engine(model, config, weights.__getitem__, None), Progress(parent=parent)
+        return _engine(model, config, weights.__getitem__, None), Progress.at_start(parent)
     info = read_checkpoint(origin.folder)
     verify(info)
-    parent["step"] = info.step
+    parent["step"] = info.progress.step
     read = open_tensors(info, "weights")
     if origin.mode == "weights":
-        return _engine(model, config, read, None), Progress(parent=parent)
-    now = at(info)
-    now.parent = parent
+        return _engine(model, config, read, None), Progress.at_start(parent)
+    now = info.progress.model_copy(update={"parent": parent}, deep=True)
     if info.samples != samples:  # new data: from its first sample on
         now.cursor, now.skipped = 0, []
     return _engine(model, config, read, info), now
@@ -118,7 +117,7 @@ def begin(
 
 def check_same_model(model: ModelConfig, info: CheckpointInfo) -> None:
     """Raise ValueError when a run's own checkpoint holds another network."""
-    different = _differences(model, ModelConfig.model_validate(info.model))
+    different = _differences(model, info.model)
     if different:
         raise ValueError(
             f"{info.folder}: holds another model ({', '.join(different)} differ); train it in a folder of its own"
@@ -152,9 +151,9 @@ def _check_fits(model: ModelConfig, theirs: ModelConfig, folder: Path) -> None:
 
 
 def _check_continues(config: TrainConfig, info: CheckpointInfo) -> None:
-    if info.step >= config.steps:
+    if info.progress.step >= config.steps:
         raise ValueError(
-            f"init_from: {info.folder} has done {info.step} steps; to continue it, steps ({config.steps}) must be more"
+            f"init_from: {info.folder} has done {info.progress.step} steps; to continue it, steps ({config.steps}) must be more"
         )
     used = info.train.get("optimizer", "adamw")
     if used != config.optimizer:
@@ -172,8 +171,8 @@ def _value(config: ModelConfig, name: str) -> Any:
 def describe_resume(info: CheckpointInfo) -> str:
     """What the log says about going on from a checkpoint."""
     message, ranks = f"going on from {info.folder.name}", dist.get_world_size()
-    if info.layout["ranks"] != ranks:
-        message += f", saved on {info.layout['ranks']} ranks, on {ranks}"
-    if info.layout["ranks"] < ranks:
+    if info.layout.ranks != ranks:
+        message += f", saved on {info.layout.ranks} ranks, on {ranks}"
+    if info.layout.ranks < ranks:
         message += "; the random states of the new ranks follow from seed and step"
     return message

@@ -9,13 +9,13 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from model.formats.progress import Progress
 from model.training.batch import count_targets, document_numbers
 from model.training.distributed import device
 from model.training.engine import Engine
 from model.training.guard import Decision, decide
 from model.training.metrics import Meter
 from model.training.prefetch import Prefetch
-from model.training.progress import Progress
 from model.training.schedule import learning_rate
 from model.training.train_config import TrainConfig
 
@@ -75,7 +75,7 @@ def take_step(
 
     def approve(norm: float) -> bool:
         nonlocal decision
-        decision = decide(now.history, mean, norm, config.spikes, has_checkpoint)
+        decision = decide(now.guard, mean, norm, config.spikes, has_checkpoint)
         return decision == "apply"
 
     with meter.phase("optimizer"):

@@ -15,6 +15,7 @@ import torch
 import torch.distributed as dist
 
 from model.formats.checkpoint import CheckpointInfo
+from model.formats.progress import Progress
 from model.network.config import ModelConfig, flops_per_token
 from model.training.batch import Data
 from model.training.distributed import init_distributed
@@ -22,9 +23,8 @@ from model.training.engine import Engine, check_device
 from model.training.guard import applied, rewound, skipped
 from model.training.metrics import Meter, device_peak
 from model.training.prefetch import Prefetch
-from model.training.progress import Progress, at, describe
 from model.training.schedule import learning_rate
-from model.training.snapshot import Commit, find_start, save
+from model.training.snapshot import Commit, describe, find_start, save
 from model.training.start import Origin, begin, check_same_model, describe_resume, resume
 from model.training.step import Step, take_step
 from model.training.train_config import TrainConfig
@@ -80,15 +80,15 @@ def train(
         log = ignore
 
     checkpoint, passed_over = find_start(folder)
-    resumed_from = None if checkpoint is None else checkpoint.step
+    resumed_from = None if checkpoint is None else checkpoint.progress.step
     for message in passed_over:
         log({"event": "checkpoint_passed_over", "step": resumed_from or 0, "message": message})
     if checkpoint is None:
         engine, now = begin(model, config, data.order, origin)
     else:
         check_same_model(model, checkpoint)
-        if checkpoint.step >= config.steps:
-            return result(at(checkpoint), checkpoint, resumed_from, stopped=False)
+        if checkpoint.progress.step >= config.steps:
+            return result(checkpoint.progress, checkpoint, resumed_from, stopped=False)
         engine, now = resume(model, config, checkpoint)
         log({"event": "resumed", "step": now.step, "message": describe_resume(checkpoint)})
 
@@ -113,7 +113,7 @@ def train(
                 with meter.phase("validation"):
                     look(engine, config, data, now, log)
             # Not amid spikes: a state under suspicion is nothing to go back to.
-            if last or stopped or (is_due(now.step, config.checkpoint_every) and now.history.in_a_row == 0):
+            if last or stopped or (is_due(now.step, config.checkpoint_every) and now.guard.in_a_row == 0):
                 with meter.phase("checkpoint"):
                     about = describe(now, model, config, data.order)
                     checkpoint = save(engine, about, folder, commit, config.keep_checkpoints)
@@ -131,7 +131,7 @@ def account(now: Progress, step: Step, config: TrainConfig, log: Callable[[Recor
     if step.decision == "apply":
         now.loss = step.loss
         now.tokens += step.tokens
-        now.history = applied(now.history, step.loss, step.norm, config.spikes)
+        now.guard = applied(now.guard, step.loss, step.norm, config.spikes)
         return
     now.leave_out(first, now.cursor)
     found = {"loss": f"{step.loss:.6g}", "gradient_norm": f"{step.norm:.6g}"}  # in words: JSON has no nan
@@ -139,13 +139,13 @@ def account(now: Progress, step: Step, config: TrainConfig, log: Callable[[Recor
     if step.overflow:
         log({"event": "overflow", **facts, "message": "gradients overflowed float16; the loss scale goes down"})
         return
-    now.history = skipped(now.history)
-    log({"event": "spike", **facts, "decision": step.decision, "in_a_row": now.history.in_a_row})
+    now.guard = skipped(now.guard)
+    log({"event": "spike", **facts, "decision": step.decision, "in_a_row": now.guard.in_a_row})
     if step.decision == "stop":
         raise FloatingPointError(
             f"step {now.step}: loss {step.loss:.4g} and gradient norm {step.norm:.4g} were out of line "
-            f"{now.history.in_a_row} times in a row, up to sample {now.cursor}, after going back {now.history.rewinds} "
-            f"times ({now.history.skipped} steps were left out in all); lower learning_rate, raise warmup_steps or clip, "
+            f"{now.guard.in_a_row} times in a row, up to sample {now.cursor}, after going back {now.guard.rewinds} "
+            f"times ({now.guard.skipped} steps were left out in all); lower learning_rate, raise warmup_steps or clip, "
             "or look at these samples"
         )
 
@@ -161,10 +161,10 @@ def go_back(
             "event": "rewound",
             "step": then.step,
             "samples": [then.cursor, now.cursor],
-            "message": f"{now.history.in_a_row} spikes in a row: back from step {now.step} to {checkpoint.folder.name}",
+            "message": f"{now.guard.in_a_row} spikes in a row: back from step {now.step} to {checkpoint.folder.name}",
         }
     )
-    then.cursor, then.history = now.cursor, rewound(then.history, now.history)
+    then.cursor, then.guard = now.cursor, rewound(then.guard, now.guard)
     return engine, then
 
 
@@ -211,7 +211,7 @@ def describe_step(now: Progress, step: Step, config: TrainConfig) -> Record:
         "gradient_norm": step.norm,
         "tokens": now.tokens,
         "global_batch": step.samples,
-        "skipped_steps": now.history.skipped,
+        "skipped_steps": now.guard.skipped,
     }
 
 

@@ -6,18 +6,20 @@ from typing import Any
 
 from data.tokens.vocabulary import load_vocabulary
 from orchestration.files import checksum, files_below, read_json, write_json
+from orchestration.identity import digest
 from orchestration.shards import Shard
 from pipeline.recipe.recipe import ExportConfig
 from pipeline.releases.find import newest_checkpoint, special_ids
 from pipeline.stages.model_card import model_card
-from pipeline.stages.stage import Context, Stage
+from pipeline.stages.stage import Context, Made, Stage
 
+INPUTS = ("collect", "clean", "dedup", "vocab", "tokenize", "pretrain", "evaluate", "finetune")
 CHECKED_DOCUMENTS = 4  # real sequences whose logits are compared
 GREEDY_TOKENS = 32  # of text that both write, less where the context is shorter
 PROMPT_TOKENS = 8  # of the beginning of each, from which both go on greedily
 
 
-def _run(context: Context, inputs: Mapping[str, Path], config: ExportConfig, out: Path) -> dict[str, Any]:
+def _run(context: Context, inputs: Mapping[str, Path], config: ExportConfig, out: Path) -> Made:
     facts = {name: read_json(path / "manifest.json") for name, path in inputs.items()}
     scores = {name: read_json(inputs[name] / "scores.json") for name in ("evaluate", "finetune") if name in inputs}
     work = {
@@ -31,7 +33,12 @@ def _run(context: Context, inputs: Mapping[str, Path], config: ExportConfig, out
     result = context.map(export_shard, [Shard("checked", work)], out, "")[0]
     if (out / "checked" / "hf").is_dir():
         (out / "checked" / "hf").rename(out / "hf")  # what is released, without the records of how it was made
-    return {"format": "huggingface", **result}
+    return Made({"format": "huggingface", **result}, _content(out))
+
+
+def _content(artifact: Path) -> str:
+    """Of the files of the release that the certificate names."""
+    return digest(read_json(artifact / "hf" / "certificate.json")["files"])
 
 
 def export_shard(
@@ -89,7 +96,9 @@ def _real_sequences(tokens: Path, length: int) -> list[Any]:
 STAGE = Stage(
     name="export",
     version=2,
-    inputs=("collect", "clean", "dedup", "vocab", "tokenize", "pretrain", "evaluate", "finetune"),
+    inputs=INPUTS,
     libraries=("jinja2", "safetensors", "torch", "transformers"),
     run=_run,
+    content=_content,
+    verifies=INPUTS,
 )

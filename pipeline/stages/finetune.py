@@ -11,12 +11,12 @@ from orchestration.files import write_json
 from orchestration.shards import Shard
 from pipeline.recipe.recipe import FinetuneConfig
 from pipeline.releases.find import device, newest_checkpoint
-from pipeline.stages.stage import Context, Stage
+from pipeline.stages.stage import Context, Made, Stage, scores_content
 
 STARTS = ("pretrained", "random_weights")
 
 
-def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, out: Path) -> dict[str, Any]:
+def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, out: Path) -> Made:
     arguments = {
         "checkpoint": newest_checkpoint(inputs["pretrain"]),
         "tokenizer": inputs["vocab"] / "tokenizer" / "tokenizer.json",
@@ -33,13 +33,14 @@ def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, o
     scores: dict[str, Any] = {start: _mean_and_spread(found) for start, found in by_start.items()}
     scores["majority_class"] = {name: results[0][f"majority_{name}"] for name in ("accuracy", "macro_f1")}
     write_json(out / "scores.json", scores)
-    return {
+    counts = {
         "training_examples": results[0]["training_examples"],
         "test_examples": results[0]["test_examples"],
         "left_out": results[0]["left_out"],
         **{f"{start}_{name}": scores[start][name]["mean"] for start in STARTS for name in ("accuracy", "macro_f1")},
         **{f"majority_class_{name}": value for name, value in scores["majority_class"].items()},
     }
+    return Made(counts, scores_content(out))
 
 
 def finetune_shard(
@@ -97,5 +98,7 @@ STAGE = Stage(
     inputs=("pretrain", "vocab"),
     libraries=("numpy", "tokenizers", "torch"),
     run=_run,
+    content=scores_content,
+    verifies=("pretrain", "vocab"),
     sources=_sources,
 )

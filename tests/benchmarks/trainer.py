@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch.distributed as dist
+from model.training.progress import Progress
 
 from data.tokens.config import SamplingConfig
 from data.tokens.sampling import Samples
@@ -16,7 +17,6 @@ from model.training.engine import Engine
 from model.training.loss import NextTokenLoss
 from model.training.metrics import Meter, device_peak
 from model.training.prefetch import Prefetch
-from model.training.progress import Progress
 from model.training.step import Step, take_step
 from model.training.train_config import TrainConfig
 

@@ -24,6 +24,8 @@ COMMANDS = [
     "export",
     "inspect",
     "prune",
+    "verify",
+    "adopt",
     "doctor",
 ]
 HEAVY = [
@@ -147,7 +149,7 @@ def test_the_plan_for_programs_and_for_people(recipe: Path, tmp_path: Path) -> N
     assert plan["run"] == "r"
     assert [stage["stage"] for stage in plan["stages"]] == ["collect", "clean", "dedup", "vocab", "tokenize"]
     assert {stage["action"] for stage in plan["stages"]} == {"build"}
-    assert all(stage["reason"] and stage["fingerprint"] for stage in plan["stages"])
+    assert all(stage["reason"] and stage["key"] for stage in plan["stages"])
     assert plan["cost"]["source_bytes"] == 4
     code, out, _ = gristmill("plan", recipe, "-w", tmp_path / "work")
     assert code == 0

@@ -4,9 +4,9 @@ import time
 import numpy as np
 import torch
 
+from model.formats.progress import Progress
 from model.training.batch import count_targets, document_numbers
 from model.training.prefetch import Prefetch
-from model.training.progress import Progress
 
 
 def test_targets_are_what_is_not_padding() -> None:
@@ -40,7 +40,7 @@ def test_a_batch_is_read_while_the_step_before_is_computed() -> None:
 
 
 def test_ranges_that_were_left_out_are_joined() -> None:
-    now = Progress()
+    now = Progress.at_start()
     for first, end in ((10, 20), (30, 40), (40, 50), (60, 70), (25, 80), (90, 95), (95, 99)):
         now.leave_out(first, end)
-    assert now.skipped == [[10, 20], [25, 80], [90, 99]]
+    assert now.skipped == [(10, 20), (25, 80), (90, 99)]

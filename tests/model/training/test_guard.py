@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.training.guard import History, SpikeConfig, applied, decide, is_spike, rewound, skipped
+from model.formats.progress import History
+from model.training.guard import SpikeConfig, applied, decide, is_spike, rewound, skipped
 
 CONFIG = SpikeConfig(deviations=3.0, window=8, patience=3, rewinds=1)
 CALM = (2.0, 2.2, 1.8, 2.0, 2.1, 1.9)  # mean 2, deviation sqrt(0.1 / 5) = 0.1414, so 3 deviations are 0.4243
@@ -59,19 +60,19 @@ def test_only_applied_steps_enter_the_window() -> None:
     after = applied(history, 8.0, 9.0, CONFIG)
     assert after.losses == (1, 2, 3, 4, 5, 6, 7, 8.0) and after.norms[-1] == 9.0
     assert (after.in_a_row, after.skipped) == (0, 5)
-    assert skipped(history) == History(history.losses, history.norms, in_a_row=3, skipped=6)
+    assert skipped(history) == History(losses=history.losses, norms=history.norms, in_a_row=3, skipped=6)
 
 
 def test_going_back_keeps_what_is_counted_over_the_run() -> None:
     old = History(losses=CALM, norms=CALM, in_a_row=1, skipped=1, rewinds=0)
     now = History(losses=CALM[:1], norms=CALM[:1], in_a_row=3, skipped=4, rewinds=0)
-    assert rewound(old, now) == History(CALM, CALM, in_a_row=0, skipped=4, rewinds=1)
+    assert rewound(old, now) == History(losses=CALM, norms=CALM, in_a_row=0, skipped=4, rewinds=1)
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=8), st.integers(0, 9), st.integers(0, 9))
 def test_a_history_survives_json(values: list[float], in_a_row: int, rewinds: int) -> None:
-    history = History(tuple(values), tuple(values), in_a_row, in_a_row, rewinds)
-    assert History.from_json(json.loads(json.dumps(history.to_json()))) == history
+    history = History(losses=values, norms=values, in_a_row=in_a_row, skipped=in_a_row, rewinds=rewinds)
+    assert History.model_validate(json.loads(json.dumps(history.model_dump(mode="json")))) == history
 
 
 def test_a_steady_run_of_spikes_ends() -> None:
@@ -79,6 +80,6 @@ def test_a_steady_run_of_spikes_ends() -> None:
     while not decisions or decisions[-1] != "stop":
         decisions.append(decide(history, NAN, 1.0, CONFIG, True))
         now = skipped(history)
-        history = rewound(History(CALM, CALM), now) if decisions[-1] == "rewind" else now
+        history = rewound(History(losses=CALM, norms=CALM), now) if decisions[-1] == "rewind" else now
     assert decisions == ["skip", "skip", "rewind", "skip", "skip", "stop"]
     assert history.skipped == 6

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.formats.checkpoint import read_checkpoint, read_weights
+from model.formats.checkpoint import RankLayout, read_checkpoint, read_weights
 from tests.model.ranks import LLAMA, assert_same_state, job, launch, losses, records, result
 
 GPT2 = {
@@ -131,8 +131,8 @@ def test_bfloat16_is_near_float32(root: Path) -> None:
 
 def test_stop_saves_and_says_so(root: Path) -> None:
     info = read_checkpoint(root / "half" / "step-00000003")
-    assert (info.step, info.cursor, info.tokens) == (3, 48, 768)
-    assert info.layout == {"ranks": 2, "zero_stage": 2, "dtype": "float32", "micro_batch": 4, "threads": 1}
+    assert (info.progress.step, info.progress.cursor, info.progress.tokens) == (3, 48, 768)
+    assert info.layout == RankLayout(ranks=2, zero_stage=2, dtype="float32", micro_batch=4, threads=1)
     assert result(root / "half")["stopped"] is False and result(root / "half")["resumed_from"] == 3
 
 

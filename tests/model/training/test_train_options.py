@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.formats.checkpoint import read_checkpoint, read_weights
+from model.formats.checkpoint import read_checkpoint, read_weights, write_description
 from model.formats.convert_hf import write_weights
 from model.formats.hf_config import hf_config
 from model.network.config import ModelConfig
@@ -90,8 +90,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     again = [job(root / f"stopped-{name}", LLAMA, **fields) for name, fields in ENGINES.items()]
     again.append(job(root / "overflow-stopped", LLAMA, **scale))
     shutil.copytree(root / "rewound" / "step-00000002", root / "by-hand" / "step-00000002")
-    description = root / "by-hand" / "step-00000002" / "checkpoint.json"
-    description.write_text(json.dumps(json.loads(description.read_text()) | {"cursor": 64}))
+    info = read_checkpoint(root / "by-hand" / "step-00000002")
+    moved = info.progress.model_copy(update={"cursor": 64})
+    write_description(info.model_copy(update={"progress": moved}))
     again.append(job(root / "by-hand", LLAMA))
     again.append(job(root / "continued", LLAMA, {"origin": [str(parent), "continue"]}, **longer))
     again.append(job(root / "new-data", LLAMA, {"origin": [str(parent), "continue"], "order": "other"}, **longer))
@@ -164,9 +165,15 @@ def test_a_step_that_is_left_out_changes_nothing(root: Path, name: str, kind: st
     [spike] = events(folder, "spike")
     assert (spike["step"], spike["decision"], spike["in_a_row"]) == (4, "skip", 1)
     info = read_checkpoint(after)
-    assert info.skipped == [spike["samples"]] == [[read_checkpoint(before).cursor, info.cursor]]
-    assert info.guard["skipped"] == 1 and info.tokens == read_checkpoint(before).tokens
-    assert info.loss == list(losses(folder).values())[-1] and min(losses(folder)) == 1 and 4 not in losses(folder)
+    assert (
+        info.progress.skipped
+        == [tuple(spike["samples"])]
+        == [(read_checkpoint(before).progress.cursor, info.progress.cursor)]
+    )
+    assert info.progress.guard.skipped == 1 and info.progress.tokens == read_checkpoint(before).progress.tokens
+    assert (
+        info.progress.loss == list(losses(folder).values())[-1] and min(losses(folder)) == 1 and 4 not in losses(folder)
+    )
 
 
 def test_the_run_goes_back_and_leaves_the_data_out(root: Path) -> None:
@@ -175,9 +182,9 @@ def test_the_run_goes_back_and_leaves_the_data_out(root: Path) -> None:
     [rewound] = events(folder, "rewound")
     assert rewound["step"] == 2 and rewound["samples"] == [32, 64]
     info = read_checkpoint(folder / "step-00000006")
-    assert info.skipped == [[32, 64]] and info.cursor == 64 + 4 * 16
-    assert info.guard["rewinds"] == 1 and info.guard["skipped"] == 2
-    assert info.tokens == 6 * 16 * 16
+    assert info.progress.skipped == [(32, 64)] and info.progress.cursor == 64 + 4 * 16
+    assert info.progress.guard.rewinds == 1 and info.progress.guard.skipped == 2
+    assert info.progress.tokens == 6 * 16 * 16
     after = [r["loss"] for r in records(folder) if "loss" in r and "event" not in r][2:]
     assert after[-4:] == all_losses(root / "by-hand")
     assert equal(state(info.folder), state(root / "by-hand" / "step-00000006"))
@@ -224,7 +231,7 @@ def test_offload_agrees(root: Path) -> None:
 def test_the_batch_grows(root: Path) -> None:
     sizes = [record["global_batch"] for record in records(root / "ramp") if "loss" in record]
     assert sizes == [4, 4, 4, 8, 12, 16]  # rises at cursor 10, 20 and 30
-    assert read_checkpoint(root / "ramp" / "step-00000006").cursor == sum(sizes)
+    assert read_checkpoint(root / "ramp" / "step-00000006").progress.cursor == sum(sizes)
     assert losses(root / "ramp") == pytest.approx(losses(root / "ramp-alone"), rel=1e-6)
 
 
@@ -257,29 +264,37 @@ def test_validation_in_bits_per_byte(root: Path) -> None:
 def test_a_run_continued_elsewhere_is_the_run_extended(root: Path) -> None:
     assert_same_state(root / "continued", root / "extended")
     info = read_checkpoint(root / "continued" / "step-00000010")
-    assert info.parent is not None and (info.parent["mode"], info.parent["step"]) == ("continue", 6)
-    assert len(info.parent["identity"]) == 64 and info.cursor == 160
-    assert read_checkpoint(root / "extended" / "step-00000010").parent is None
+    assert info.progress.parent is not None and (info.progress.parent["mode"], info.progress.parent["step"]) == (
+        "continue",
+        6,
+    )
+    assert len(info.progress.parent["identity"]) == 64 and info.progress.cursor == 160
+    assert read_checkpoint(root / "extended" / "step-00000010").progress.parent is None
     assert result(root / "continued")["resumed_from"] is None
 
 
 def test_new_data_begins_at_its_first_sample(root: Path) -> None:
     info = read_checkpoint(root / "new-data" / "step-00000010")
-    assert (info.step, info.cursor, info.optimizer_steps, info.tokens) == (10, 64, 10, 10 * 16 * 16)
+    assert (info.progress.step, info.progress.cursor, info.optimizer_steps, info.progress.tokens) == (
+        10,
+        64,
+        10,
+        10 * 16 * 16,
+    )
     assert min(losses(root / "new-data")) == 7
 
 
 def test_from_weights_alone(root: Path) -> None:
     info = read_checkpoint(root / "weights" / "step-00000006")
-    assert (info.step, info.cursor, info.optimizer_steps) == (6, 96, 6)
-    assert info.parent is not None and info.parent["mode"] == "weights"
+    assert (info.progress.step, info.progress.cursor, info.optimizer_steps) == (6, 96, 6)
+    assert info.progress.parent is not None and info.progress.parent["mode"] == "weights"
     assert losses(root / "weights")[1] < losses(root / "zero2")[6]
 
 
 def test_from_the_weights_of_a_hugging_face_folder(root: Path) -> None:
     assert losses(root / "from-theirs") == losses(root / "weights")
     info = read_checkpoint(root / "from-theirs" / "step-00000006")
-    assert info.parent == {"identity": origin_identity(root / "hugging-face"), "mode": "weights"}
+    assert info.progress.parent == {"identity": origin_identity(root / "hugging-face"), "mode": "weights"}
     assert origin_identity(root / "hugging-face") != origin_identity(root / "zero2" / "step-00000006")
     assert "has no state of an optimizer to continue with; use init: weights" in result(root / "no-state")["error"]
     assert (

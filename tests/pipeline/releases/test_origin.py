@@ -96,7 +96,7 @@ def test_what_does_not_fit_is_said_in_one_line(folder: Path, overrides: tuple[st
 def test_other_weights_or_another_tokenizer_are_another_run(folder: Path) -> None:
     def made() -> dict[str, str]:
         steps = make_plan(changed(folder), folder, Store(folder / "store"), folder / "runs" / "o")
-        return {step.stage.name: step.identity.fingerprint for step in steps}
+        return {step.stage.name: step.key for step in steps}
 
     first = made()
     path = folder / "theirs" / "model.safetensors"
