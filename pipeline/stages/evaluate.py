@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from data.tokens.tokenize import ShardEntry, list_token_shards
+from data.tokens.tokenize import TokenShardEntry, list_token_shards
 from data.tokens.vocabulary import Encoder, Vocabulary, load_vocabulary
 from orchestration.files import read_json, write_json
 from orchestration.shards import Shard
@@ -48,7 +48,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: EvaluateConfig, o
     return Made(counts, scores_content(out))
 
 
-def _tasks(tests: Sequence[ShardEntry]) -> list[list[Path]]:
+def _tasks(tests: Sequence[TokenShardEntry]) -> list[list[Path]]:
     """The test shards in order, as at most TASKS pieces of about equal size."""
     total, before = sum(entry.tokens for entry in tests), 0
     tasks: dict[int, list[Path]] = {}

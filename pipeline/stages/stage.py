@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from data.documents import documents_content
+from data.documents import document_files, documents_content
 from orchestration.events import EventLog
 from orchestration.files import read_json
 from orchestration.identity import digest
@@ -108,12 +108,12 @@ class Stage:
 
 def document_shards(artifact: Path) -> list[Path]:
     """The document files of a stage's artifact, in order."""
-    return sorted(artifact.glob("shards/*/documents-*.parquet"))
+    return document_files(artifact / "shards")
 
 
 def documents_below(folder: Path) -> str:
     """The content of the documents of an artifact, or of one of its shards."""
-    return documents_content(sorted(folder.rglob("documents-*.parquet")))
+    return documents_content(document_files(folder))
 
 
 def numbered(paths: Sequence[Path], **arguments: Any) -> list[Shard]:
