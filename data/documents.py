@@ -17,7 +17,7 @@ SCHEMA = pa.schema(
     [
         ("id", pa.string()),  # document_id of source and locator
         ("text", pa.string()),
-        ("source", pa.string()),  # the source's name in the recipe
+        ("source", pa.string()),  # name of the source in the recipe
         ("uri", pa.string()),  # where a reader finds the document: an address, or file and place in it
         ("license", pa.string()),
         ("language", pa.string()),  # null until the language is identified
@@ -30,8 +30,8 @@ QUARANTINE_SCHEMA = pa.schema(
     [("source", pa.string()), ("locator", pa.string()), ("error", pa.string()), ("excerpt", pa.string())]
 )
 
-DOCUMENT_FILES = "documents-*.parquet"  # in the folder of each shard; `document_file` names one
-EXCERPT_CHARACTERS = 500  # of an unreadable record that are kept in quarantine
+DOCUMENT_FILES = "documents-*.parquet"  # pattern of the names that `document_file` gives
+EXCERPT_CHARACTERS = 500  # Quarantine keeps so much of an unreadable record.
 
 
 def document_id(source: str, locator: str) -> str:

@@ -26,7 +26,7 @@ from data.clean.config import BoilerplateConfig
 from data.tables import read_table, write_table
 from data.text.words import normalize
 
-_NOT_COUNTED = str.maketrans("", "", "0 ")  # in a normalised line every number is a 0
+_NOT_COUNTED = str.maketrans("", "", "0 ")  # A normalised line has a 0 for every number.
 
 
 def count_lines(out: Path, documents: Path, config: BoilerplateConfig, partitions: int) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def repeated_lines(out: Path, counts: list[Path], partition: int, config: Boiler
 
     schema = _line_schema()
     mine = [pq.read_table(file, columns=schema.names, filters=[("partition", "=", partition)]) for file in counts]
-    # One thread: the order of the groups is then that of the rows.
+    # With one thread the groups come in the order of the rows.
     groups = pa.concat_tables([schema.empty_table(), *mine]).group_by(["source", "line"], use_threads=False)
     lines = groups.aggregate([("documents", "sum")]).rename_columns(schema.names)
     least = _least_documents(counts, config)

@@ -10,7 +10,9 @@ from data.content import Content, ContentHasher
 from data.documents import SCHEMA, document_file
 from data.tables import ROW_GROUP_ROWS, TableWriter
 
-ROW_GROUP_BYTES = 1 << 23  # of text in a row group. Less is less compact, more falls out of the processor's caches
+ROW_GROUP_BYTES = (
+    1 << 23
+)  # Text in a row group: smaller groups compress less, larger ones fall out of the processor's caches.
 
 
 class DocumentWriter:

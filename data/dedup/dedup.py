@@ -66,7 +66,9 @@ def match_partition(
     ids = np.concatenate([np.empty(0, "S32"), *(ids for _, ids in found)])
     order = np.lexsort((ids, keys))
     keys, ids = keys[order], ids[order]
-    opens = np.concatenate([[True], keys[1:] != keys[:-1]])[: len(keys)]  # where a bucket begins, with its smallest id
+    opens = np.concatenate([[True], keys[1:] != keys[:-1]])[
+        : len(keys)
+    ]  # True where a bucket begins; its first id is its smallest
     smallest = ids[np.maximum.accumulate(np.where(opens, np.arange(len(keys)), 0))]
     edges = np.unique(np.stack([smallest[~opens], ids[~opens]], axis=1), axis=0)
     schema = pa.schema([("smallest", pa.string()), ("id", pa.string())])
@@ -110,7 +112,7 @@ def resolve_duplicates(
         ]
         links.append(np.stack(ends, axis=1).astype(np.int64))
     labels = connected_components(len(ids), np.concatenate(links))
-    kept = smallest_members(labels)  # nodes are numbered by (content hash, id)
+    kept = smallest_members(labels)  # nodes are numbered in the order of (content hash, id)
     reasons = np.full(len(ids), "near_duplicate", object)
     reasons[copies] = "exact_duplicate"
     dropped = by_id[kept[by_id] != by_id]

@@ -13,7 +13,7 @@ from data.dedup.config import MinHashConfig
 from data.text.words import normalize
 
 MERSENNE_PRIME = 2**61 - 1
-_BLOCK = 256  # shingles hashed at a time: with 112 hash functions their values fit a core's cache
+_BLOCK = 256  # Shingles are hashed in blocks: with 112 hash functions the values of one block fit a core's cache.
 
 
 def shingles(text: str, config: MinHashConfig) -> np.ndarray:
@@ -51,8 +51,8 @@ def signature(shingle_hashes: np.ndarray, config: MinHashConfig) -> np.ndarray:
         values += b
         np.right_shift(values, bits, out=other)
         values &= prime
-        values += other  # below 2^61 + 7, and equal to what it was modulo the prime
-        np.subtract(values, prime, out=other)  # what is below the prime wraps upwards, and is not the minimum
+        values += other  # now below 2^61 + 7, and unchanged modulo the prime
+        np.subtract(values, prime, out=other)  # values below the prime wrap to large ones, which are never the minimum
         np.minimum(values, other, out=values)
         np.minimum(least, values.min(axis=1), out=least)
     return least.reshape(config.bands, config.rows)

@@ -24,7 +24,7 @@ class Extracted(NamedTuple):
     text: str
 
 
-# A character for private use, as bytes or as a reference: those of fonts of icons.
+# A character for private use, as bytes or as a reference: fonts of icons use these.
 ICON = rb"(?:\xee[\x80-\xbf]{2}|\xef[\x80-\xa3][\x80-\xbf]|&#(?:[xX][eEfF][0-9a-fA-F]{3}|5[7-9]\d{3}|6[0-3]\d{3});)"
 # A sign that links to its own heading.
 PERMALINK = rb"<[aA] [^<>]*+>\s*+(?:#|\xc2\xb6|\xc2\xa7|&(?i:para|#182|#xb6);)\s*+</[aA]>"
@@ -44,18 +44,18 @@ LONE = re.compile(
     rb"(>\s*+(?!%b)(?:[\xe0-\xef][\x80-\xbf]{2}|&(?!nbsp|lt|gt|amp|quot|shy|#160|#[xX]0*[aA]0)#?\w++;"
     rb"|%b(?:[\xc2-\xdf][\x80-\xbf]|&(?!lt|gt|amp|quot)#?\w++;)))(?=\s*+<)" % (ICON, ASCII)
 )
-COMPANY = "\ufdd0"  # no character; put beside the lone one and taken out again
+COMPANY = "\ufdd0"  # This code point is no character; it is put beside the lone one and taken out again.
 
-# Never content, whatever its place. One selector of many takes less time than many.
+# These elements are never content, whatever their place. One selector with many parts is faster than many selectors.
 SKIPPED = ", ".join((
-    # what alt_texts=False would leave out, which leaves out whole figures, code and caption, as well
+    # alt_texts=False would leave these out, but with them whole figures, code and caption included
     *("video", "audio", "object", "svg", "annotation"),
-    # DocBook's links to the chapters before and after, tables of contents, "[edit]" beside a wiki's headings
+    # DocBook's links to the previous and next chapter, tables of contents, "[edit]" beside a wiki's headings
     *(".navheader", ".navfooter", ".toc", "#toc", ".table-of-contents", ".mw-editsection"),
     # numbers beside lines of code
     *(".linenos", ".lineno", ".gutter"),
 ))  # fmt: skip
-# Lists that are dropped for their place: at most two elements between them and the body.
+# Lists with at most two elements between them and the body are dropped for their place.
 SHALLOW_LISTS = "body > ul, body > * > ul, body > * > * > ul"
 # Cookie notices by the names that makers of consent software give them; looked for where the word is.
 COOKIE_NOTICES = ", ".join((
@@ -115,7 +115,7 @@ def to_utf8(page: bytes, declared: str | None) -> bytes:
     # Not ISO-2022-JP, whose bytes are ASCII; one byte is found faster than two.
     if b"\x1b" not in page or b"\x1b$" not in page:
         try:
-            page.decode()  # hardly ever by accident, while declarations are often wrong
+            page.decode()  # other encodings hardly ever pass for UTF-8, while declarations are often wrong
         except UnicodeDecodeError:
             pass
         else:
@@ -187,8 +187,8 @@ def _move_shallow_lists(tree: HTMLTree) -> None:
 
 
 def _by_trafilatura(tree: HTMLTree, html: bytes) -> str:
-    import trafilatura
+    import trafilatura  # late: it takes a quarter of a second to load, and few recipes ask for it
 
     check_for_trafilatura(tree, html.count(b"<"))
-    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it reports every page in which it finds nothing
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it would report every page in which it finds nothing
     return trafilatura.extract(tree.document.html if tree.document else "", include_comments=False) or ""

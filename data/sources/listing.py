@@ -17,10 +17,10 @@ class SourceFile(NamedTuple):
 
     source: str
     path: str  # as the recipe would write it: relative to its folder unless the source's path is absolute
-    absolute: str  # or the URL
+    absolute: str  # absolute path, or the URL
     bytes: int
     format: Format
-    identity: str = ""  # of a file behind a URL: what changes when it does
+    identity: str = ""  # of a file behind a URL: a value that changes when the file does
 
 
 def list_files(sources: Sequence[SourceConfig], base: Path) -> list[SourceFile]:
@@ -90,7 +90,7 @@ def _matches(pattern: str, base: str) -> Iterator[tuple[str, int]]:
 
 def _glob(pattern: str, base: str) -> Iterator[str]:
     """The paths that `pattern` matches. `**` goes into no linked folder: a link may lead back to a folder above it."""
-    # Not Path.glob: it refuses absolute patterns and takes hidden files.
+    # Path.glob will not do: it refuses absolute patterns and takes hidden files.
     parts = pattern.split("/")
     if "**" not in parts:
         yield from glob.iglob(pattern, root_dir=base)  # noqa: PTH207

@@ -28,5 +28,5 @@ def _sorted(run: re.Match[str]) -> str:
 
 @cache
 def _long_run_of_marks() -> re.Pattern[str]:
-    marks = filter(unicodedata.combining, map(chr, range(sys.maxunicode + 1)))  # in some 60 ms
+    marks = filter(unicodedata.combining, map(chr, range(sys.maxunicode + 1)))  # this takes some 60 ms, once
     return re.compile(f"[{re.escape(''.join(marks))}]{{100,}}")

@@ -10,10 +10,10 @@ import numpy as np
 # Powers of an odd 64-bit constant weigh the places within an n-gram (2^64 divided by the golden ratio).
 _WEIGHT = 0x9E3779B97F4A7C15
 _INVERSE = pow(_WEIGHT, -1, 2**64)
-_TABLE_BITS = (10, 22)  # least and most, of the number of slots in a table of n-grams: between 4 KB and 16 MB
-FEWEST, LARGEST = 5, 10  # words of the n-grams whose duplicates are counted
-_WINDOW = 16  # characters that duplicates begin with; so few that most 5-grams have more
-_BLOCK = 1 << 15  # characters that are hashed at a time: bounds the memory beside a long text
+_TABLE_BITS = (10, 22)  # The least and the most bits in the number of a table's slots: a table has 4 KB to 16 MB.
+FEWEST, LARGEST = 5, 10  # Duplicates are counted of n-grams of so many words.
+_WINDOW = 16  # Duplicates are found by their first characters; most 5-grams are longer than this.
+_BLOCK = 1 << 15  # Characters are hashed in blocks, which bounds the memory that a long text takes.
 
 
 def _powers(base: int) -> np.ndarray:

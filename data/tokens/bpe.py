@@ -18,8 +18,8 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from data.tokens.config import VocabConfig, special_tokens
 from data.tokens.vocabulary import PATTERNS, SETTINGS, Encoder, Vocabulary, load_vocabulary
 
-MEASURED_BYTES = 2_000_000  # text of each source that the report encodes
-LONGEST_TOKENS = 20  # listed in the report
+MEASURED_BYTES = 2_000_000  # The report encodes about so much text of each source.
+LONGEST_TOKENS = 20  # The report lists so many.
 
 
 def train_tokenizer(out: Path, documents: list[Path], config: VocabConfig, seed: int) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from data.tokens.token_shards import TokenShard, TokenShardWriter, token_dtype
 from data.tokens.vocabulary import Encoder, load_vocabulary
 
 SPLITS = ("train", "validation", "test")
-BATCH_DOCUMENTS = 256  # in memory at a time
+BATCH_DOCUMENTS = 256  # So many documents are in memory at a time.
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def tokens_content(folder: Path) -> dict[str, str]:
 
 
 def _add_document(hasher: ContentHasher, tokens: np.ndarray) -> None:
-    hasher.add(tokens.astype("<i4").tobytes())  # whatever the dtype in the shard
+    hasher.add(tokens.astype("<i4").tobytes())  # the dtype of the shard does not matter to the content
 
 
 def provenance(prefix: Path, document: int) -> dict[str, Any]:

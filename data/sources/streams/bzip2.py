@@ -10,17 +10,17 @@ from data.sources.record import DamagedStream
 BLOCK_MARK = 0x314159265359  # the digits of pi
 END_MARK = 0x177245385090  # of a stream, before its checksum: the digits of the square root of pi
 MARK_BITS, CHECKSUM_BITS = 48, 32
-FIRST_BIT = 32  # behind the header
-MARK_BYTES = 7  # that a mark touches at most
+FIRST_BIT = 32  # The first block begins after the header of 4 bytes.
+MARK_BYTES = 7  # A mark touches at most so many bytes.
 READ_BYTES = 1 << 18
-WINDOW_BYTES = 1 << 26  # without a mark in so many bytes (a block has 3 MiB at most) the search ends
-LOOKAHEAD = 3  # marks known at a time
+WINDOW_BYTES = 1 << 26  # The search ends after so many bytes without a mark; a block has at most 3 MiB.
+LOOKAHEAD = 3  # So many marks are known in advance.
 
 
 class Mark(NamedTuple):
     """Where a block begins, or a stream ends."""
 
-    bit: int  # of the file
+    bit: int  # offset in the file, in bits
     is_end: bool
 
 
@@ -113,9 +113,8 @@ def _decompress(window: Window, begin: int, end: int) -> bytes | None:
     """The block between two bits of the file, as the only one of a stream of its own; None when it is damaged."""
     length = end - begin
     block = window.bits(begin, end)
-    checksum = block >> max(0, length - MARK_BITS - CHECKSUM_BITS) & (
-        (1 << CHECKSUM_BITS) - 1
-    )  # of one block and of all
+    # The stream has this one block, so the block's checksum is also that of the stream.
+    checksum = block >> max(0, length - MARK_BITS - CHECKSUM_BITS) & ((1 << CHECKSUM_BITS) - 1)
     bits = ((block << MARK_BITS | END_MARK) << CHECKSUM_BITS) | checksum
     length += MARK_BITS + CHECKSUM_BITS
     padding = -length % 8

@@ -17,9 +17,9 @@ from data.sources.streams.input import Input
 class PlacedBytes(NamedTuple):
     """Bytes that follow one another in the decompressed file, or (with `damage`) what cannot be read in their place."""
 
-    stored_at: int  # the byte of the stored file that they belong to: parts are cut by it
-    unit: str  # the beginning of their places
-    offset: int  # of the first of them in the unit
+    stored_at: int  # byte of the stored file to which they belong; parts are cut by it
+    unit: str  # the places of these bytes begin with it
+    offset: int  # offset of the first byte in the unit
     data: bytes
     damage: str = ""
 

@@ -7,10 +7,10 @@ import zstandard
 
 from data.sources.record import DamagedStream
 
-WINDOW_BYTES = 1 << 27  # what the zstd tool accepts without --long
+WINDOW_BYTES = 1 << 27  # The zstd tool accepts windows of this size without --long.
 FRAME_MAGIC = 0xFD2FB528
-SKIPPABLE_MAGIC = 0x184D2A50  # and the 15 numbers that follow
-REPEATED_BYTE, RESERVED = 1, 3  # types of a block
+SKIPPABLE_MAGIC = 0x184D2A50  # The 15 numbers that follow are magic numbers of skippable frames, too.
+REPEATED_BYTE, RESERVED = 1, 3  # Types of a block.
 CHECKSUM_FLAG = 4
 
 
@@ -41,7 +41,7 @@ def decompressed_frames(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
         if block.frame != frame:
             frame, decompressor = block.frame, context.decompressobj()
         if decompressor is None:
-            continue  # in a damaged frame
+            continue  # the frame is damaged: its other blocks are passed over
         try:
             output = decompressor.decompress(block.stored)
         except zstandard.ZstdError:
@@ -66,7 +66,7 @@ def _blocks(file: BinaryIO, keep: bool) -> Iterator[ZstdBlock]:
                 f"corrupt zstd: no frame begins at byte {frame}" if len(magic) == 4 else "truncated zstd"
             )
         frame = file.tell()
-    if not frame:  # an empty file, which a failed transfer leaves; the rest behind a frame may be empty
+    if not frame:  # a failed transfer leaves an empty file; after a frame the rest may be empty
         raise DamagedStream("truncated zstd")
 
 
@@ -94,7 +94,7 @@ def _check_window(frame: int, header: bytes) -> None:
     try:
         window = zstandard.get_frame_parameters(header).window_size
     except zstandard.ZstdError:
-        return  # whoever decompresses it comes upon it
+        return  # the decompressor will report it
     if window > WINDOW_BYTES:
         raise DamagedStream(
             f"the frame at byte {frame} needs a window of {-(-window >> 20)} MB, more than the {WINDOW_BYTES >> 20} MB "
@@ -120,5 +120,5 @@ def _exactly(file: BinaryIO, size: int) -> bytes:
 def _jump(file: BinaryIO, size: int) -> bytes:
     if size:
         file.seek(size - 1, 1)
-        _exactly(file, 1)  # or a jump behind the end would go unnoticed
+        _exactly(file, 1)  # a jump past the end of the file would go unnoticed without this read
     return b""
