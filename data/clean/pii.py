@@ -88,7 +88,7 @@ _NOT_PUBLIC_V4 = [
     )
 ]
 _NOT_PUBLIC_V6 = [IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "3fff::/20")]  # within 2000::/3
-# These stand before a version, section or object identifier, which is no address: `"version": "1.2.3.4"`, `§ 1.2.3.4`, `>= 1.2.3.4`.
+# These stand before a version, section or object identifier: `"version": "1.2.3.4"`, `§ 1.2.3.4`, `>= 1.2.3.4`.
 _NUMBERING = re.compile(
     r"(?:(?:version|\bver|\bv|release|revision|\brev|build|firmware|section|\bsec|chapter|clause|identifier|\boid|[§\0])"
     r"[.]?[\s\"'=:(]{0,4}|[<>=~^!]=\s?|[A-Za-z\0]-)$",

@@ -20,7 +20,7 @@ from data.sources.readers import reader
 from data.sources.record import DamagedStream, Record, Unreadable, first_line, rest_unreadable
 from data.sources.streams.input import BytesInput, FileInput, Input, ReadLimits
 
-MEMORY_BYTES = 1 << 24  # of a member; of a larger one they are in a temporary file
+MEMORY_BYTES = 1 << 24  # A member of up to so many bytes is in memory, a larger one in a temporary file.
 TAR_TYPES = {
     tarfile.LNKTYPE: "a link",
     tarfile.SYMTYPE: "a link",
@@ -36,9 +36,9 @@ class Member(NamedTuple):
 
     name: str
     size: int  # bytes
-    problem: str  # why it is not read
+    problem: str  # why the member is not read; empty when it is
     content: Iterator[bytes]  # raises DamagedStream
-    last: bool = False  # when it is damaged, what follows it cannot be read either
+    last: bool = False  # when this member is damaged, those that follow cannot be read either
 
 
 def read_archive(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
@@ -83,7 +83,7 @@ def _read_members(members: Iterator[Member], source: SourceConfig, limits: ReadL
 
 def _read_member(member: Member, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     format = format_of(member.name)
-    assert format is not None  # or there would be a problem
+    assert format is not None  # otherwise `problem` would say so
     with ExitStack() as stack:
         try:
             input = stack.enter_context(_stored(member, limits.file_bytes))

@@ -10,7 +10,7 @@ from data.sources.formats.columns import records_of, unusable
 from data.sources.record import Record, Unreadable, first_line, raise_if_no_damage, rest_unreadable
 from data.sources.streams.input import Input, ReadLimits
 
-MAGIC = b"ARROW1"  # of a file; a stream has none
+MAGIC = b"ARROW1"  # A file begins with it, a stream does not.
 
 
 def read_arrow(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:

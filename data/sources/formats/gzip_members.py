@@ -8,16 +8,17 @@ from data.sources.streams.byte_stream import CHUNK_BYTES, STORED_BYTES
 from data.sources.streams.placed_bytes import PlacedBytes
 
 MAGIC = b"\x1f\x8b\x08"
-HEAD_BYTES = 1 << 10  # of a member, in which what it begins with must show
-# Behind damage the search for a member goes on where the damaged one began; what is read again for that is at most these
-# many times what was read so far, or the work could grow with its square.
+HEAD_BYTES = 1 << 10  # The beginning of a member must show within so many compressed bytes.
+# After damage the search for a member starts again where the damaged one began. At most these many times the bytes read so
+# far are read again, as otherwise the work could grow with the square of the file's size.
 MOST_READ_AGAIN = 16
 
 
 def gzip_members(file: BinaryIO, beginning: bytes, limit: int) -> Iterator[PlacedBytes]:
     """The bytes of the members; places are "<byte at which the member begins>+<byte in it>".
 
-    Behind damage the next member is the next one that gives `beginning` first. Of all at most `limit` bytes are read.
+    After damage the reading goes on with the next member whose bytes start with `beginning`. In all at most `limit` bytes
+    are read.
     """
     begin, stored = 0, b""  # where the next member begins, and the bytes from there on as far as they have been read
     read_again = 0

@@ -41,7 +41,7 @@ def read_whole(input: Input, limits: ReadLimits) -> bytes | Unreadable:
     size = 0
     try:
         for piece in input.chunks():
-            if size <= limits.record_bytes:  # of more nothing is needed but its size
+            if size <= limits.record_bytes:  # of a longer one only the size is needed
                 pieces.append(piece)
             size += len(piece)
     except DamagedStream as problem:

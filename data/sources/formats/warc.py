@@ -19,22 +19,24 @@ from data.sources.streams.input import FILE_BYTES, Input, ReadLimits
 from data.sources.streams.placed_bytes import PlacedBytes, placed_bytes
 
 BEGINNING = b"WARC/"
-VERSION = re.compile(rb"WARC/1\.[01]\r?\n")  # what a record begins with
-MARK_BYTES = 16  # that it has at most, with a byte before it
-BLANK_LINE = b"\r\n\r\n"  # behind each record
+VERSION = re.compile(rb"WARC/1\.[01]\r?\n")  # A record begins with it.
+MARK_BYTES = 16  # A mark has at most so many, with a byte before it.
+BLANK_LINE = b"\r\n\r\n"  # It follows each record.
 BLANK = re.compile(rb"[\r\n]+")
 CONTENT_LENGTH = re.compile(rb"^Content-Length:[ \t]*([0-9]{1,18})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 BARE_NEWLINE = re.compile(rb"(?<!\r)\n")
-HEADER_BYTES = 1 << 15  # of a record, and of the HTTP response in it: what fastwarc accepts, too
-PAYLOAD_BYTES = 1 << 16  # read at a time: fastwarc sets so much memory aside
-NO_DOCUMENTS = {"warcinfo", "request", "metadata", "revisit"}  # types of records that are about others
+HEADER_BYTES = (
+    1 << 15
+)  # Headers of a record, and of the HTTP response in it, may have so many; fastwarc has the same limit.
+PAYLOAD_BYTES = 1 << 16  # So much is read at a time, because fastwarc sets that much memory aside.
+NO_DOCUMENTS = {"warcinfo", "request", "metadata", "revisit"}  # Records of these types are about other records.
 HTML = {"text/html", "application/xhtml+xml"}
 CHARSET = re.compile(r""";\s*charset\s*=[\s"']*([^\s"';,]+)""", re.IGNORECASE)
 GZIP = {"gzip", "x-gzip"}
-ZLIB = GZIP | {"deflate"}  # content encodings of which fastwarc takes the beginning for the whole, too
+ZLIB = GZIP | {"deflate"}  # With these content encodings fastwarc takes even a beginning for the whole.
 REASON_CHARACTERS = 200
-MOST_ENCODINGS = 4  # of one page
+MOST_ENCODINGS = 4  # A page may be encoded so many times.
 
 
 class RawRecord(NamedTuple):
@@ -76,8 +78,12 @@ class _Window:
         self.pieces = found
         self.data = bytearray()
         self.passed = 0  # bytes before `data`
-        self.origins: deque[tuple[int, PlacedBytes]] = deque()  # of the bytes, with how many stand before the piece
-        self.damage: PlacedBytes | None = None  # behind the bytes of `data`; read on only when it has been dealt with
+        self.origins: deque[tuple[int, PlacedBytes]] = (
+            deque()
+        )  # pieces of `data`, each with the number of bytes before it in the file
+        self.damage: PlacedBytes | None = (
+            None  # damage after the bytes of `data`; nothing more is read before it is dealt with
+        )
 
     def extend(self) -> bool:
         """Read on; False at the end and before damage."""
@@ -101,7 +107,7 @@ class _Window:
             self.origins.popleft()
 
     def place(self) -> str:
-        """Of the first byte."""
+        """The place of the first byte."""
         begin, piece = self.origins[0]
         return piece.place(self.passed - begin).removesuffix("+0")
 
@@ -195,7 +201,7 @@ def _document(raw: RawRecord, source: SourceConfig, limit: int) -> Record | Unre
         else:
             text = to_utf8(content, charset).decode()
     except (OSError, ValueError, StopIteration) as problem:
-        reason = first_line(problem).partition(": '")[0]  # what fastwarc quotes is the page
+        reason = first_line(problem).partition(": '")[0]  # what follows is the page, which fastwarc quotes
         return Unreadable(raw.place, reason[:REASON_CHARACTERS], uri or "", size)
     fields = {
         source.text_field: text,
@@ -213,7 +219,7 @@ def _opened(content: bytes, decode: Literal["transfer", "all"] = "transfer") -> 
 
     stored = io.BytesIO(_with_crlf(content))
     record = next(iter(ArchiveIterator(stored, parse_http=False, max_header_len=HEADER_BYTES)))
-    # fastwarc knows the type in its usual case only.
+    # fastwarc knows the type only in its usual case.
     if (record.headers.get("Content-Type") or "").lower().startswith("application/http"):
         record.set_bytes_content(_with_crlf(record.reader.read()))
         record.is_http = True
@@ -258,8 +264,8 @@ def _within(pieces: Iterable[bytes], limit: int) -> bytes:
 
 
 def _ungzip(packed: bytes) -> Iterator[bytes]:
-    packed = packed.rstrip(b"\r\n")  # that scripts leave behind their output; browsers pass over it, too
-    # Of nothing comes nothing, which is no damage here.
+    packed = packed.rstrip(b"\r\n")  # scripts leave newlines after their output; browsers skip them, too
+    # Empty content unpacks to nothing, which is no damage.
     return decompressed(io.BytesIO(packed), ".gz", FILE_BYTES) if packed else iter(())
 
 

@@ -15,12 +15,12 @@ from data.sources.record import EXCERPT_BYTES, DamagedStream, Record, Unreadable
 from data.sources.streams.input import Input, ReadLimits
 from data.sources.streams.placed_bytes import PlacedBytes, placed_bytes
 
-BEGIN, END = b"<page>", b"</page>"  # neither can stand in a page's text, where < is written as &lt;
+BEGIN, END = b"<page>", b"</page>"  # Neither can stand in a page's text, in which < is written as &lt;.
 MARK = re.compile(rb"</?page>")
-HEAD_BYTES = 1 << 20  # that the description of the wiki may take; it is some kilobytes
-NAMED_NAMESPACES = {"-2", "6", "14"}  # media, files and categories
-SAFE_IN_ADDRESSES = ";@$!*(),/~:"  # as MediaWiki writes them
-PATHS = {  # in a <page> element, by the names that they get here
+HEAD_BYTES = 1 << 20  # The wiki's description may take so much; it has some kilobytes.
+NAMED_NAMESPACES = {"-2", "6", "14"}  # The namespaces of media, files and categories.
+SAFE_IN_ADDRESSES = ";@$!*(),/~:"  # MediaWiki writes these as they are.
+PATHS = {  # paths of elements in <page>, by the names of their fields here
     ("title",): "title",
     ("ns",): "namespace",
     ("id",): "id",
@@ -35,16 +35,16 @@ PATHS = {  # in a <page> element, by the names that they get here
 class Wiki:
     """What the beginning of a dump says about its wiki."""
 
-    address: str | None  # that titles are put behind
+    address: str | None  # the beginning of a page's address, which its title ends
     language: str | None
-    dropped_namespaces: frozenset[str]  # names of those of files and categories, in lower case
+    dropped_namespaces: frozenset[str]  # names of the namespaces of files and categories, in lower case
 
 
 class Token(NamedTuple):
     """A mark, or what stands between two, or (with `damage`) what cannot be read."""
 
     data: bytes
-    stored_at: int  # the byte of the stored file that it belongs to: parts are cut by it
+    stored_at: int  # byte of the stored file to which it belongs; parts are cut by it
     place: str
     damage: str = ""
 
@@ -73,7 +73,7 @@ def read_wikipedia(input: Input, source: SourceConfig, limits: ReadLimits) -> It
 
 def _wiki(input: Input) -> Wiki | None:
     head = b""
-    with suppress(DamagedStream):  # the reading of the pages comes to it, too
+    with suppress(DamagedStream):  # the damage is reported when the pages are read
         for chunk in input.chunks():
             head += chunk
             if BEGIN in head or len(head) > HEAD_BYTES:
@@ -94,9 +94,9 @@ def _pages(input: Input, limits: ReadLimits) -> Iterator[Page | Unreadable]:
     A part ends with the first mark or damage at or behind its end, where the next one begins.
     """
     limit = limits.record_bytes
-    page: Token | None = None  # the mark of the page that is being read
+    page: Token | None = None  # where the page that is being read begins
     held, size = bytearray(), 0
-    first = input.start > 0  # whether the next mark or damage is the one that the part before ends with
+    first = input.start > 0  # True until the mark or damage with which the previous part ends
     for token in _tokens(placed_bytes(input, limits.file_bytes)):
         if not token.damage and token.data not in (BEGIN, END):
             if page:
@@ -126,7 +126,7 @@ def _unreadable(page: Token, error: str, held: bytearray, size: int) -> Unreadab
 
 def _tokens(found: Iterable[PlacedBytes]) -> Iterator[Token]:
     """The marks, also those that lie in two pieces, and what stands between them."""
-    tail = Token(b"", 0, "")  # the end of the last piece, from a < on, when it may be the beginning of a mark
+    tail = Token(b"", 0, "")  # the end of the previous piece from a < on, which may begin a mark
     for piece in found:
         data, before = tail.data + piece.data, len(tail.data)
 
@@ -187,7 +187,7 @@ def _parse(content: bytes) -> dict[str, str]:
     parser.buffer_text = True
     path: list[str] = []
     texts: dict[str, list[str]] = {}
-    target: list[str] | None = None  # what the text at `path` belongs to
+    target: list[str] | None = None  # the list that takes the text at `path`
 
     def begin(name: str, attributes: dict[str, str]) -> None:
         nonlocal target
@@ -210,7 +210,7 @@ def _parse(content: bytes) -> dict[str, str]:
             target.append(text)
 
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = begin, end, characters
-    # Inside of an element there can be no document type, so no entities of the dump's own.
+    # There can be no document type inside an element, and so no entities of the dump's own.
     parser.Parse(BEGIN, False)
     parser.Parse(content, False)
     parser.Parse(END, True)
