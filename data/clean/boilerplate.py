@@ -34,7 +34,6 @@ def count_lines(out: Path, documents: Path, config: BoilerplateConfig, partition
 
     A line falls to the partition of its hash's remainder; rows are sorted, so that a partition's rows stand together.
     """
-
     documents_by_source: Counter[str] = Counter()
     lines_by_source: defaultdict[str, list[np.ndarray]] = defaultdict(list)
     for batch in pq.ParquetFile(documents).iter_batches(256, columns=["text", "source"]):
@@ -68,7 +67,6 @@ def repeated_lines(out: Path, counts: list[Path], partition: int, config: Boiler
 
     `counts` are the counts.parquet of all shards, each with its sources.parquet beside it.
     """
-
     schema = _line_schema()
     mine = [pq.read_table(file, columns=schema.names, filters=[("partition", "=", partition)]) for file in counts]
     # With one thread the groups come in the order of the rows.
@@ -84,7 +82,6 @@ def repeated_lines(out: Path, counts: list[Path], partition: int, config: Boiler
 
 def _least_documents(counts: list[Path], config: BoilerplateConfig) -> dict[str, float]:
     """By source, the number of documents from which on a line is boilerplate."""
-
     documents: Counter[str] = Counter()
     for file in counts:
         for row in read_table(file.with_name("sources.parquet")).to_pylist():
@@ -102,13 +99,11 @@ class Boilerplate:
     @classmethod
     def load(cls, repeated: list[Path], config: BoilerplateConfig) -> "Boilerplate":
         """From the repeated.parquet of all partitions."""
-
         lines = [read_table(file, ["line"])["line"].to_numpy() for file in repeated]
         return cls(np.unique(np.concatenate([np.empty(0, np.uint64), *lines])), config)
 
     def strip(self, text: str, source: str) -> tuple[str, int]:
         """`text` without the lines that are boilerplate in `source`, and how many these were."""
-
         if not len(self.lines):
             return text, 0
         lines = text.split("\n")

@@ -54,7 +54,6 @@ class Draft:
     @cached_property
     def words(self) -> Words:
         """The words of the present text."""
-
         if self.shared and self.is_as_it_came:
             return self.shared.words_of(self)
         return words_of(self.text, self.splitter)
@@ -90,7 +89,6 @@ class SharedWords:
 
     def words_of(self, draft: Draft) -> Words:
         """The words of one of the drafts."""
-
         number = next(number for number, each in enumerate(self._drafts) if each is draft)
         return Words(self._arrays, number)
 

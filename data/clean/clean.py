@@ -37,7 +37,6 @@ def clean_shard(
     beside them, `pii` by kind and `lines_dropped` by rule, both of the kept, `bytes_in` (UTF-8 of the texts), and `content`, the
     hash of the kept in order.
     """
-
     chain = make_chain(config, inputs or ChainInputs())
     profile, hasher, documents_in, bytes_in = Profile(), ContentHasher(), 0, 0
     counts: dict[str, Counter[str]] = {"pii": Counter(), "lines_dropped": Counter()}
@@ -71,7 +70,6 @@ def clean_shard(
 
 def _row_groups(documents: Path, scores: Path | None) -> Iterator[tuple[pa.Table, list[dict[str, Any]]]]:
     """The row groups of a file of documents, each with the annotations of its rows."""
-
     if scores is None:
         for group in row_groups(documents):
             yield group, [{}] * len(group)
@@ -84,7 +82,6 @@ def _row_groups(documents: Path, scores: Path | None) -> Iterator[tuple[pa.Table
 
 def _split(group: pa.Table, drafts: list[Draft]) -> tuple[pa.Table, pa.Table]:
     """The documents of a row group that are kept, as they are now, and those that are rejected, as they came."""
-
     columns: dict[str, list[Any]] = {
         "language": [draft.language for draft in drafts],
         "language_score": [draft.language_score for draft in drafts],

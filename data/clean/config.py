@@ -35,7 +35,7 @@ class LanguageConfig(Section):
     # document: the document is judged as a whole; paragraph: paragraphs that are surely in another language are dropped
     unit: Literal["document", "paragraph"] = "document"
     paragraph_characters: int = Field(default=200, gt=0)  # a shorter paragraph is judged with those that follow it
-    # Of a document whose paragraphs were dropped at least this fraction of the characters has to be left.
+    # When paragraphs were dropped, at least this fraction of the document's characters has to be left.
     min_fraction: float = Field(default=0.5, ge=0, le=1)
 
 

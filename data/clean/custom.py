@@ -45,7 +45,7 @@ def load_function(name: str, base: Path) -> Function:
 
 
 def document_of(row: Mapping[str, Any], **identified: Any) -> dict[str, Any]:
-    """What a function is told about a document beside its text: `id`, `source`, `uri`, `license`, `meta`, what was identified."""
+    """A document's facts for a function, beside its text: `id`, `source`, `uri`, `license`, `meta` and what was `identified`."""
     document = {name: row[name] for name in ("id", "source", "uri", "license")}
     return document | {"meta": json.loads(row["meta"])} | identified
 

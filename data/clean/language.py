@@ -20,7 +20,7 @@ _UPPER = bytes(range(ord("A"), ord("Z") + 1))
 
 @dataclass
 class Identified:
-    """What a document's language is, and what is left of it."""
+    """The language of a document, and the text that is left of it."""
 
     text: str
     language: str

@@ -175,7 +175,7 @@ _COUNTRY_CODES = (
 
 _EXTENSION = r"(?: ?x[0-9]{1,6}+(?![\w\0]))?+"  # 212-555-1234x101
 
-# The lookbehinds stand behind the first character: an expression that begins with a character set is searched ten times
+# The lookbehinds stand after the first character: an expression that begins with a character set is searched ten times
 # faster than one that begins with a lookbehind.
 _KINDS = (
     _Kind(

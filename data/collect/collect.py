@@ -64,7 +64,7 @@ def plan_shards(config: CollectConfig, base: Path) -> list[CollectShard]:
 
 @dataclass
 class Counts:
-    """What came in and what became of it."""
+    """Counts of the records that came in and of their outcomes."""
 
     documents_in: int = 0
     documents_out: int = 0
@@ -106,7 +106,6 @@ def collect_shard(out: Path, shard: CollectShard, config: CollectConfig) -> dict
     A record without text goes to rejected.parquet under the rule `empty`, one that was withdrawn under the rule `withdrawn` and
     without its text; one that cannot be read goes to quarantine.parquet with its error.
     """
-
     source = next(source for source in config.sources if source.name == shard.source)
     withdrawn = read_withdrawn(shard.withdrawn) if shard.withdrawn else frozenset()
     counts = Counts()

@@ -29,7 +29,6 @@ from data.tables import TableWriter, read_table, row_groups, write_table
 
 def sign_shard(out: Path, documents: Path, config: DedupConfig) -> dict[str, Any]:
     """Write signatures.parquet: id, content hash, characters, and the band keys of each document (none if too short)."""
-
     schema = pa.schema(
         [
             ("id", pa.string()),
@@ -60,7 +59,6 @@ def match_partition(
 
     A key falls to the partition of its remainder; every key is in exactly one, so partitions can run side by side.
     """
-
     found = [_band_keys_of(file, partition, partitions) for file in signatures if config.minhash]
     keys = np.concatenate([np.empty(0, np.uint64), *(keys for keys, _ in found)])
     ids = np.concatenate([np.empty(0, "S32"), *(ids for _, ids in found)])
@@ -79,7 +77,6 @@ def match_partition(
 
 def _band_keys_of(file: Path, partition: int, partitions: int) -> tuple[np.ndarray, np.ndarray]:
     """Keys and ids of the bands in one signature file that fall to `partition`."""
-
     table = read_table(file, ["id", "bands"]).combine_chunks()
     keys = pc.list_flatten(table["bands"]).to_numpy()
     rows = pc.list_parent_indices(table["bands"]).to_numpy()
@@ -95,7 +92,6 @@ def resolve_duplicates(
     The survivor of a component is its smallest (content hash, id). Of the others, a document whose text also stands
     under a smaller id is an `exact_duplicate`, the rest are `near_duplicate`.
     """
-
     exact = config is None or config.exact
     schema = pa.schema([("id", pa.string()), ("reason", pa.string()), ("kept", pa.string())])
     documents = pa.concat_tables(read_table(file, ["id", "content_hash"]) for file in signatures)
@@ -132,7 +128,6 @@ def dedup_shard(
     of a contaminated document the n-gram that it shares. Returns the counts of data.profile and `content`, the hash of the
     documents that stay, in order.
     """
-
     ids = read_table(documents, ["id"])["id"].to_pylist()
     here = pq.read_table(duplicates, filters=[("id", "in", ids)]).to_pylist() if ids else []
     reasons = {row["id"]: (row["reason"], row["kept"]) for row in here}

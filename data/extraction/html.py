@@ -18,7 +18,7 @@ Extractor = Literal["resiliparse", "trafilatura"]
 
 
 class Extracted(NamedTuple):
-    """What was found in a page."""
+    """The title and the text of a page."""
 
     title: str  # empty where the page has none
     text: str
@@ -88,7 +88,6 @@ def extract(
     `declared_encoding` is what came with the page, in an HTTP header. With `main_content` false all text that a browser
     would show is kept, always by resiliparse. Raises ValueError for a page past the bounds of `data.html_bounds`.
     """
-
     html = page.encode(errors="replace") if isinstance(page, str) else to_utf8(page, declared_encoding)
     check_classes(html)
     html = _prepared(html)
@@ -107,12 +106,11 @@ def to_utf8(page: bytes, declared: str | None) -> bytes:
 
     The first of these that fits all the bytes is taken; where none does, the first, with U+FFFD for what does not fit.
     """
-
     if page.startswith((b"\xff\xfe", b"\xfe\xff")):
         return page.decode("utf-16", errors="replace").encode(errors="replace")
     if page.startswith((b"<\0", b"\0<")):
         return page.decode("utf-16-le" if page[0] else "utf-16-be", errors="replace").encode(errors="replace")
-    # Not ISO-2022-JP, whose bytes are ASCII; one byte is found faster than two.
+    # A page with an escape of ISO-2022-JP, whose bytes are ASCII, is not taken for UTF-8. One byte is found faster than two.
     if b"\x1b" not in page or b"\x1b$" not in page:
         try:
             page.decode()  # other encodings hardly ever pass for UTF-8, while declarations are often wrong
@@ -161,7 +159,6 @@ def _what_stays(unwanted: re.Match[bytes]) -> bytes:
 @lru_cache(maxsize=1 << 14)
 def _is_plain(attributes: bytes) -> bool:
     """Whether the extraction treats an element inside a line with these attributes as text, wherever it is."""
-
     # Some names count from a depth on, some only where there are cookies.
     probe = b"<!--cookies--><body><div><div><div><p>a<span" + attributes + b">b</span>c"
     return _by_resiliparse(HTMLTree.parse_from_bytes(probe), probe, main_content=True) == "abc"

@@ -75,7 +75,7 @@ KEPT = re.compile("\0([0-9]+)\0")
 
 @dataclass(slots=True)
 class Frame:
-    """What was opened and is not closed yet; `opened` is the markup that opened it, empty for the page itself."""
+    """Markup that is not closed yet; `opened` is the text that opened it, empty for the page itself."""
 
     kind: str
     opened: str
@@ -83,7 +83,7 @@ class Frame:
     bars: list[int] = field(default_factory=list)  # places in `pieces` of the | that separate arguments
 
     def arguments(self) -> list[str]:
-        """What stands between the bars."""
+        """The arguments, which are the text between the bars."""
         edges = [-1, *self.bars, len(self.pieces)]
         return ["".join(self.pieces[before + 1 : after]) for before, after in pairwise(edges)]
 
@@ -134,7 +134,7 @@ def _without_comments(text: str) -> str:
 
 
 def _end_of_tag(name: str, tag: str, source: str, position: int, never_closed: set[str]) -> re.Match[str] | None:
-    """The end of what `tag`, which ends at `position`, sets apart; `never_closed` are names without an end behind there."""
+    """The end of what `tag`, which ends at `position`, sets apart; `never_closed` are names without an end tag after that."""
     if tag.endswith("/>") or name in never_closed:
         return None
     end = END_OF_TAG[name].search(source, position)

@@ -145,7 +145,7 @@ def _format(source: SourceConfig, path: str) -> Format:
 
 
 def file_name(path: str) -> str:
-    """The part of a path or URL whose suffixes tell format and compression: a web address may have a query behind it."""
+    """The part of a path or URL whose suffixes tell format and compression: a web address may end in a query."""
     return urlsplit(path).path if path.startswith(("http://", "https://")) else path
 
 

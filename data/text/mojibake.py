@@ -37,7 +37,7 @@ FORM = re.compile(f"[{re.escape(''.join(map(chr, sorted(FORMS))))}]")
 CONTROL = re.compile(f"[\r\x80-\x9f\u2028\u2029{re.escape(''.join(map(chr, sorted(CONTROL_CHARS))))}]")
 # A test that is quick beside the pattern: what is bad has a control character, or one of a few that are bad alone, or two
 # characters of those that the pattern knows beside each other, at least one of them none of its common ones (but Ђ is bad
-# behind в, which is common, too). It knows nothing of ASCII in this, nor of these scripts.
+# after в, which is common, too). The test does not apply to ASCII, nor to these scripts.
 UNKNOWN = "\0-\x7f\u0530-\u1fff\u2e80-\uf8fe\uff00-\uffef"
 COMMON = "".join(MOJIBAKE_CATEGORIES[name] for name in ("common", "lower_common", "upper_common")).replace(
     "Ё-Я", "ЁЃ-Я"
@@ -55,7 +55,7 @@ _harmless: set[bytes] = set()  # most runs are harmless, and a set is faster to 
 
 
 def kinds_of(content: bytes) -> set[Kind]:
-    """What there is to look at in UTF-8 text: the kinds, all but harmless, of its characters that are not ASCII or that go."""
+    """The kinds, other than harmless, of the characters of a UTF-8 text that are not ASCII or that are removed."""
     apart = stringzilla.translate(content, RUNS)  # takes a tenth of the time of `bytes.translate`
     if content.isascii():
         return {"control"} if BELL in apart else set()

@@ -1,6 +1,6 @@
 """Unicode's normal form C in time that grows with the text, whatever it is.
 
-CPython sorts the combining marks behind a character in the square of their number: a megabyte of them would take minutes.
+CPython sorts the combining marks of a character in the square of their number: a megabyte of them would take minutes.
 """
 
 import re

@@ -97,7 +97,7 @@ class Ngrams:
         return self._bounds[n]
 
     def top_characters(self, text: int, n: int) -> int:
-        """Characters, spaces included, in all copies of a text's most frequent n-gram; of several, the first in the text."""
+        """Characters, spaces included, in all copies of a text's most frequent n-gram; on a tie, of the first in the text."""
         words = self._spaced[text].split()
         ngrams = Counter(zip(*(words[place:] for place in range(n)), strict=False)).most_common(1)
         return sum((sum(map(len, ngram)) + n - 1) * count for ngram, count in ngrams)
@@ -202,7 +202,7 @@ def _prefix_hashes(codes: np.ndarray, *places: np.ndarray) -> list[np.ndarray]:
 
 
 def _shifts(places: np.ndarray) -> np.ndarray:
-    """What moves the hash of characters from each place to the start of a text: weight^-place, modulo 2^64."""
+    """Factors that move the hash of characters from each place to the start of a text: weight^-place, modulo 2^64."""
     if places[-1] < _BLOCK:
         return _INVERSE_POWERS[places]
     blocks = places // _BLOCK

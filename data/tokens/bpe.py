@@ -139,7 +139,6 @@ def _report(
 
 def _rows(documents: list[Path]) -> Iterator[tuple[str, str, str]]:
     """Id, text and source of every document, a few hundred in memory at a time."""
-
     for path in documents:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=256, columns=["id", "text", "source"]):
@@ -157,5 +156,4 @@ def _bytes_by_source(documents: list[Path]) -> dict[str, tuple[int, int]]:
 
 def _draw(key: str) -> float:
     """A number in [0, 1) that depends on `key` alone."""
-
     return xxhash.xxh3_64_intdigest(key.encode()) / 2**64

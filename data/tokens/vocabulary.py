@@ -52,12 +52,11 @@ class Vocabulary:
 
     @property
     def start_id(self) -> int:
-        """What stands before the first word of a text: the beginning of a document, or the end of the one before."""
+        """The id before the first word of a text: the beginning of a document, or the end of the previous one."""
         return self.end_id if self.begin_id is None else self.begin_id
 
     def document(self, ids: np.ndarray) -> np.ndarray:
         """The ids of a text (n,) as a document (n + 1 or n + 2,), with its beginning, if it has one, and its end."""
-
         begin = [] if self.begin_id is None else [self.begin_id]
         return np.concatenate([begin, ids, [self.end_id]]).astype(np.int32)
 
@@ -106,7 +105,6 @@ def load_vocabulary(path: Path) -> Vocabulary:
 
 def read_tokenizer(path: Path) -> Tokenizer:
     """A `tokenizer.json` as it stands there. Raises ValueError naming the file when it is none."""
-
     try:
         if path.stat().st_size > TOKENIZER_BYTES:
             raise ValueError(f"larger than {TOKENIZER_BYTES:,} bytes")
@@ -184,7 +182,6 @@ class Encoder:
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
         """The ids of each text, (n,) int32, without special tokens."""
-
         return [np.array(self._encode(text), dtype=np.int32) for text in texts]
 
     def _encode(self, text: str) -> list[int]:

@@ -134,7 +134,7 @@ def _listed(dropped: Counter[str]) -> str:
 
 
 def cutter(config: C4Config, rule: str = "") -> Cut:
-    """What cuts a text by all rules, or by the one that is named.
+    """A function that cuts a text by all rules, or by the one that is named.
 
     All rules, and the one on citations, leave a text as C4 does, with bare lines, even where no line is dropped.
     """

@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 
 def read_csv(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
-    """The rows, each with the fields that the header names; `place` is the row's number behind the header, from 0.
+    """The rows, each with the fields that the header names; `place` is the row's number after the header, from 0.
 
     A row that cannot be read, or that has not as many fields as the header, is unreadable; blank lines are no rows. Behind
     damage nothing is read, in whatever compression: what follows may be the middle of a quoted cell, and look like rows.

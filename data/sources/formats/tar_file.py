@@ -43,7 +43,7 @@ class Lost(NamedTuple):
 
 
 def tar_members(chunks: Iterator[bytes]) -> Iterator[TarMember | Lost]:
-    """The members of a tar stream (ustar, GNU and pax) and what stands where a header should; also behind its end mark.
+    """The members of a tar stream (ustar, GNU and pax) and of what stands where a header should; also after the end mark.
 
     Raises DamagedStream where the stream is damaged or ends without an end mark.
     """
@@ -125,7 +125,7 @@ def _header(block: bytes) -> tarfile.TarInfo | None:
 
 
 def _extension(header: tarfile.TarInfo, content: bytes) -> dict[str, str]:
-    """What an extension says of the path and the size of the member behind it, and whether it has holes.
+    """What an extension says of the path and the size of the member that follows, and whether it has holes.
 
     Nothing where it is damaged. Raises DamagedStream for a name that is too long.
     """

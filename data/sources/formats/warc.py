@@ -160,7 +160,7 @@ def _measure(window: _Window, limit: int) -> tuple[str, int]:
 
 
 def _pass_over(window: _Window, problem: str) -> Unreadable:
-    """Let go of what stands before the next mark, as one unreadable record; damage behind it explains it."""
+    """Let go of what stands before the next mark, as one unreadable record; damage that follows explains it."""
     place, beginning, size = window.place(), bytes(window.data[:EXCERPT_BYTES]), 0
     while (mark := _find_mark(window.data)) < 0:
         passed = max(0, len(window.data) - MARK_BYTES)
@@ -176,7 +176,7 @@ def _pass_over(window: _Window, problem: str) -> Unreadable:
 
 
 def _find_mark(data: bytearray) -> int:
-    """Where in `data` a record begins, behind the first byte and at the beginning of a line or behind padding; or -1."""
+    """Where in `data` a record begins, after the first byte and at the beginning of a line or after padding; or -1."""
     found = data.find(BEGINNING, 1)
     while found > 0 and not (data[found - 1] in b"\n\0" and VERSION.match(data, found)):
         found = data.find(BEGINNING, found + 1)
@@ -215,8 +215,7 @@ def _document(raw: RawRecord, source: SourceConfig, limit: int) -> Record | Unre
 
 
 def _opened(content: bytes, decode: Literal["transfer", "all"] = "transfer") -> WarcRecord:
-    """The record, behind its headers; what is decoded of the HTTP response in it is `decode`."""
-
+    """The record, read up to the end of its headers; what is decoded of the HTTP response in it is `decode`."""
     stored = io.BytesIO(_with_crlf(content))
     record = next(iter(ArchiveIterator(stored, parse_http=False, max_header_len=HEADER_BYTES)))
     # fastwarc knows the type only in its usual case.
@@ -270,7 +269,7 @@ def _ungzip(packed: bytes) -> Iterator[bytes]:
 
 
 def _inflate(packed: bytes, limit: int) -> Iterator[bytes]:
-    """What `packed` gives, or of more than `limit` bytes one byte more than those."""
+    """The bytes that `packed` unpacks to; when they are more than `limit`, the first `limit` + 1 of them."""
     stream = zlib.decompressobj()
     yield stream.decompress(packed, limit + 1)
     if packed and not stream.eof:

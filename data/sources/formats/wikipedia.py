@@ -50,7 +50,7 @@ class Token(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What stands between <page> and </page>."""
+    """The text between <page> and </page>."""
 
     place: str
     content: bytes
@@ -89,9 +89,9 @@ def _wiki(input: Input) -> Wiki | None:
 
 
 def _pages(input: Input, limits: ReadLimits) -> Iterator[Page | Unreadable]:
-    """The pages that begin in the part, also where they end behind it.
+    """The pages that begin in the part, also those that end after it.
 
-    A part ends with the first mark or damage at or behind its end, where the next one begins.
+    A part ends with the first mark or damage at or after its end, where the next one begins.
     """
     limit = limits.record_bytes
     page: Token | None = None  # where the page that is being read begins

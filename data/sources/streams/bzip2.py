@@ -102,7 +102,7 @@ def blocks_between(window: Window, marks: Iterator[Mark]) -> Iterator[Bzip2Block
 
 
 def _ends_well(window: Window, mark: Mark, following: list[Mark]) -> bool:
-    """Whether behind a stream's end and padding there is another stream, or nothing."""
+    """Whether another stream, or nothing, follows a stream's end and padding."""
     end = (mark.bit + MARK_BITS + CHECKSUM_BITS + 7) // 8
     last, bit = divmod(following[0].bit, 8) if following else (window.end, 0)
     behind = window.data[end - window.start : last - window.start].lstrip(b"\0")

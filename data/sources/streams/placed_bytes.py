@@ -29,7 +29,7 @@ class PlacedBytes(NamedTuple):
 
 
 def placed_bytes(input: Input, limit: int) -> Iterator[PlacedBytes]:
-    """The pieces from the part's start to the file's end: a record that begins in a part may end behind it.
+    """The pieces from the part's start to the file's end: a record that begins in a part may end after it.
 
     No piece lies on both sides of the part's end. Of a compressed file at most `limit` bytes are read.
     """

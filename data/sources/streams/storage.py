@@ -189,7 +189,7 @@ def _whole(data: T, found: int, expected: int) -> T:
 
 
 def _with_patience(url: str, action: Callable[[], T]) -> T:
-    """What `action` gives, at the latest at the last attempt; raises OSError, in one line."""
+    """The result of `action`, which is tried again when it fails; raises OSError, in one line, when no attempt succeeds."""
     for pause in (*PAUSES, None):
         try:
             return action()

@@ -103,7 +103,7 @@ def _check_window(frame: int, header: bytes) -> None:
 
 
 def _header_bytes(descriptor: int) -> int:
-    """Of a frame's header behind the descriptor: window, dictionary id and content size (RFC 8878, 3.1.1.1)."""
+    """Bytes of a frame's header after the descriptor: window, dictionary id and content size (RFC 8878, 3.1.1.1)."""
     single_segment = descriptor >> 5 & 1
     size_flag = descriptor >> 6
     content_size = (single_segment, 2, 4, 8)[size_flag]
