@@ -4,19 +4,14 @@ They are of the documents as `collect` gives them. The measures of C4's rules ar
 what they count depends on what others have cut.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pydantic import BaseModel
 
 from data.clean.annotate_config import AnnotateConfig
-from data.clean.config import FAMILIES
 from data.clean.custom import Function, document_of, load_function
-from data.clean.filters.fineweb import FineWebConfig
-from data.clean.filters.gopher_quality import GopherQualityConfig
-from data.clean.filters.gopher_repetition import GopherRepetitionConfig
 from data.clean.language import identify
 from data.content import ContentHasher
 from data.tables import TableWriter, row_groups
@@ -79,19 +74,10 @@ def scores_of(row: Mapping[str, Any], config: AnnotateConfig) -> dict[str, Any]:
     if "language" in config.families:
         scores["language"], scores["language_score"] = identify(text, config.characters)
     words = words_of(text, config.words)
-    for name, section in _sections(config):
-        family: Any = FAMILIES[name]
-        scores.update({f"{name}.{rule}": value for rule, value in family.measures(text, words, section)})
+    for family, section in config.sections():
+        assert family.measures is not None
+        scores.update({f"{family.name}.{rule}": value for rule, value in family.measures(text, words, section)})
     return scores
-
-
-def _sections(config: AnnotateConfig) -> Iterator[tuple[str, BaseModel]]:
-    sections = {
-        "gopher_repetition": GopherRepetitionConfig(),
-        "gopher_quality": GopherQualityConfig(stop_words=config.stop_words),
-        "fineweb": FineWebConfig(end_marks=config.end_marks, short_line_length=config.short_line_length),
-    }
-    return ((name, section) for name, section in sections.items() if name in config.families)
 
 
 def _custom_scores(row: Mapping[str, Any], functions: Mapping[str, Function]) -> dict[str, float | None]:

@@ -5,27 +5,11 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from data.clean.custom import FUNCTION
-from data.clean.filters import c4, fineweb, gopher_quality, gopher_repetition
-from data.clean.filters.c4 import C4Config
-from data.clean.filters.fineweb import FineWebConfig
-from data.clean.filters.gopher_quality import GopherQualityConfig
-from data.clean.filters.gopher_repetition import GopherRepetitionConfig
-from data.section import Section
+from data.clean.filters.families import FAMILIES
+from data.section import Section, with_fields
 from data.text.words import WordSplitter
 
-CHAIN = (
-    "block_lists",
-    "language",
-    "boilerplate",
-    "gopher_repetition",
-    "gopher_quality",
-    "c4",
-    "fineweb",
-    "scores",
-    "custom",
-)
-FAMILIES = {"gopher_repetition": gopher_repetition, "gopher_quality": gopher_quality, "c4": c4, "fineweb": fineweb}
-
+CHAIN = ("block_lists", "language", "boilerplate", *FAMILIES, "scores", "custom")
 
 # Letters in brackets, so that no placeholder can be part of an address or a number.
 Placeholder = Annotated[str, Field(pattern=r"^[<\[{][A-Za-z]+(?:[ _][A-Za-z]+)*[>\]}]$")]
@@ -101,6 +85,7 @@ class CustomConfig(_Limits):
     function: str = Field(pattern=FUNCTION)  # module:function, the module a file beside the recipe
 
 
+@with_fields({name: (family.config | None, family.config()) for name, family in FAMILIES.items()})
 class CleanConfig(Section):
     """One section a family of rules; `null` switches a family off, `{}` takes its published limits."""
 
@@ -111,10 +96,6 @@ class CleanConfig(Section):
     block_lists: BlockListConfig | None = None  # domains, URLs and words from files
     language: LanguageConfig | None = LanguageConfig()
     boilerplate: BoilerplateConfig | None = None  # lines that repeat over many documents of a source are cut out
-    gopher_repetition: GopherRepetitionConfig | None = GopherRepetitionConfig()
-    gopher_quality: GopherQualityConfig | None = GopherQualityConfig()
-    c4: C4Config | None = C4Config()
-    fineweb: FineWebConfig | None = FineWebConfig()
     scores: list[ScoreConfig] = Field(default=[])
     custom: list[CustomConfig] = Field(default=[])
     pii: PIIConfig | None = PIIConfig()
@@ -124,9 +105,9 @@ class CleanConfig(Section):
     def _known(cls, chain: tuple[str, ...]) -> tuple[str, ...]:
         for entry in chain:
             family, dot, rule = entry.partition(".")
-            if entry in CHAIN or (family in FAMILIES and rule in FAMILIES[family].RULES):
+            if entry in CHAIN or (family in FAMILIES and rule in FAMILIES[family].rules):
                 continue
-            known = FAMILIES[family].RULES if dot and family in FAMILIES else CHAIN
+            known = FAMILIES[family].rules if dot and family in FAMILIES else CHAIN
             raise ValueError(f"there is nothing called {entry}; known are {', '.join(known)}")
         return chain
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from data.clean.filters.family import Family
 from data.clean.filters.gopher_repetition import count_duplicates
 from data.clean.filters.rejection import Limits, Rejection, Rule, first_broken, limits_of
 from data.section import Section
@@ -59,3 +60,6 @@ def measures(
     newlines = text.count("\n")
     yield "duplicate_line_characters", count_duplicates(lines)[1] / (len(text) - newlines)
     yield "newlines", newlines / len(words)
+
+
+FAMILY = Family("fineweb", FineWebConfig, RULES, measures, deciding=("end_marks", "short_line_length"))

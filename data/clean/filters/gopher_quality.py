@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from data.clean.filters.family import Family
 from data.clean.filters.rejection import Limits, Rejection, Rule, first_broken, limits_of
 from data.section import Section
 from data.text.words import LETTER, NO_MARK
@@ -89,3 +90,6 @@ def _count_stop_words(words: "Words", stop_words: tuple[str, ...], enough: float
         if found == enough:
             break
     return found
+
+
+FAMILY = Family("gopher_quality", GopherQualityConfig, RULES, measures, deciding=("stop_words",))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from data.clean.filters.family import Family
 from data.clean.filters.rejection import Limits, Rejection, Rule, first_broken, limits_of
 from data.section import Section
 from data.text.words import split_lines, split_paragraphs
@@ -86,3 +87,6 @@ def count_duplicates(items: Sequence[str]) -> tuple[int, int]:
     if len(distinct) == len(items):
         return 0, 0
     return len(items) - len(distinct), sum(map(len, items)) - sum(map(len, distinct))
+
+
+FAMILY = Family("gopher_repetition", GopherRepetitionConfig, RULES, measures)

@@ -1,5 +1,6 @@
 """Scores are computed once; what `clean` decides from them is what it decides from the texts."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from data.clean.annotate_config import AnnotateConfig
 from data.clean.chain import Beside
 from data.clean.clean import clean_shard
 from data.clean.config import CleanConfig
+from data.clean.filters.families import FAMILIES
 from data.documents import SCHEMA, document_id
 from data.tables import ROW_GROUP_ROWS, read_table, write_table
 from tests.benchmarks.sample import addresses
@@ -80,7 +82,7 @@ def test_a_text_that_is_as_it_came_is_not_measured_again(documents: Path, monkey
         raise AssertionError("measured again")
 
     for family in ("gopher_repetition", "gopher_quality", "fineweb"):
-        monkeypatch.setattr(f"data.clean.filters.{family}.measures", measured)
+        monkeypatch.setitem(FAMILIES, family, replace(FAMILIES[family], measures=measured))
     monkeypatch.setattr("data.clean.language.identify", measured)
     config = CleanConfig(chain=["language", "gopher_repetition", "gopher_quality", "fineweb"])
     assert len(clean(documents, config, annotate)) == 300
