@@ -75,15 +75,6 @@ class Artifact:
             raise ValueError(f"{error}; {REMEDY}") from None
 
     @property
-    def build(self) -> dict[str, Any]:
-        """When, where and how it was built; empty where that record is damaged or lost, since nothing depends on it."""
-        try:
-            record = read_json(self.path / "build.json")
-        except (OSError, ValueError):
-            return {}
-        return record if isinstance(record, dict) else {}
-
-    @property
     def checksums(self) -> dict[str, str]:
         """Checksums of the files by their absolute paths."""
         return {str(self.path / entry["path"]): entry["checksum"] for entry in self.manifest["files"]}

@@ -156,7 +156,8 @@ def status(
 ) -> None:
     """Say where runs stand."""
     from pipeline.reporting.summary import print_status
-    from pipeline.runs.view import run_status, runs_folder
+    from pipeline.runs.status import run_status
+    from pipeline.runs.view import runs_folder
 
     views = sorted(path.parent for path in runs_folder(workdir).glob("*/plan.json"))
     if name is not None:

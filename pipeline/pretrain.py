@@ -17,7 +17,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from data.tokens.sampling import SamplingConfig
+from data.tokens.config import SamplingConfig
 from model.network.config import ModelConfig
 from model.training.train_config import TrainConfig
 from orchestration.events import ends_torn

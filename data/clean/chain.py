@@ -5,22 +5,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel
 
 from data.clean import block_lists, language, pii
-from data.clean.annotate import AnnotateConfig
+from data.clean.annotate_config import AnnotateConfig
 from data.clean.block_lists import BlockLists
 from data.clean.boilerplate import Boilerplate
-from data.clean.config import FAMILIES, CleanConfig, CustomConfig, ScoreConfig
+from data.clean.config import FAMILIES, CleanConfig, CustomConfig, LanguageConfig, PIIConfig, ScoreConfig
 from data.clean.custom import document_of, load_function
 from data.clean.filters import c4
 from data.clean.filters.rejection import Limits, Rejection, first_broken, limits_of
+from data.text.word_arrays import WordArrays, Words, words_of
 from data.text.words import WordSplitter
 
-if TYPE_CHECKING:
-    from data.text.word_arrays import WordArrays, Words
 SHARED_CHARACTERS = 1 << 17  # of texts whose words share arrays: of 2^14 to 2^18 the fastest
 DETAIL_CHARACTERS = 300  # of the reason that a function of the user's gives
 Step = Callable[["Draft"], Rejection | None]
@@ -53,9 +52,8 @@ class Draft:
         self.shared: SharedWords | None = None  # the words of the text as it came
 
     @cached_property
-    def words(self) -> "Words":
+    def words(self) -> Words:
         """The words of the text as it is now."""
-        from data.text.word_arrays import words_of
 
         if self.shared and self.is_as_it_came:
             return self.shared.words_of(self)
@@ -86,20 +84,18 @@ class SharedWords:
         self._drafts = drafts
 
     @cached_property
-    def _arrays(self) -> "WordArrays":
-        from data.text.word_arrays import WordArrays
+    def _arrays(self) -> WordArrays:
 
         return WordArrays([draft.row["text"] for draft in self._drafts], self._drafts[0].splitter)
 
-    def words_of(self, draft: Draft) -> "Words":
+    def words_of(self, draft: Draft) -> Words:
         """The words of one of the drafts."""
-        from data.text.word_arrays import Words
 
         number = next(number for number, each in enumerate(self._drafts) if each is draft)
         return Words(self._arrays, number)
 
 
-def run_all(drafts: Sequence[Draft], chain: Sequence[tuple[str, Step]], masked: pii.PIIConfig | None) -> None:
+def run_all(drafts: Sequence[Draft], chain: Sequence[tuple[str, Step]], masked: PIIConfig | None) -> None:
     """Take each of `drafts` through `chain`."""
     begin, size = 0, 0
     for end, draft in enumerate(drafts, start=1):
@@ -124,7 +120,7 @@ def make_chain(config: CleanConfig, beside: Beside) -> list[tuple[str, Step]]:
     return [(entry, step) for entry in config.chain for step in _steps(entry, config, beside)]
 
 
-def run_chain(draft: Draft, chain: Sequence[tuple[str, Step]], masked: pii.PIIConfig | None) -> None:
+def run_chain(draft: Draft, chain: Sequence[tuple[str, Step]], masked: PIIConfig | None) -> None:
     """Take `draft` through `chain` up to the first step that turns it away; personal data is masked in what passes."""
     if not draft.text.strip():
         draft.rejection = Rejection("empty", "no text")
@@ -169,7 +165,7 @@ def _block_lists(lists: BlockLists) -> Step:
     return step
 
 
-def _language(config: language.LanguageConfig, annotated: bool) -> Step:
+def _language(config: LanguageConfig, annotated: bool) -> Step:
     def step(draft: Draft) -> Rejection | None:
         if annotated and draft.is_as_it_came:
             draft.language, draft.language_score = draft.scores["language"], draft.scores["language_score"]

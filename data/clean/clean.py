@@ -7,13 +7,17 @@ the first rule that a document breaks rejects it. Personal data is masked in wha
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from data.clean.chain import Beside, Draft, make_chain, run_all, run_chain
 from data.clean.config import CleanConfig
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from data.content import ContentHasher
+from data.documents import REJECTED_SCHEMA, SCHEMA, add_documents
+from data.profile import Profile, text_bytes
+from data.tables import TableWriter, row_groups
 
 
 def clean_text(text: str, config: CleanConfig) -> Draft:
@@ -33,10 +37,6 @@ def clean_shard(
     beside them, `pii` by kind and `lines_dropped` by rule, both of the kept, `bytes_in` (UTF-8 of the texts), and `content`, the
     hash of the kept in order.
     """
-    from data.content import ContentHasher
-    from data.documents import REJECTED_SCHEMA, SCHEMA, add_documents
-    from data.profile import Profile, text_bytes
-    from data.tables import TableWriter
 
     chain = make_chain(config, beside or Beside())
     profile, hasher, documents_in, bytes_in = Profile(), ContentHasher(), 0, 0
@@ -69,9 +69,8 @@ def clean_shard(
     }
 
 
-def _row_groups(documents: Path, scores: Path | None) -> Iterator[tuple["pa.Table", list[dict[str, Any]]]]:
+def _row_groups(documents: Path, scores: Path | None) -> Iterator[tuple[pa.Table, list[dict[str, Any]]]]:
     """The row groups of a file of documents, each with the annotations of its rows."""
-    from data.tables import row_groups
 
     if scores is None:
         for group in row_groups(documents):
@@ -83,12 +82,8 @@ def _row_groups(documents: Path, scores: Path | None) -> Iterator[tuple["pa.Tabl
         yield group, rows
 
 
-def _split(group: "pa.Table", drafts: list[Draft]) -> tuple["pa.Table", "pa.Table"]:
+def _split(group: pa.Table, drafts: list[Draft]) -> tuple[pa.Table, pa.Table]:
     """The documents of a row group that are kept, as they are now, and those that are rejected, as they came."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    from data.documents import REJECTED_SCHEMA, SCHEMA
 
     columns: dict[str, list[Any]] = {
         "language": [draft.language for draft in drafts],

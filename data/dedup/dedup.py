@@ -10,34 +10,25 @@ Which documents survive depends neither on how the corpus was cut into shards no
 
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from data.content import ContentHasher
-from data.dedup.contamination import ContaminationConfig, benchmark_ngrams, shared_ngram
-from data.dedup.minhash import MinHashConfig, band_keys
-
-if TYPE_CHECKING:
-    import numpy as np
-
-
-class DedupConfig(BaseModel):
-    """What counts as a duplicate; `null` switches a section off."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    exact: bool = True  # equal texts, after Unicode normalisation (NFC)
-    minhash: MinHashConfig | None = MinHashConfig()  # near-duplicates
-    contamination: ContaminationConfig | None = None  # evaluation files that training text must not share n-grams with
+from data.dedup.components import connected_components, smallest_members
+from data.dedup.config import DedupConfig
+from data.dedup.contamination import benchmark_ngrams, shared_ngram
+from data.dedup.minhash import band_keys
+from data.documents import REJECTED_SCHEMA, SCHEMA, add_documents, content_hash
+from data.profile import Profile, text_bytes
+from data.tables import TableWriter, read_table, row_groups, write_table
 
 
 def sign_shard(out: Path, documents: Path, config: DedupConfig) -> dict[str, Any]:
     """Write signatures.parquet: id, content hash, characters, and the band keys of each document (none if too short)."""
-    import pyarrow as pa
-
-    from data.documents import content_hash
-    from data.tables import read_table, write_table
 
     schema = pa.schema(
         [
@@ -69,10 +60,6 @@ def match_partition(
 
     A key falls to the partition of its remainder; every key is in exactly one, so partitions can run side by side.
     """
-    import numpy as np
-    import pyarrow as pa
-
-    from data.tables import write_table
 
     found = [_band_keys_of(file, partition, partitions) for file in signatures if config.minhash]
     keys = np.concatenate([np.empty(0, np.uint64), *(keys for keys, _ in found)])
@@ -88,12 +75,8 @@ def match_partition(
     return {"edges": len(edges), "keys": len(keys)}
 
 
-def _band_keys_of(file: Path, partition: int, partitions: int) -> tuple["np.ndarray", "np.ndarray"]:
+def _band_keys_of(file: Path, partition: int, partitions: int) -> tuple[np.ndarray, np.ndarray]:
     """Keys and ids of the bands in one signature file that fall to `partition`."""
-    import numpy as np
-    import pyarrow.compute as pc
-
-    from data.tables import read_table
 
     table = read_table(file, ["id", "bands"]).combine_chunks()
     keys = pc.list_flatten(table["bands"]).to_numpy()
@@ -110,11 +93,6 @@ def resolve_duplicates(
     The survivor of a component is its smallest (content hash, id). Of the others, a document whose text also stands
     under a smaller id is an `exact_duplicate`, the rest are `near_duplicate`.
     """
-    import numpy as np
-    import pyarrow as pa
-
-    from data.dedup.components import connected_components, smallest_members
-    from data.tables import read_table, write_table
 
     exact = config is None or config.exact
     schema = pa.schema([("id", pa.string()), ("reason", pa.string()), ("kept", pa.string())])
@@ -152,12 +130,6 @@ def dedup_shard(
     of a contaminated document the n-gram that it shares. Returns the counts of data.profile and `content`, the hash of the
     documents that stay, in order.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from data.documents import REJECTED_SCHEMA, SCHEMA, add_documents
-    from data.profile import Profile, text_bytes
-    from data.tables import TableWriter, read_table, row_groups
 
     ids = read_table(documents, ["id"])["id"].to_pylist()
     here = pq.read_table(duplicates, filters=[("id", "in", ids)]).to_pylist() if ids else []

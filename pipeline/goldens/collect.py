@@ -58,7 +58,7 @@ def _collect_in_parts(path: str, folder: Path) -> Values:
     source = SourceConfig(name="cut", path=path, id_field="id")
     config = CollectConfig(sources=[source])
     write_sources(folder / "sources")
-    (file,) = list_files(config, folder / "sources")
+    (file,) = list_files(config.sources, folder / "sources")
     parts = split(file, source, PART_BYTES)
     assert len(parts) > 1
     shards = [CollectShard(f"{number:02d}", source.name, (part,)) for number, part in enumerate(parts)]

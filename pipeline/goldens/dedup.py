@@ -4,7 +4,7 @@ import json
 from functools import partial
 from pathlib import Path
 
-from data.dedup.contamination import ContaminationConfig
+from data.dedup.config import ContaminationConfig
 from data.dedup.dedup import DedupConfig, dedup_shard, match_partition, resolve_duplicates, sign_shard
 from data.dedup.minhash import MinHashConfig
 from pipeline.goldens.content import Golden, Values, shards_made, write_documents

@@ -7,13 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from data.clean.annotate import AnnotateConfig
-from data.clean.clean import CleanConfig
-from data.collect.collect import CollectConfig
-from data.dedup.dedup import DedupConfig
-from data.tokens.bpe import VocabConfig
-from data.tokens.sampling import SamplingConfig
-from data.tokens.tokenize import TokenizeConfig
+from data.clean.annotate_config import AnnotateConfig
+from data.clean.config import CleanConfig
+from data.collect.config import CollectConfig
+from data.dedup.config import DedupConfig
+from data.tokens.config import SamplingConfig, TokenizeConfig, VocabConfig
 from model.finetuning.classify_config import ClassifyConfig
 from model.formats.hf_config import architecture
 from model.network.config import ModelConfig

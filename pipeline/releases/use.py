@@ -68,7 +68,9 @@ def read_texts(path: Path) -> list[str]:
 
     Raises ValueError when the file is absent or holds something that cannot be read.
     """
-    from data.collect.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
+    from data.collect.collect import collect_shard, plan_shards
+    from data.collect.config import CollectConfig
+    from data.sources.config import SourceConfig
     from data.tables import read_table
 
     config = CollectConfig(sources=[SourceConfig(name="text", path=str(path.resolve()))])

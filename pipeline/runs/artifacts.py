@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from orchestration.build_record import read_build
 from orchestration.files import read_sealed, write_sealed
 from orchestration.identity import Identity, digest
 from orchestration.store import CONTENT, VERDICTS, Artifact, Store
@@ -75,7 +76,13 @@ def _of_another_version(store: Store, stage: Stage, identity: Identity) -> Artif
         for artifact in store.artifacts(stage.name)
         if (other := identity_of(store, artifact, stage)) and _but_for_the_version(other) == wanted
     ]
-    return max(found, key=lambda artifact: artifact.build.get("started", 0), default=None)
+    return max(found, key=_built_at, default=None)
+
+
+def _built_at(artifact: Artifact) -> float:
+    """Unix time at which the building began; 0 where it is not on record."""
+    build = read_build(artifact.path)
+    return build["started"] if build else 0.0
 
 
 def _but_for_the_version(identity: Identity) -> Identity:

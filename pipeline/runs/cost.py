@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data.tokens.bpe import VocabConfig
+from data.tokens.config import VocabConfig
 from data.tokens.vocabulary import find_tokenizer, load_vocabulary
 from model.network.config import ModelConfig, flops_per_token, parameters
 from model.training.train_config import TrainConfig
+from orchestration.build_record import read_build
 from orchestration.store import Store
 from pipeline.recipe.recipe import PretrainConfig, Recipe
 from pipeline.runs.plan import Step
@@ -49,9 +50,8 @@ def _vocabulary(config: VocabConfig, base: Path) -> int:
 
 
 def _last_seconds(store: Store, stage: str) -> float | None:
-    builds = [artifact.build for artifact in store.artifacts(stage)]
-    known = [build for build in builds if isinstance(build.get("seconds"), int | float)]
-    return float(max(known, key=lambda build: build.get("started", 0))["seconds"]) if known else None
+    builds = [build for artifact in store.artifacts(stage) if (build := read_build(artifact.path))]
+    return max(builds, key=lambda build: build["started"])["seconds"] if builds else None
 
 
 def pretraining(config: PretrainConfig, vocabulary: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from orchestration.build_record import read_build
 from orchestration.files import folder_bytes
 from orchestration.store import Artifact, Store
 from pipeline.runs.view import ORDER, read_plan, runs_folder
@@ -50,7 +51,7 @@ def _referred_to(runs: Path, store: Store) -> set[str]:
     for path in sorted(runs.glob("*/plan.json")):
         view = path.parent
         for entry in read_plan(view)["stages"]:
-            names = (entry["artifact"], store.record(entry["stage"], str(entry.get("key"))).get("artifact"))
+            names = (entry["artifact"], store.record(entry["stage"], entry["key"]).get("artifact"))
             found |= {f"{entry['stage']}/{name}" for name in names if name}
             if "origin" in entry:
                 found |= _inside(Path(entry["origin"]), root)
@@ -79,5 +80,6 @@ def _what_it_cost(path: Path) -> str:
             return "  (its manifest is damaged)"
     if "steps" not in counts:
         return ""
-    hours = Artifact(path).build.get("seconds", 0) / 3600
-    return f"  a trained network: {counts['steps']:,} steps, {counts.get('tokens', 0):,} tokens, {hours:.2f} hours"
+    build = read_build(path)
+    hours = f", {build['seconds'] / 3600:.2f} hours" if build else ""
+    return f"  a trained network: {counts['steps']:,} steps, {counts.get('tokens', 0):,} tokens{hours}"

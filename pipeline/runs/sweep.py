@@ -1,7 +1,6 @@
 """A sweep: trials of one recipe with other values, side by side on one cluster; what they have in common is built once."""
 
 import itertools
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,9 +9,11 @@ from typing import Any
 
 from rich.console import Console
 
+from orchestration.events import EVENT
 from orchestration.files import write_json, write_text
 from orchestration.processes import Command, run_processes
 from orchestration.progress import Display
+from orchestration.side_records import parse_line
 from orchestration.store import Store
 from pipeline.failures import RunStopped
 from pipeline.recipe.reading import check_code, check_recipe, to_yaml, with_value
@@ -219,15 +220,15 @@ def whereabouts(events: Path) -> tuple[str, int]:
         file.seek(max(0, events.stat().st_size - TAIL_BYTES))
         lines = file.read().splitlines()
     for line in reversed(lines):
-        try:
-            event = json.loads(line)
-        except ValueError:  # half a line
+        event = parse_line(line, EVENT)
+        if event is None:
             continue
-        if event.get("event") == "run_started":  # what stands before is an earlier attempt
+        if event["event"] == "run_started":  # what stands before is an earlier attempt
             break
         stage = stage or event.get("stage", "")
-        if isinstance(event.get("step"), int):
-            return stage, int(event["step"])
+        step = event.get("step")
+        if isinstance(step, int):
+            return stage, step
     return stage, 0
 
 

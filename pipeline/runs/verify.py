@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from orchestration.build_record import read_build
 from orchestration.progress import duration
 from orchestration.store import DAMAGED, Artifact, Store, file_fault
 from pipeline.recipe.reading import load_recipe
@@ -98,8 +99,8 @@ def _whole(artifact: Artifact) -> bool:
 
 
 def _cost(artifact: Artifact) -> str:
-    seconds = artifact.build.get("seconds")
-    took = f"took {duration(seconds)} to build" if isinstance(seconds, int | float) else "was built in an unknown time"
+    build = read_build(artifact.path)
+    took = f"took {duration(build['seconds'])} to build" if build else "was built in an unknown time"
     return f"{artifact.stage} {took}; `gristmill verify all --repair` sets it aside and builds it again"
 
 

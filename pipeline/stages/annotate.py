@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from data.clean.annotate import FILE, AnnotateConfig, annotate_shard, annotations_content
+from data.clean.annotate import FILE, annotate_shard, annotations_content
+from data.clean.annotate_config import AnnotateConfig
 from data.clean.custom import code_files, load_function
 from data.content import joined
 from orchestration.shards import Shard

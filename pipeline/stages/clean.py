@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from data.clean import block_lists
-from data.clean.annotate import FILE, AnnotateConfig
-from data.clean.boilerplate import BoilerplateConfig, count_lines, repeated_lines
+from data.clean.annotate import FILE
+from data.clean.annotate_config import AnnotateConfig
+from data.clean.boilerplate import count_lines, repeated_lines
 from data.clean.chain import Beside
-from data.clean.clean import CleanConfig, clean_shard
+from data.clean.clean import clean_shard
+from data.clean.config import BoilerplateConfig, CleanConfig
 from data.clean.custom import code_files, load_function
 from data.content import joined
 from orchestration.files import read_json

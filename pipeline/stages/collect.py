@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 
-from data.collect.collect import CollectConfig, SourceFile, collect_shard, list_files, plan_shards
+from data.collect.collect import SourceFile, collect_shard, list_files, plan_shards
+from data.collect.config import CollectConfig
 from data.collect.withdrawn import withdrawn_path
 from data.content import joined
 from orchestration.shards import Shard
@@ -25,7 +26,7 @@ def _shards(base: Path, inputs: Mapping[str, Path], config: CollectConfig, out: 
 
 def _sources(config: CollectConfig, base: Path) -> dict[str, Source]:
     found: dict[str, Source] = {}
-    for name, files in groupby(list_files(config, base), key=lambda file: file.source):
+    for name, files in groupby(list_files(config.sources, base), key=lambda file: file.source):
         # A dataset of the hub has no file here: its name and revision, which are fields of the recipe, identify it.
         sources = {file.path: _source(file) for file in files if file.absolute}
         if len(sources) <= NAMED_FILES:

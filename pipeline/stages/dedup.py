@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from data.content import joined
-from data.dedup.dedup import DedupConfig, dedup_shard, match_partition, resolve_duplicates, sign_shard
+from data.dedup.config import DedupConfig
+from data.dedup.dedup import dedup_shard, match_partition, resolve_duplicates, sign_shard
 from orchestration.shards import Shard
 from pipeline.stages.stage import Context, Made, Stage, add_up, document_shards, documents_below, numbered
 

@@ -10,12 +10,13 @@ from data.tokens.vocabulary import copy_vocabulary
 from model.network.config import parameters
 from orchestration.lease import Stopped
 from orchestration.shards import Shard
+from orchestration.side_records import parse_line
 from pipeline.pretrain import CHECKPOINTS, METRICS, REFUSED, STOP, run_rank_once, with_vocabulary
 from pipeline.recipe.recipe import PretrainConfig
 from pipeline.releases.find import newest_checkpoint
 from pipeline.releases.origin import check_vocabulary, origin_sources, same_vocabulary
 from pipeline.stages.stage import Context, Made, Stage, plain
-from pipeline.stages.training_log import parse, read_metrics
+from pipeline.stages.training_log import RECORD, metrics, read_log
 
 POLL_SECONDS = 0.5
 
@@ -111,9 +112,9 @@ def _follow(path: Path) -> Iterator[list[dict[str, Any]]]:
                     if not line.endswith(b"\n"):
                         break
                     position += len(line)
-                    if line.strip():
-                        records.append(parse(line))
-        yield [record for record in records if record]
+                    if record := parse_line(line, RECORD):
+                        records.append(record)
+        yield records
 
 
 def _settle(out: Path, tokenizer: Path, steps: int) -> dict[str, Any]:
@@ -131,7 +132,8 @@ def _settle(out: Path, tokenizer: Path, steps: int) -> dict[str, Any]:
         if path != whole[-1]:
             shutil.rmtree(path)
     copy_vocabulary(tokenizer, out)
-    validations = [record["validation_loss"] for record in read_metrics(out / METRICS) if "validation_loss" in record]
+    records = metrics(read_log(out / METRICS))
+    validations = [record["validation_loss"] for record in records if "validation_loss" in record]
     now = found.progress
     return {
         **({"parent": now.parent} if now.parent else {}),

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from data.content import joined_by_key
-from data.tokens.tokenize import TokenizeConfig, tokenize_shard, tokens_content
+from data.tokens.config import TokenizeConfig
+from data.tokens.tokenize import tokenize_shard, tokens_content
 from orchestration.identity import digest
 from orchestration.shards import Shard
 from pipeline.stages.stage import Context, Made, MapWork, Stage, add_up, document_shards, numbered

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from data.tokens.bpe import VocabConfig, adopt_tokenizer, train_tokenizer
+from data.tokens.bpe import adopt_tokenizer, train_tokenizer
+from data.tokens.config import VocabConfig
 from data.tokens.vocabulary import find_tokenizer, settings_files
 from orchestration.files import checksum
 from orchestration.identity import digest

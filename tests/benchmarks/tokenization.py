@@ -8,8 +8,9 @@ import tiktoken
 
 from data.documents import SCHEMA, document_id
 from data.tables import write_table
-from data.tokens.bpe import VocabConfig, train_tokenizer
-from data.tokens.tokenize import TokenizeConfig, tokenize_shard
+from data.tokens.bpe import train_tokenizer
+from data.tokens.config import TokenizeConfig, VocabConfig
+from data.tokens.tokenize import tokenize_shard
 from data.tokens.vocabulary import Encoder, load_vocabulary, pattern_and_ranks
 from tests.benchmarks.sample import addresses
 from tests.benchmarks.table import Row, compare, measure

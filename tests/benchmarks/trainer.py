@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import torch.distributed as dist
+from model.training.progress import Progress
 
-from data.tokens.sampling import Samples, SamplingConfig
+from data.tokens.config import SamplingConfig
+from data.tokens.sampling import Samples
 from data.tokens.token_shards import TokenShardWriter, token_dtype
 from model.network.config import ModelConfig, flops_per_token
 from model.network.init import initialize
@@ -15,7 +17,6 @@ from model.training.engine import Engine
 from model.training.loss import NextTokenLoss
 from model.training.metrics import Meter, device_peak
 from model.training.prefetch import Prefetch
-from model.training.progress import Progress
 from model.training.step import Step, take_step
 from model.training.train_config import TrainConfig
 

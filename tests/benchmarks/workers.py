@@ -9,7 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from data.clean.clean import CleanConfig, clean_shard
+from data.clean.clean import clean_shard
+from data.clean.config import CleanConfig
 from data.documents import SCHEMA
 from data.tables import write_table
 from orchestration.cluster import cluster

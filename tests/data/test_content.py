@@ -10,16 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.clean.annotate import AnnotateConfig, annotate_shard, annotations_content
-from data.clean.clean import CleanConfig, clean_shard
-from data.collect.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
+from data.clean.annotate import annotate_shard, annotations_content
+from data.clean.annotate_config import AnnotateConfig
+from data.clean.clean import clean_shard
+from data.clean.config import CleanConfig
+from data.collect.collect import collect_shard, plan_shards
+from data.collect.config import CollectConfig
 from data.content import Content, ContentHasher, joined, joined_by_key
-from data.dedup.dedup import DedupConfig, dedup_shard, resolve_duplicates, sign_shard
+from data.dedup.config import DedupConfig
+from data.dedup.dedup import dedup_shard, resolve_duplicates, sign_shard
 from data.documents import SCHEMA, documents_content
+from data.sources.config import SourceConfig
 from data.tables import TableWriter, read_table, write_table
-from data.tokens.bpe import VocabConfig, train_tokenizer
+from data.tokens.bpe import train_tokenizer
+from data.tokens.config import TokenizeConfig, VocabConfig
 from data.tokens.token_shards import TokenShardWriter
-from data.tokens.tokenize import TokenizeConfig, tokenize_shard, tokens_content
+from data.tokens.tokenize import tokenize_shard, tokens_content
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 FEW = settings(max_examples=30, deadline=None)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.files import describe_files, write_sealed
+from orchestration.files import describe_files, read_json, write_sealed
 from orchestration.identity import Identity
 from orchestration.lease import LeaseLost
 from orchestration.shards import RESULT
@@ -62,7 +62,7 @@ def test_what_is_finished_is_found_and_described(tmp_path: Path) -> None:
         "inputs": {"collect": "e" * 32}, "config": CONFIG, "versions": {"ftfy": "6.3.1"}, "key": "k" * 32,
         "artifacts": {"collect": "c" * 32}, "extra": {}, "content": "3:abc",
     }  # fmt: skip
-    assert artifact.build["layout"] == {"ranks": 2}
+    assert read_json(artifact.path / "build.json")["layout"] == {"ranks": 2}
     assert artifact.damage(checksums=True) == []
 
 
@@ -239,4 +239,4 @@ def test_two_processes_that_need_the_same_artifact_build_it_once(tmp_path: Path)
     artifact = Store(tmp_path / "store").find("clean", Identity("clean", 1, {}, {}).name)
     assert artifact
     assert len(artifact.manifest["files"]) == 1
-    assert artifact.build["host"] == os.uname().nodename
+    assert read_json(artifact.path / "build.json")["host"] == os.uname().nodename

@@ -7,9 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from data.clean.filters.rejection import Rejection, below
+from data.section import Section
 from data.text.words import count_sentences
 
 _CITATION = re.compile(r"\[\d*+\]|\[edit\]|\[citation needed\]")
@@ -22,10 +23,8 @@ _PHRASES = {
 }  # in lower case, in datatrove's order
 
 
-class C4Config(BaseModel):
+class C4Config(Section):
     """Rules and limits; the defaults are datatrove's, with the end-mark rule off as in FineWeb. Null switches a limit off."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_word_length: int | None = Field(default=1000, gt=0)  # a line with a longer word is dropped
     remove_citations: bool = True  # `[12]`, `[edit]`, `[citation needed]` are cut out

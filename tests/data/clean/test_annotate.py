@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from data.clean.annotate import FILE, AnnotateConfig, annotate_shard, score_schema, scores_of
+from data.clean.annotate import FILE, annotate_shard, score_schema, scores_of
+from data.clean.annotate_config import AnnotateConfig
 from data.clean.chain import Beside
-from data.clean.clean import CleanConfig, clean_shard
+from data.clean.clean import clean_shard
+from data.clean.config import CleanConfig
 from data.documents import SCHEMA, document_id
 from data.tables import ROW_GROUP_ROWS, read_table, write_table
 from tests.benchmarks.sample import addresses

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from data.clean.chain import Beside, Draft, make_chain, run_chain
-from data.clean.clean import CleanConfig, clean_text
+from data.clean.clean import clean_text
+from data.clean.config import CleanConfig
 
 LINES = [
     "The committee met in the spring of that year to look at the state of the roads and bridges of the county.",

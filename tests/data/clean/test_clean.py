@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from data.clean.clean import CleanConfig, clean_shard, clean_text
+from data.clean.clean import clean_shard, clean_text
+from data.clean.config import CleanConfig
 from data.documents import REJECTED_SCHEMA, SCHEMA, document_id
 from data.tables import read_table, write_table
 from data.text.words import split_words

@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from data.clean.chain import Beside, Draft, make_chain, run_chain
-from data.clean.clean import CleanConfig, clean_shard
+from data.clean.clean import clean_shard
+from data.clean.config import CleanConfig
 from data.clean.custom import code_files, load_function
 from data.documents import SCHEMA
 from data.tables import read_table, write_table

@@ -26,8 +26,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.clean.chain import Beside, Draft, make_chain, run_chain
-from data.clean.clean import CleanConfig
-from data.clean.config import FAMILIES
+from data.clean.config import FAMILIES, CleanConfig
 from data.text.words import WordSplitter, count_sentences, split_words
 from tests.benchmarks.sample import addresses
 

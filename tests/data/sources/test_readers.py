@@ -17,7 +17,8 @@ import zstandard
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from data.collect.collect import CollectConfig, collect_shard, plan_shards
+from data.collect.collect import collect_shard, plan_shards
+from data.collect.config import CollectConfig
 from data.collect.fields import Document, fields_of, make_document
 from data.sources.config import Format, SourceConfig, format_of
 from data.sources.readers import reader

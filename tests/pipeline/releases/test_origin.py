@@ -11,7 +11,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from data.documents import SCHEMA, document_id
 from data.tables import write_table
-from data.tokens.bpe import VocabConfig, train_tokenizer
+from data.tokens.bpe import train_tokenizer
+from data.tokens.config import VocabConfig
 from orchestration.store import Store
 from pipeline.recipe.reading import check_recipe, with_overrides
 from pipeline.releases.origin import check_vocabulary, with_origin

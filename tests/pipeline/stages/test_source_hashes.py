@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from data.collect.collect import CollectConfig, SourceConfig
+from data.collect.config import CollectConfig
+from data.sources.config import SourceConfig
 from orchestration.files import checksum
 from orchestration.store import Provenance, Store
 from pipeline.recipe.fields import output_fields
