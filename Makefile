@@ -5,7 +5,7 @@ LONGEST_TESTS := tests/integration/test_interruption.py
 REST_OF_TESTS := $(filter-out $(LONGEST_TESTS),$(sort $(wildcard tests/integration/test_*.py)))
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: setup demo test lint format bench clean
+.PHONY: setup demo test lint format reseal bench clean
 
 setup: .venv/.ready
 
@@ -27,6 +27,9 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+reseal: setup  # after a change of code: write seals where the goldens come out as before, and values where a version was raised
+	$(BIN)/python -m tests.seals
 
 format: setup
 	$(BIN)/ruff format .
