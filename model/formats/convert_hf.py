@@ -1,6 +1,6 @@
-"""Hugging Face folders of the families that express our network (`model.hf_config`), written and read.
+"""Hugging Face folders of the families that express our network (`model.formats.hf_config`), written and read.
 
-The table of names is `model.hf_layout`'s, which both directions read. Nothing is fetched, no remote code runs and only
+The table of names is `model.formats.hf_layout`'s, which both directions read. Nothing is fetched, no remote code runs and only
 safetensors are read: files of the folder itself, never more than its config says.
 """
 

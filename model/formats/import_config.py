@@ -1,4 +1,4 @@
-"""A Hugging Face folder's config.json as our configuration: the inverse of `model.hf_config`, and untrusted."""
+"""A Hugging Face folder's config.json as our configuration: the inverse of `model.formats.hf_config`, and untrusted."""
 
 from pathlib import Path
 from typing import Any

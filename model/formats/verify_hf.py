@@ -100,9 +100,9 @@ def compare_greedy(folder: Path, network: Network, theirs: Any, prompt: list[int
         )
     other = continued[0, len(prompt) :].tolist()
     if ours != other:
-        at = next(i for i, pair in enumerate(zip(ours, other, strict=False)) if pair[0] != pair[1])
+        place = next(i for i, pair in enumerate(zip(ours, other, strict=False)) if pair[0] != pair[1])
         raise RuntimeError(
-            f"{folder}: greedy text differs from the trained network's at token {at + 1} after {prompt[-8:]}"
+            f"{folder}: greedy text differs from the trained network's at token {place + 1} after {prompt[-8:]}"
         )
     return ours
 

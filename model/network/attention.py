@@ -18,7 +18,7 @@ from torch.nn.attention.flex_attention import flex_attention
 
 from model.network.cache import LayerCache
 from model.network.config import ModelConfig
-from model.network.masks import Blocks, Mask
+from model.network.masks import FlexMask, Mask
 from model.network.norm import make_norm
 from model.network.positions import rotate
 
@@ -74,7 +74,7 @@ def attend(
 ) -> Tensor:
     """Queries (batch, n_heads, queries, head_dim), keys and values (batch, n_kv_heads, keys, head_dim) -> (batch, n_heads,
     queries, head_dim). `scale` None is 1 / sqrt(head_dim)."""
-    if isinstance(mask, Blocks):
+    if isinstance(mask, FlexMask):
         assert not dropout, "FlexAttention has no dropout"
         return flex(query, key, value, mask, scale, softcap)
     if softcap is not None:
@@ -110,7 +110,12 @@ def explicit(
 
 
 def flex(
-    query: Tensor, key: Tensor, value: Tensor, blocks: Blocks, scale: float | None = None, softcap: float | None = None
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    blocks: FlexMask,
+    scale: float | None = None,
+    softcap: float | None = None,
 ) -> Tensor:
     """`attend` by FlexAttention: compiled on CUDA, where it would hold the scores whole otherwise."""
 

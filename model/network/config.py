@@ -10,7 +10,9 @@ The defaults are the Llama family. The others of the reference families are
 
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from model.section import Section
 
 GATED = ("swiglu", "geglu")  # feed-forward layers with a third matrix, the gate
 ONLY_FOR = {"low_freq_factor": "llama3", "high_freq_factor": "llama3"} | dict.fromkeys(
@@ -18,10 +20,8 @@ ONLY_FOR = {"low_freq_factor": "llama3", "high_freq_factor": "llama3"} | dict.fr
 )
 
 
-class RopeScaling(BaseModel):
+class RopeScaling(Section):
     """Rotary frequencies stretched to read longer texts than those of the first training."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: Literal["llama3", "yarn"]
     """Llama 3.1's rule (Grattafiori et al. 2024, section 3.4.3; its formula is in Meta's code) or YaRN (Peng et al. 2023)."""
@@ -60,10 +60,8 @@ class Dropouts(NamedTuple):
     residual: float
 
 
-class ModelConfig(BaseModel):
+class ModelConfig(Section):
     """A decoder-only transformer."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     vocab_size: int = Field(default=0, ge=0)
     """Number of token ids; 0 takes it from the tokenizer."""
@@ -133,7 +131,7 @@ class ModelConfig(BaseModel):
     """On what both sublayers add to the residual stream; null: dropout."""
 
     initialization: Literal["normal", "depth_scaled", "xavier", "he"] = "depth_scaled"
-    """Distribution of the first weights: see `model.init.initialize`."""
+    """Distribution of the first weights: see `model.network.init.initialize`."""
 
     @model_validator(mode="after")
     def _shapes_fit(self) -> "ModelConfig":

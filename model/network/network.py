@@ -5,7 +5,7 @@
 - in the attention, rotary positions or ALiBi, if the positions are of these kinds
 - final norm, unembedding (the embedding matrix itself when tied), soft cap
 
-Each choice is a field of `ModelConfig`; the weights get their first values in `model.init`.
+Each choice is a field of `ModelConfig`; the weights get their first values in `model.network.init`.
 """
 
 import math

@@ -23,7 +23,15 @@ from model.training.compiled_ops import compiled_ops, missing_tool
 from model.training.deepspeed_config import deepspeed_config
 from model.training.distributed import device
 from model.training.loss import NextTokenLoss
-from model.training.optimizer import ADAM_MOMENTS, MUON_MOMENTS, Muon, Piece, is_muons, make_optimizer, parameter_groups
+from model.training.optimizer import (
+    ADAM_MOMENTS,
+    MUON_MOMENTS,
+    MatrixPart,
+    Muon,
+    is_muons,
+    make_optimizer,
+    parameter_groups,
+)
 from model.training.train_config import TrainConfig
 
 if not torch.cuda.is_available():
@@ -274,7 +282,7 @@ class Engine:
         if self.config.zero_stage in (1, 2):
             self.outer._lazy_init_hp_params_optimizer_state()
         if isinstance(self.inner, Muon):
-            self.inner.pieces = [piece(p) for name, p in self.network.named_parameters() if is_muons(name, p)]
+            self.inner.parts = [matrix_part(p) for name, p in self.network.named_parameters() if is_muons(name, p)]
 
     def _shares(self) -> list[tuple[Tensor, tuple[str, ...]]]:
         """What the optimizer updates, with the kinds of its state: whole parameters at stage 0, above it this rank's share of
@@ -287,13 +295,13 @@ class Engine:
         return [(p, MUON_MOMENTS if group.get("muon") else ADAM_MOMENTS) for group in groups for p in group["params"]]
 
 
-def piece(parameter: Tensor) -> Piece:
+def matrix_part(parameter: Tensor) -> MatrixPart:
     """Where this rank's part of a matrix lies, by DeepSpeed's map at stages 1 and 2."""
     fragment = parameter._hp_mapping  # type: ignore[attr-defined]
     if fragment is None:
-        return Piece(tuple(parameter.shape), slice(0, 0), slice(0, 0))
+        return MatrixPart(tuple(parameter.shape), slice(0, 0), slice(0, 0))
     inside, share = fragment.lp_fragment_address, fragment.hp_fragment_address
-    return Piece(
+    return MatrixPart(
         tuple(parameter.shape),
         slice(inside.start, inside.start + inside.numel),
         slice(share.start, share.start + share.numel),

@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from model.training.batch import Batches
+from model.training.inputs import Batches
 
 
 class Prefetch:

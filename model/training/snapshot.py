@@ -17,13 +17,10 @@ from model.formats.checkpoint import (
     file_name,
     folder_name,
     newest_checkpoint,
-    open_tensors,
-    read_file,
-    shares,
     write_description,
-    write_tensors,
 )
 from model.formats.progress import Progress
+from model.formats.tensors import open_tensors, read_file, shares, write_tensors
 from model.network.config import ModelConfig
 from model.training.engine import Engine
 from model.training.optimizer import ADAM_MOMENTS, MUON_MOMENTS

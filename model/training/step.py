@@ -21,7 +21,7 @@ from model.training.train_config import TrainConfig
 
 
 @dataclass(frozen=True)
-class Step:
+class StepOutcome:
     """What one step found, the same on all ranks."""
 
     loss: float
@@ -47,7 +47,7 @@ def take_step(
     should_stop: Callable[[], bool],
     end_id: int,
     has_checkpoint: bool,
-) -> Step:
+) -> StepOutcome:
     """One step on the global batch at the cursor: each rank its share of the samples, micro-batch by micro-batch."""
     rank, ranks = dist.get_rank(), dist.get_world_size()
     size = config.batch_at(now.cursor)
@@ -87,7 +87,7 @@ def take_step(
     assert updated == (decision == "apply")
     tokens = int(targets)
     meter.add_tokens(tokens)
-    return Step(mean, norm, size, tokens, decision or "skip", overflow, stop)
+    return StepOutcome(mean, norm, size, tokens, decision or "skip", overflow, stop)
 
 
 def mean_loss(engine: Engine, config: TrainConfig, samples: np.ndarray, end_id: int) -> tuple[Tensor, int]:

@@ -17,16 +17,17 @@ import torch.distributed as dist
 from model.formats.checkpoint import CheckpointInfo
 from model.formats.progress import Progress
 from model.network.config import ModelConfig, flops_per_token
-from model.training.batch import Data
+from model.training.begin import begin, check_same_model, describe_resume, resume
 from model.training.distributed import init_distributed
 from model.training.engine import Engine, check_device
 from model.training.guard import applied, rewound, skipped
+from model.training.inputs import Data
 from model.training.metrics import Meter, device_peak
+from model.training.origin import Origin
 from model.training.prefetch import Prefetch
 from model.training.schedule import learning_rate
 from model.training.snapshot import Commit, describe, find_start, save
-from model.training.start import Origin, begin, check_same_model, describe_resume, resume
-from model.training.step import Step, take_step
+from model.training.step import StepOutcome, take_step
 from model.training.train_config import TrainConfig
 from model.training.validation import sample_texts, validate
 
@@ -77,7 +78,7 @@ def train(
     check_device(config)
     set_threads(config)
     if dist.get_rank() != 0:
-        log = ignore
+        log = log_nothing
 
     checkpoint, passed_over = find_start(folder)
     resumed_from = None if checkpoint is None else checkpoint.progress.step
@@ -111,7 +112,7 @@ def train(
                 log(describe_step(now, step, config) | meter.record())
             if last or (is_due(now.step, config.validate_every) and not stopped):
                 with meter.phase("validation"):
-                    look(engine, config, data, now, log)
+                    validate_and_sample(engine, config, data, now, log)
             # Not amid spikes: a state under suspicion is nothing to go back to.
             if last or stopped or (is_due(now.step, config.checkpoint_every) and now.guard.in_a_row == 0):
                 with meter.phase("checkpoint"):
@@ -123,7 +124,7 @@ def train(
     return result(now, checkpoint, resumed_from, stopped=stopped and now.step < config.steps)
 
 
-def account(now: Progress, step: Step, config: TrainConfig, log: Callable[[Record], None]) -> None:
+def account(now: Progress, step: StepOutcome, config: TrainConfig, log: Callable[[Record], None]) -> None:
     """Move on by one step; raise FloatingPointError when the guard says stop."""
     first = now.cursor
     now.step += 1
@@ -168,7 +169,9 @@ def go_back(
     return engine, then
 
 
-def look(engine: Engine, config: TrainConfig, data: Data, now: Progress, log: Callable[[Record], None]) -> None:
+def validate_and_sample(
+    engine: Engine, config: TrainConfig, data: Data, now: Progress, log: Callable[[Record], None]
+) -> None:
     """Validation losses and sample texts."""
     if data.validation:
         now.validation, mean = validate(engine, config, data.validation, data.end_id)
@@ -202,7 +205,7 @@ def set_threads(config: TrainConfig) -> None:
     torch.set_num_threads(config.threads or max(1, cores // ranks_here))
 
 
-def describe_step(now: Progress, step: Step, config: TrainConfig) -> Record:
+def describe_step(now: Progress, step: StepOutcome, config: TrainConfig) -> Record:
     """The record of a step, but for its speed."""
     return {
         "step": now.step,
@@ -221,5 +224,5 @@ def result(now: Progress, checkpoint: CheckpointInfo, resumed_from: int | None, 
     )
 
 
-def ignore(record: Record) -> None:
-    """What the other ranks have to say."""
+def log_nothing(record: Record) -> None:
+    """The log of all ranks but the first: they would say the same."""

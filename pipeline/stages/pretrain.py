@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from data.tokens.vocabulary import copy_vocabulary
+from model.formats.checkpoint import checkpoint_folders, read_checkpoint
 from model.network.config import parameters
 from orchestration.lease import Stopped
-from pipeline.pretrain import CHECKPOINTS, METRICS, REFUSED, STOP, run_rank_once, with_vocabulary
+from pipeline.pretrain import CHECKPOINTS, METRICS, REFUSED, STOP, rank_arguments, run_rank_once, train_samples
 from pipeline.recipe.recipe import PretrainConfig
-from pipeline.releases.origin import check_vocabulary, origin_sources
-from pipeline.stages.stage import Context, Stage, plain
+from pipeline.releases.origin import origin_sources
+from pipeline.stages.stage import Context, Stage
 from pipeline.stages.training_log import parse, read_metrics
 
 POLL_SECONDS = 0.5
@@ -22,28 +23,16 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
     from orchestration.train_group import Group, run_group  # imports torch, which a plan has no use for
 
     tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
-    model = with_vocabulary(config.model, tokenizer)
-    if config.init_from is not None:
-        check_vocabulary(Path(config.init_from), tokenizer)
+    arguments = rank_arguments(config, inputs["tokenize"], tokenizer, out)
     for name in (STOP, REFUSED):
         (out / name).unlink(missing_ok=True)
     gpus = bool(context.cluster.get("GPU"))
     group = Group(config.training.ranks, gpus, config.training.max_failures)
-    arguments = {
-        "model": plain(model),
-        "training": plain(config.training),
-        "sampling": plain(config.sampling),
-        "tokens": str(inputs["tokenize"]),
-        "tokenizer": str(tokenizer),
-        "folder": str(out),
-        "init_from": config.init_from,
-        "init": config.init,
-    }
     _watch(context, config, out, lambda: run_group(run_rank_once, arguments, group))
     (out / STOP).unlink(missing_ok=True)
     if (out / REFUSED).exists():
         raise ValueError((out / REFUSED).read_text(encoding="utf-8"))
-    return _settle(out, tokenizer, config.training.steps)
+    return _settle(out, inputs["tokenize"], tokenizer, config)
 
 
 def _watch(context: Context, config: PretrainConfig, out: Path, run: Any) -> None:
@@ -111,16 +100,14 @@ def _follow(path: Path) -> Iterator[list[dict[str, Any]]]:
         yield [record for record in records if record]
 
 
-def _settle(out: Path, tokenizer: Path, steps: int) -> dict[str, Any]:
+def _settle(out: Path, tokens: Path, tokenizer: Path, config: PretrainConfig) -> dict[str, Any]:
     """Keep the last checkpoint only, beside the tokenizer that it belongs to; gives the counts.
 
     Raises Stopped, and keeps everything, when the last step was not reached.
     """
-    from model.formats.checkpoint import checkpoint_folders, read_checkpoint
-
     whole = checkpoint_folders(out / CHECKPOINTS)
     found = read_checkpoint(whole[-1]) if whole else None
-    if found is None or found.progress.step < steps:
+    if found is None or found.progress.step < config.training.steps:
         raise Stopped
     for path in (out / CHECKPOINTS).iterdir():
         if path != whole[-1]:
@@ -134,6 +121,7 @@ def _settle(out: Path, tokenizer: Path, steps: int) -> dict[str, Any]:
         "steps_left_out": now.guard.skipped,
         "samples": now.cursor,
         "tokens": now.tokens,
+        "tokens_in_no_sample": sum(train_samples(tokens, config.training, config.sampling).lost_tokens.values()),
         "parameters": parameters(found.model),
         "loss": now.loss,
         "validation_loss": validations[-1] if validations else None,

@@ -150,9 +150,10 @@ def _trained(root: Path) -> dict[str, Any]:
     from model.finetuning.classify import finetune
     from model.finetuning.classify_config import ClassifyConfig
     from model.finetuning.examples import read_examples
+    from model.formats.checkpoint import find_checkpoint
     from model.formats.convert_hf import export_hf
-    from model.formats.load import find_checkpoint, load_network
-    from pipeline.stages.evaluate import test_documents as documents_of
+    from model.formats.load import load_network
+    from pipeline.stages.evaluate_shards import read_documents
 
     tokenizer = root / "vocab" / "tokenizer.json"
     vocabulary = load_vocabulary(tokenizer)
@@ -173,16 +174,14 @@ def _trained(root: Path) -> dict[str, Any]:
     network = load_network(find_checkpoint(root / "pretrain" / "checkpoints"))
 
     test = next(entry for entry in list_token_shards(root / "tokenize") if entry.split == "train")
-    documents, sizes = documents_of(test.prefix, vocabulary)
+    documents, sizes = read_documents(test.prefix, vocabulary)
     scores = score_documents(network, documents, sizes, start_id=0)
-    items = score_items(
-        network, read_items(SAMPLES / "cloze.jsonl")[:4], lambda text: encoder.encode([text])[0].tolist(), 0
-    )
+    items = score_items(network, read_items(SAMPLES / "cloze.jsonl")[:4], encoder.encode_to_lists, 0)
     config = ClassifyConfig(max_length=16, epochs=0.1)
     classifier, _ = finetune(
         network,
         read_examples(SAMPLES / "spam.jsonl.gz", config),
-        lambda texts: [ids.tolist() for ids in encoder.encode(texts)],
+        encoder.encode_to_lists,
         config,
         start_id=0,
         seed=0,
