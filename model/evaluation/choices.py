@@ -49,7 +49,7 @@ class ItemScores:
 
 
 def read_items(path: Path) -> list[Item]:
-    """Read a JSON Lines file of `{"context": str, "choices": [str, ...], "answer": index}`; other fields are let be.
+    """Read a JSON Lines file of `{"context": str, "choices": [str, ...], "answer": index}`; other fields are ignored.
 
     Raises ValueError naming file and line for anything that is not such an item, and for a file or line that is too large.
     """

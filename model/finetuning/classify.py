@@ -89,12 +89,13 @@ def compare(
 
     first, score = run("pretrained", config.seeds[0])
     found = {"pretrained": [score], "random_weights": []}
-    for start in STARTS:  # no other network is kept
+    for start in STARTS:  # only the first classifier is kept in memory
         found[start] += [run(start, seed)[1] for seed in config.seeds[len(found[start]) :]]
     return first, comparison(found, majority_scores(examples))
 
 
 def clone(network: Network, seed: int, pretrained: bool) -> Network:
+    """A network of the same shape with the same weights, or with random ones if not `pretrained`."""
     copied = Network(network.config)
     if pretrained:
         copied.load_state_dict(network.state_dict())
@@ -165,7 +166,8 @@ def predict_labels(
 ) -> list[str]:
     """The likeliest class of each text, in the order of the texts."""
     sequences = encoded(list(texts), encode, config, start_id, classifier.network)
-    order = sorted(range(len(texts)), key=lambda row: len(sequences[row]))  # like lengths together: little padding
+    # Texts of like lengths share a batch, which needs little padding.
+    order = sorted(range(len(texts)), key=lambda row: len(sequences[row]))
     labels = [""] * len(texts)
     with evaluating(classifier):
         for start in range(0, len(order), config.evaluation_batch_size):

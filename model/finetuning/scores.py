@@ -39,4 +39,5 @@ def comparison(results: Mapping[str, Sequence[Mapping[str, float]]], majority: M
 
 
 def mean_and_seeds(values: Sequence[float]) -> dict[str, Any]:
+    """The mean of a score over the seeds, and its value for each."""
     return {"mean": float(np.mean(values)), "seeds": list(values)}

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from tokenizers import Tokenizer
 
 from model.formats.hf_config import architecture, hf_config
 from model.formats.hf_layout import Entry, Weights, layout, to_ours, to_theirs
@@ -45,7 +46,7 @@ def export_hf(
     `end_id` ends a text, `start_id` begins one (None: the end of the one before). The same weights give the same bytes.
     Raises ValueError when no family expresses the network, or an id is not in the tokenizer.
     """
-    from transformers import GenerationConfig
+    from transformers import GenerationConfig  # it takes seconds, which ranks that only read a folder are spared
 
     start_id = end_id if start_id is None else start_id
     settings = hf_config(config, start_id, end_id, pad_id, str(dtype).removeprefix("torch."))
@@ -80,8 +81,6 @@ def write_weights(folder: Path, weights: Weights, config: ModelConfig, dtype: to
 
 def write_tokenizer(folder: Path, tokenizer: Path, ids: Sequence[int | None], max_length: int) -> None:
     """`tokenizer.json` as it is, and beside it what transformers needs to know of it: `ids` of start, end and padding."""
-    from tokenizers import Tokenizer
-
     contents = tokenizer.read_bytes()
     loaded = Tokenizer.from_str(contents.decode())
     names = [None if number is None else loaded.id_to_token(number) for number in ids]
@@ -99,6 +98,7 @@ def write_tokenizer(folder: Path, tokenizer: Path, ids: Sequence[int | None], ma
 
 
 def write_json(path: Path, contents: Mapping[str, Any]) -> None:
+    """Write an object with sorted keys, so that equal contents give equal bytes."""
     path.write_text(json.dumps(contents, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -111,12 +111,14 @@ def import_hf(folder: Path) -> tuple[ModelConfig, dict[str, torch.Tensor]]:
     config = import_config(folder)
     files = weight_files(folder)
     size = sum((folder / name).stat().st_size for name in files)
-    if parameters(config) > size:  # before anything as large as the config says is made
+    if parameters(config) > size:  # checked before anything as large as the config says is made
         raise ValueError(
             f"{folder}: config.json speaks of {parameters(config)} weights, but its safetensors files have {size} bytes"
         )
     stored = {name: tensor for file, names in files.items() for name, tensor in read_tensors(folder / file, names)}
-    if architecture(config) == "gpt2" and "wte.weight" in stored:  # saved from the bare model, as OpenAI's GPT-2 is
+    if (
+        architecture(config) == "gpt2" and "wte.weight" in stored
+    ):  # it was saved from the bare model, as OpenAI's GPT-2 is
         stored = {f"transformer.{name}": tensor for name, tensor in stored.items()}
     head = stored.get("lm_head.weight")
     if config.tied_embeddings and head is not None:
@@ -180,6 +182,7 @@ def read_tensors(path: Path, wanted: list[str] | None) -> Iterator[tuple[str, to
 
 
 def check_shapes(folder: Path, config: ModelConfig, weights: Weights) -> None:
+    """Raise ValueError for the first weight whose shape is not that of the config's network."""
     with torch.device("meta"):
         expected = Network(config).state_dict()
     for name, tensor in weights.items():

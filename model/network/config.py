@@ -163,14 +163,17 @@ class ModelConfig(Section):
 
     @property
     def head_width(self) -> int:
+        """Width of a head, given or by the rule."""
         return self.head_dim or self.d_model // self.n_heads
 
     @property
     def kv_heads(self) -> int:
+        """Number of key and value heads, given or by the rule."""
         return self.n_kv_heads or self.n_heads
 
     @property
     def feed_forward_dim(self) -> int:
+        """Width inside the feed-forward layer, given or by the rule."""
         if self.d_ff is not None:
             return self.d_ff
         if self.feed_forward not in GATED:
@@ -180,13 +183,14 @@ class ModelConfig(Section):
 
     @property
     def windows(self) -> tuple[int | None, ...]:
-        """Of each layer the sliding window, or None where it sees everything before."""
-        pattern = self.attention_pattern or ("local",)  # with no window, local is global
+        """The sliding window of each layer, or None where a layer sees everything before."""
+        pattern = self.attention_pattern or ("local",)  # without a window a local layer is a global one
         kinds = (pattern[layer % len(pattern)] for layer in range(self.n_layers))
         return tuple(self.sliding_window if kind == "local" else None for kind in kinds)
 
     @property
     def dropouts(self) -> Dropouts:
+        """The probabilities at the three places, each given or that of `dropout`."""
         places = (self.embedding_dropout, self.attention_dropout, self.residual_dropout)
         return Dropouts(*(self.dropout if place is None else place for place in places))
 

@@ -21,7 +21,7 @@ Visibility = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class FlexMask:
-    """What FlexAttention is given; `slopes` (n_heads,) are ALiBi's, or None."""
+    """The mask in the form that FlexAttention takes; `slopes` (n_heads,) are ALiBi's, or None."""
 
     mask: BlockMask
     slopes: Tensor | None

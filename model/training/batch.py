@@ -15,6 +15,6 @@ def count_targets(samples: np.ndarray) -> int:
 
 
 def document_numbers(tokens: Tensor, end_id: int) -> Tensor:
-    """Of samples (batch, seq + 1) the number of the document, within its row, that each input (batch, seq) belongs to."""
+    """The number of the document, within its row, that each input (batch, seq) of samples (batch, seq + 1) belongs to."""
     ends = (tokens[:, :-1] == end_id).int()
     return torch.cumsum(ends, dim=1) - ends  # an end belongs to what it ends

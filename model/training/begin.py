@@ -21,7 +21,7 @@ from model.training.train_config import TrainConfig
 
 
 def resume(model: ModelConfig, config: TrainConfig, info: CheckpointInfo) -> tuple[Engine, Progress]:
-    """The run as its own checkpoint has it."""
+    """The engine and the progress of a run as its own checkpoint has them."""
     return _engine(model, config, open_tensors(info, "weights"), info), info.progress.model_copy(deep=True)
 
 
@@ -43,7 +43,7 @@ def begin(
     if origin.mode == "weights":
         return _engine(model, config, read, None), Progress.at_start(parent)
     now = info.progress.model_copy(update={"parent": parent}, deep=True)
-    if info.samples != samples:  # new data: from its first sample on
+    if info.samples != samples:  # on new data the run begins with the first sample
         now.cursor, now.skipped = 0, []
     return _engine(model, config, read, info), now
 

@@ -25,6 +25,19 @@ class MatrixPart(NamedTuple):
     share: slice
 
 
+def matrix_part(parameter: Tensor) -> MatrixPart:
+    """Where this rank's part of a matrix lies, by DeepSpeed's map at stages 1 and 2."""
+    fragment = parameter._hp_mapping  # type: ignore[attr-defined]
+    if fragment is None:
+        return MatrixPart(tuple(parameter.shape), slice(0, 0), slice(0, 0))
+    inside, share = fragment.lp_fragment_address, fragment.hp_fragment_address
+    return MatrixPart(
+        tuple(parameter.shape),
+        slice(inside.start, inside.start + inside.numel),
+        slice(share.start, share.start + share.numel),
+    )
+
+
 def is_muons(name: str, parameter: Tensor) -> bool:
     """Whether Muon updates this parameter: the matrices between embedding and unembedding."""
     return name.startswith("blocks.") and parameter.ndim == 2

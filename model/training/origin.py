@@ -11,7 +11,7 @@ from model.formats.import_config import import_config
 from model.network.config import ModelConfig
 from model.training.train_config import TrainConfig
 
-# What may differ from the origin's: these change how the network is used, not what its weights are.
+# These fields may differ from the origin's: they change how the network is used, not what its weights are.
 FREE_FIELDS = {
     "attention_dropout",
     "dropout",
@@ -44,14 +44,15 @@ class Origin:
 
 
 def origin_identity(folder: Path) -> str:
-    """A hash of what an origin holds: of a checkpoint's description, which has the hashes of its files, or of all
-    that a Hugging Face folder's weights are read from. Raises ValueError when it is neither."""
+    """A hash of an origin: of a checkpoint's description, which has the hashes of its files, or of all files that a
+    Hugging Face folder's weights are read from. Raises ValueError when it is neither.
+    """
     parts = [f"{path.name} {blake3.blake3().update_mmap(path).hexdigest()}" for path in origin_files(folder)]
     return blake3.blake3("\n".join(parts).encode()).hexdigest()
 
 
 def origin_files(folder: Path) -> list[Path]:
-    """The files whose content `origin_identity` is."""
+    """The files that `origin_identity` hashes."""
     if (folder / DESCRIPTION).is_file():
         return [folder / DESCRIPTION]
     paths = sorted([*folder.glob("config.json"), *folder.glob("*.safetensors*")])
@@ -102,4 +103,5 @@ def differences(ours: ModelConfig, theirs: ModelConfig) -> list[str]:
 
 
 def field_value(config: ModelConfig, name: str) -> Any:
+    """The value of a field, or what the rule makes of it where it is left to one."""
     return getattr(config, MADE_BY_RULE.get(name, name))

@@ -1,7 +1,7 @@
 """Pretraining, from the first step or the newest checkpoint to the last step.
 
-Every rank calls `train` with the same arguments. What is not the trainer's business is handed to it: where samples come
-from, where records go, when to stop, and how a finished checkpoint folder is put in place.
+Every rank calls `train` with the same arguments. The caller hands over what is not the trainer's business: where samples
+come from, where records go, when to stop, and how a finished checkpoint folder is put in place.
 """
 
 import math
@@ -113,7 +113,7 @@ def train(
             if last or (is_due(now.step, config.validate_every) and not stopped):
                 with meter.phase("validation"):
                     validate_and_sample(engine, config, data, now, log)
-            # Not amid spikes: a state under suspicion is nothing to go back to.
+            # No checkpoint is made amid spikes: a state under suspicion is nothing to go back to.
             if last or stopped or (is_due(now.step, config.checkpoint_every) and now.guard.in_a_row == 0):
                 with meter.phase("checkpoint"):
                     about = describe(now, model, config, data.order)
@@ -135,7 +135,7 @@ def account(now: Progress, step: StepOutcome, config: TrainConfig, log: Callable
         now.guard = applied(now.guard, step.loss, step.norm, config.spikes)
         return
     now.leave_out(first, now.cursor)
-    found = {"loss": f"{step.loss:.6g}", "gradient_norm": f"{step.norm:.6g}"}  # in words: JSON has no nan
+    found = {"loss": f"{step.loss:.6g}", "gradient_norm": f"{step.norm:.6g}"}  # as text, since JSON has no nan
     facts = {"step": now.step, **found, "samples": [first, now.cursor]}
     if step.overflow:
         log({"event": "overflow", **facts, "message": "gradients overflowed float16; the loss scale goes down"})
@@ -154,7 +154,7 @@ def account(now: Progress, step: StepOutcome, config: TrainConfig, log: Callable
 def go_back(
     model: ModelConfig, config: TrainConfig, checkpoint: CheckpointInfo, now: Progress, log: Callable[[Record], None]
 ) -> tuple[Engine, Progress]:
-    """The state of the newest checkpoint, to go on with the data after all that was taken since."""
+    """Return to the newest checkpoint, and go on with the samples after those that were taken since."""
     engine, then = resume(model, config, checkpoint)
     then.leave_out(then.cursor, now.cursor)
     log(
@@ -172,7 +172,7 @@ def go_back(
 def validate_and_sample(
     engine: Engine, config: TrainConfig, data: Data, now: Progress, log: Callable[[Record], None]
 ) -> None:
-    """Validation losses and sample texts."""
+    """Measure the validation losses and write the sample texts, into the progress and the log."""
     if data.validation:
         now.validation, mean = validate(engine, config, data.validation, data.end_id)
         record: Record = {"step": now.step, "tokens": now.tokens, "validation": now.validation, "validation_loss": mean}
@@ -189,6 +189,7 @@ def is_due(step: int, every: int) -> bool:
 
 
 def check_fit(model: ModelConfig, config: TrainConfig, ranks: int) -> None:
+    """Raise ValueError where the two configs, or the config and the ranks that were started, do not fit."""
     if config.ranks != ranks:
         raise ValueError(f"ranks: the recipe says {config.ranks}, but {ranks} were started")
     if config.sequence_length > model.max_sequence_length:
@@ -199,14 +200,14 @@ def check_fit(model: ModelConfig, config: TrainConfig, ranks: int) -> None:
 
 
 def set_threads(config: TrainConfig) -> None:
-    """As many threads as asked for, or this rank's share of the cores that the process may use."""
+    """Use as many threads as the config says, or else this rank's share of the cores that the process may use."""
     cores = len(os.sched_getaffinity(0))
     ranks_here = int(os.environ.get("LOCAL_WORLD_SIZE", config.ranks))
     torch.set_num_threads(config.threads or max(1, cores // ranks_here))
 
 
 def describe_step(now: Progress, step: StepOutcome, config: TrainConfig) -> Record:
-    """The record of a step, but for its speed."""
+    """The record of a step, without its speed."""
     return {
         "step": now.step,
         "loss": step.loss,

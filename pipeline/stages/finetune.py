@@ -22,11 +22,8 @@ def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, o
         "config": config,
     }
     shards = [
-        Shard(
-            f"{start}-{seed}",
-            {**arguments, "seed": seed, "pretrained": pretrained, "save": pretrained and seed == config.seeds[0]},
-        )
-        for start, pretrained in ((start, start == "pretrained") for start in STARTS)
+        Shard(f"{start}-{seed}", {**arguments, "seed": seed, "pretrained": start == "pretrained"})
+        for start in STARTS
         for seed in config.seeds
     ]
     results = context.map(finetune_shard, shards, out, "seeds", gpu=True)

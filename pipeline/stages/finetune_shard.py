@@ -20,9 +20,8 @@ def finetune_shard(
     config: FinetuneConfig,
     seed: int,
     pretrained: bool,
-    save: bool,
 ) -> dict[str, Any]:
-    """Fine-tune once, from the checkpoint's weights or from random ones; `save` keeps the classifier in `classifier/`."""
+    """Fine-tune once, from the checkpoint's weights or from random ones; the first classifier goes to `classifier/`."""
     vocabulary = load_vocabulary(tokenizer)
     examples = read_examples(data, config)
     classifier, scores = finetune(
@@ -34,7 +33,7 @@ def finetune_shard(
         seed=seed,
         pretrained=pretrained,
     )
-    if save:
+    if pretrained and seed == config.seeds[0]:
         save_classifier(out / "classifier", classifier, config, vocabulary.start_id, tokenizer)
     majority = {f"majority_{name}": value for name, value in majority_scores(examples).items()}
     sizes = {"training_examples": len(examples.train), "test_examples": len(examples.test)}
