@@ -4,11 +4,14 @@ A document is a row of `SCHEMA`. Beside the documents a stage keeps what it did 
 rule that rejected each (`REJECTED_SCHEMA`), and records that could not be read with their error (`QUARANTINE_SCHEMA`).
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import xxhash
+
+from data.content import ContentHasher
+from data.tables import row_groups
 
 SCHEMA = pa.schema(
     [
@@ -28,7 +31,6 @@ QUARANTINE_SCHEMA = pa.schema(
 )
 
 EXCERPT_CHARACTERS = 500  # of an unreadable record that are kept in quarantine
-ROW_GROUP_ROWS = 4096  # fixed, so that a table's bytes are a function of its rows
 
 
 def document_id(source: str, locator: str) -> str:
@@ -41,52 +43,17 @@ def content_hash(text: str) -> str:
     return xxhash.xxh3_128_hexdigest(text.encode())
 
 
-def write_table(path: Path, rows: list[dict[str, object]] | pa.Table, schema: pa.Schema) -> None:
-    """Write `rows` as zstd Parquet; equal rows give equal bytes. A row without one of the schema's keys gets a null."""
-    table = rows.cast(schema) if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows, schema=schema)
-    # No copy of the Arrow schema and no metadata of the caller's: only the rows decide about the bytes.
-    pq.write_table(
-        table.replace_schema_metadata(None),
-        path,
-        compression="zstd",
-        row_group_size=ROW_GROUP_ROWS,
-        store_schema=False,
-    )
+def add_documents(hasher: ContentHasher, documents: pa.Table) -> None:
+    """Add the rows of `documents`, a table of `SCHEMA`, to what `hasher` has hashed."""
+    others = [documents[name].to_pylist() for name in SCHEMA.names if name != "text"]
+    for text, *row in zip(documents["text"].cast(pa.binary()).to_pylist(), *others, strict=True):
+        hasher.add(text, row)
 
 
-class TableWriter:
-    """Writes rows to the Parquet file `path` a row group at a time. Without rows there is no file."""
-
-    def __init__(self, path: Path, schema: pa.Schema):
-        self.path = path
-        self.schema = schema
-        self._rows: list[dict[str, object]] = []
-        self._file: pq.ParquetWriter | None = None
-
-    def __enter__(self) -> "TableWriter":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._flush()
-        if self._file is not None:
-            self._file.close()
-
-    def append(self, row: dict[str, object]) -> None:
-        """Add one row; keys that the schema does not have are an error of the caller's."""
-        assert row.keys() <= set(self.schema.names), row.keys()
-        self._rows.append(row)
-        if len(self._rows) == ROW_GROUP_ROWS:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._rows and self._file is None:
-            self._file = pq.ParquetWriter(self.path, self.schema, compression="zstd", store_schema=False)
-        if self._rows and self._file is not None:
-            self._file.write_table(pa.Table.from_pylist(self._rows, schema=self.schema))
-            self._rows.clear()
-
-
-def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
-    """The table at `path`, or some of its columns."""
-    with pq.ParquetFile(path) as file:  # `pq.read_table` imports pandas too: a second in a process that has not
-        return file.read(columns)
+def documents_content(paths: Iterable[Path]) -> str:
+    """The content of the documents in these files, one file after another, whichever way they were cut into files."""
+    hasher = ContentHasher()
+    for path in paths:
+        for documents in row_groups(path, SCHEMA.names):
+            add_documents(hasher, documents)
+    return str(hasher.content)

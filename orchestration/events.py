@@ -4,9 +4,27 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
+
+from pydantic import ConfigDict, TypeAdapter
+from typing_extensions import TypedDict  # pydantic takes the one of typing from Python 3.12 on only
+
+
+class Event(TypedDict):
+    """A line of the log. Of the facts that come with an event, those that are read again."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    time: float  # Unix seconds
+    event: str
+    stage: NotRequired[str]
+    step: NotRequired[int | str]  # of a training, its number; of a shard, the part of the stage that it is of
+    seconds: NotRequired[float]
+    error: NotRequired[str]
+
+
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 
 
 class EventLog:
@@ -36,17 +54,3 @@ def ends_torn(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read() != b"\n"
-
-
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a JSON Lines log, oldest first; a line that a killed writer left torn is passed over."""
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            try:
-                value = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(value, dict):
-                yield value

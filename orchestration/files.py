@@ -4,10 +4,13 @@ import json
 import os
 import shutil
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import blake3
+
+from orchestration.identity import digest
 
 _LARGE = 64 * 2**20  # bytes above which hashing is worth several threads
 
@@ -42,6 +45,20 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path}: not readable as JSON ({error})") from error
+
+
+def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON object with a checksum of its own, so that an edited number in it is noticed."""
+    write_json(path, {**value, "checksum": digest(value)})
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """What `write_sealed` wrote; raises ValueError that names the file when it is not as it was written."""
+    value = read_json(path)
+    own = value.pop("checksum", None) if isinstance(value, dict) else None
+    if own is None or own != digest(value):
+        raise ValueError(f"{path}: changed since it was written (its own checksum differs)")
+    return dict(value)
 
 
 def sync(path: Path) -> None:
@@ -92,13 +109,25 @@ def files_below(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.as_posix())
 
 
-def describe_files(folder: Path, leave_out: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
-    """`{path, bytes, checksum}` of every file below a folder, by path; `leave_out` holds file names."""
-    return [
-        {"path": path.as_posix(), "bytes": (folder / path).stat().st_size, "checksum": checksum(folder / path)}
-        for path in files_below(folder)
-        if path.name not in leave_out
-    ]
+def describe_files(
+    folder: Path, leave_out: frozenset[str] = frozenset(), known: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[dict[str, Any]]:
+    """`{path, bytes, checksum}` of every file below a folder, by path.
+
+    `leave_out` holds names of files. `known` has what is known of files already, by path: they are not read.
+    """
+    described = []
+    for path in files_below(folder):
+        name = path.as_posix()
+        if path.name in leave_out:
+            continue
+        if known and name in known:
+            facts = known[name]
+            described.append({"path": name, "bytes": facts["bytes"], "checksum": facts["checksum"]})
+        else:
+            size = (folder / path).stat().st_size
+            described.append({"path": name, "bytes": size, "checksum": checksum(folder / path)})
+    return described
 
 
 def folder_bytes(folder: Path) -> int:

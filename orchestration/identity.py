@@ -3,6 +3,8 @@
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
@@ -41,18 +43,42 @@ def digest(value: Any) -> str:
 
 
 def library_versions(names: Iterable[str]) -> dict[str, str]:
-    """Installed versions by distribution name; `unicode` is the version of Python's own tables of characters."""
-    return {name: unicodedata.unidata_version if name == "unicode" else version(name) for name in names}
+    """Installed versions by distribution name; `unicode` is the version of Python's own tables of characters.
 
-
-def fingerprint(
-    stage: str, stage_version: int, libraries: Mapping[str, str], config: Mapping[str, Any], inputs: Mapping[str, Any]
-) -> str:
-    """Name of the artifact that a stage makes of these inputs under this config.
-
-    `config` holds only the fields that change the output; `inputs` the fingerprints of the artifacts and the identities of the
-    source files that the stage reads; `libraries` the versions of the libraries whose versions change its output.
+    A local part (`+cpu`, `+cu130`) is left out: it says for which machine a library was built.
     """
-    return digest(
-        {"stage": stage, "version": stage_version, "libraries": libraries, "config": config, "inputs": inputs}
-    )
+    return {
+        name: unicodedata.unidata_version if name == "unicode" else version(name).partition("+")[0] for name in names
+    }
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What an artifact is made of, and so its name.
+
+    The same form names an artifact twice. With the recipe keys of the inputs its name is the recipe key, which is known when
+    planning; with the content of the inputs it is the artifact's name, which is known once they are whole.
+    """
+
+    stage: str
+    version: int
+    inputs: Mapping[str, str]
+    """Input stages to their content (or recipe key), and `file LABEL` to the hash of a source file or of a user's code."""
+    config: Mapping[str, Any]
+    """The fields that name the artifact, as JSON."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What sets artifacts apart that are otherwise alike: `again` (built once more on request), `libraries` (where their
+    versions were seen to change what comes out)."""
+
+    @cached_property
+    def name(self) -> str:
+        """32 hexadecimal digits."""
+        return digest(
+            {
+                "stage": self.stage,
+                "version": self.version,
+                "inputs": self.inputs,
+                "config": self.config,
+                "extra": self.extra,
+            }
+        )

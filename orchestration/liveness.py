@@ -41,6 +41,11 @@ def is_of_an_earlier_boot(process: Mapping[str, Any]) -> bool:
     return process.get("host") == socket.gethostname() and process.get("boot") != _numbering()["boot"]
 
 
+def start_of_machine() -> str:
+    """What tells this start of this machine from all others."""
+    return f"{socket.gethostname()} {_numbering()['boot']}"
+
+
 def _numbering() -> dict[str, str]:
     try:
         boot = (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

@@ -1,18 +1,19 @@
 """Runs a function over fixed shards as Ray tasks; each shard's output is a folder that is whole or absent."""
 
+import shutil
 import traceback
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import ray
 
-from orchestration.files import commit_folder, read_json, remove_leftovers, write_json
+from orchestration.files import checksum, commit_folder, describe_files, read_sealed, remove_leftovers, write_sealed
 from orchestration.lease import Stopped, occupy
-from orchestration.shards import Resources, Shard
+from orchestration.shards import RESULT, Resources, Shard
+from orchestration.store import REMEDY, file_fault
 
-RESULT = "shard.json"
 ATTEMPTS = 3  # a shard that fails this often fails the stage
 
 
@@ -36,45 +37,48 @@ def map_shards(
 ) -> dict[str, dict[str, Any]]:
     """Call `function(out, **shard.arguments)` for every shard; gives the results by key, in the order of `shards`.
 
-    Each call writes into a temporary folder of its own, which becomes `building/step/<key>` once the call has returned;
-    shards whose folder is there already are not run again. Every task occupies `building`, the folder under construction
+    Each call writes into a temporary folder of its own, which becomes `building/step/<key>` once the call has returned.
+    A shard whose folder is there already is compared with the checksums that were taken of it, and is run again only where
+    it differs. Every task occupies `building`, the folder under construction
     (`lease.occupy`). `on_event(name, **facts)` hears of every start, end and retry, `on_done(done, total)` of progress. A task
-    that fails or whose worker dies is tried again, a ValueError (wrong input, no bad luck) is not.
+    that fails or whose worker dies is tried again, a ValueError (wrong or damaged input, no bad luck) is not.
     Raises ShardFailed, or Stopped when asked to stop: what is in flight is cancelled then.
     """
     assert len({shard.key for shard in shards}) == len(shards), "two shards of one name"
     folder = building / step
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
-    results = {shard.key: _result(folder / shard.key) for shard in shards}
-    queue = [(shard, 1) for shard in shards if results[shard.key] is None]
+    results: dict[str, dict[str, Any]] = {}
+    # Shards that an earlier attempt finished come first: comparing them takes a moment, and progress shows them at once.
+    queue = sorted(((shard, 1) for shard in shards), key=lambda entry: not (folder / entry[0].key).is_dir())
     total, limit = len(shards), _slots(resources)
     task = _task(resources)
     flying: dict[Any, tuple[Shard, int]] = {}
-    on_done(total - len(queue), total)
+    on_done(0, total)
     try:
         while queue or flying:
             if should_stop():
                 raise Stopped
             while queue and len(flying) < limit:
                 shard, attempt = queue.pop(0)
-                on_event("shard_started", shard=shard.key, attempt=attempt)
+                if not (folder / shard.key).is_dir():
+                    on_event("shard_started", shard=shard.key, attempt=attempt)
                 flying[task.remote(function, shard, building, folder)] = (shard, attempt)
             finished, _ = ray.wait(list(flying), num_returns=1, timeout=0.2)
             for reference in finished:
                 shard, attempt = flying.pop(reference)
                 try:
-                    results[shard.key] = ray.get(reference)
+                    results[shard.key], found = ray.get(reference)
                 except ray.exceptions.RayError as error:
                     queue.insert(0, (shard, _next_attempt(shard, attempt, error, on_event)))
                     continue
-                on_event("shard_done", shard=shard.key)
-                on_done(sum(result is not None for result in results.values()), total)
+                on_event("shard_done", shard=shard.key, **({"found": True} if found else {}))
+                on_done(len(results), total)
     finally:
         for reference in flying:
             ray.cancel(reference, force=True)
     remove_leftovers(folder)  # of attempts that were lost
-    return {key: result for key, result in results.items() if result is not None}
+    return {shard.key: results[shard.key] for shard in shards}
 
 
 def _task(resources: Resources) -> Any:
@@ -102,18 +106,42 @@ def _slots(resources: Resources) -> int:
     return min(room, resources.workers or room)
 
 
-def _run_shard(function: Callable[..., dict[str, Any]], shard: Shard, building: Path, folder: Path) -> dict[str, Any]:
+def _run_shard(
+    function: Callable[..., dict[str, Any]], shard: Shard, building: Path, folder: Path
+) -> tuple[dict[str, Any], bool]:
+    """The result of a shard, and whether an earlier attempt had finished it."""
     with occupy(building):
+        final = folder / shard.key
+        if final.is_dir():
+            result = finished_result(final)
+            if result is not None:
+                return result, True
+            shutil.rmtree(final)
+        refuse_damage(shard.reads)
         temporary = folder / f".{shard.key}.{uuid.uuid4().hex}"
         temporary.mkdir(parents=True)
         result = function(temporary, **shard.arguments)
-        write_json(temporary / RESULT, result)
-        commit_folder(temporary, folder / shard.key)
-        return result
+        write_sealed(temporary / RESULT, {"result": result, "files": describe_files(temporary)})
+        commit_folder(temporary, final)
+        return result, False
 
 
-def _result(folder: Path) -> dict[str, Any] | None:
-    return read_json(folder / RESULT) if folder.is_dir() else None
+def finished_result(folder: Path) -> dict[str, Any] | None:
+    """What the function of a finished shard returned; None where its folder is not as it was written."""
+    try:
+        record = read_sealed(folder / RESULT)
+        faults = [file_fault(folder, entry, checksums=True) for entry in record["files"]]
+        result = dict(record["result"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return None if any(faults) else result
+
+
+def refuse_damage(checksums: Mapping[str, str]) -> None:
+    """Raise ValueError that names the first of these files that is not as it was made."""
+    for path, expected in checksums.items():
+        if checksum(Path(path)) != expected:
+            raise ValueError(f"{path} has another checksum than when it was made; {REMEDY}")
 
 
 def _next_attempt(shard: Shard, attempt: int, error: Exception, on_event: Callable[..., None]) -> int:

@@ -57,6 +57,10 @@ def run(
         Path | None, typer.Option(help="Where the recipe's relative paths start; default: the recipe's folder.")
     ] = None,
     allow_code: AllowCode = False,
+    rebuild: Annotated[
+        list[str] | None,
+        typer.Option("--rebuild", help="Build this stage once more, although what it made is there.", metavar="STAGE"),
+    ] = None,
 ) -> None:
     """Run a recipe: build what is not there yet, go on where an earlier attempt stopped."""
     from pipeline.recipe.reading import check_code, load_recipe
@@ -71,14 +75,15 @@ def run(
     read = load_recipe(recipe, overrides or [])
     check_code(read, allow_code)
     if read.sweep:
-        if until:
-            raise ValueError("--until: a sweep runs whole; leave stages out of its recipe instead")
+        for option, given in (("--until", until), ("--rebuild", rebuild)):
+            if given:
+                raise ValueError(f"{option}: a sweep runs whole; run one of its trials instead")
         results = run_sweep(read, base or recipe.parent, workdir, console, address, verify, allow_code)
         print_sweep(runs_folder(workdir) / read.name, console)
         if any(result["state"] != "finished" for result in results):
             raise typer.Exit(1)
         return
-    view = run_recipe(read, base or recipe.parent, workdir, console, address, until, verify)
+    view = run_recipe(read, base or recipe.parent, workdir, console, address, until, verify, rebuild or [])
     report = write_report(view)
     print_summary(view, report, console)
 
@@ -151,7 +156,8 @@ def status(
 ) -> None:
     """Say where runs stand."""
     from pipeline.reporting.summary import print_status
-    from pipeline.runs.view import run_status, runs_folder
+    from pipeline.runs.status import run_status
+    from pipeline.runs.view import runs_folder
 
     views = sorted(path.parent for path in runs_folder(workdir).glob("*/plan.json"))
     if name is not None:
@@ -314,6 +320,43 @@ def prune(
     from pipeline.runs.prune import prune_store
 
     prune_store(workdir, yes, Console())
+
+
+@app.command()
+@report_failures
+def verify(
+    what: Annotated[str, typer.Argument(metavar="RUN|STAGE|all", help="What to compare with its checksums.")] = "all",
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Set what is damaged aside and build it again, for the runs that need it.")
+    ] = False,
+    workdir: Workdir = WORK,
+) -> None:
+    """Hash artifacts and name each damaged file; exit code 1 where something is (still) damaged."""
+    from pipeline.runs.verify import verify_store
+
+    raise typer.Exit(1 if verify_store(what, workdir, repair, Console()) else 0)
+
+
+@app.command()
+@report_failures
+def adopt(
+    name: Annotated[
+        str, typer.Argument(metavar="RUN", help="The run that is to have the artifact.", show_default=False)
+    ],
+    stage: Annotated[str, typer.Argument(help="The stage that it is to stand for.", show_default=False)],
+    artifact: Annotated[
+        Path, typer.Argument(help="Its folder, or its name in the store.", metavar="ARTIFACT", show_default=False)
+    ],
+    workdir: Workdir = WORK,
+) -> None:
+    """Take an artifact as what a stage of a run is to give, although it was made of something else."""
+    from orchestration.store import Store
+    from pipeline.runs.adopt import adopt as adopt_artifact
+
+    adopted = adopt_artifact(_known_run(name, workdir).resolve(), stage, artifact, Store(workdir.resolve() / "store"))
+    facts = adopted.manifest["adopted"]
+    print(f"{stage} of run {name} is now {adopted.name}, adopted from {facts['from']}")
+    print(f"what differs from the recipe: {'; '.join(facts['differs'])}")
 
 
 @app.command()

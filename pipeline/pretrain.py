@@ -17,8 +17,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from data.documents import read_table
-from data.tokens.sampling import Samples, SamplingConfig, validation_windows
+from data.tables import read_table
+from data.tokens.config import SamplingConfig
+from data.tokens.sampling import Samples, validation_windows
 from data.tokens.tokenize import ShardEntry, list_token_shards
 from data.tokens.vocabulary import Encoder, load_vocabulary
 from model.network.config import ModelConfig

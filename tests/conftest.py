@@ -1,7 +1,9 @@
-"""What several test modules share: a real local Ray of two CPUs, started once."""
+"""What several test modules share: a real local Ray of two CPUs, started once, and what an earlier Gristmill has made."""
 
 import signal
+import tarfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,3 +17,11 @@ def local_ray() -> Iterator[dict[int, Any]]:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with cluster(None, 2):
         yield handlers
+
+
+@pytest.fixture
+def format_1(tmp_path: Path) -> Path:
+    """A folder with recipes, sources and the `work/` of format 1 that was made of them (tests/stores/README.md)."""
+    with tarfile.open(Path(__file__).with_name("stores") / "format-1.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    return tmp_path / "format-1"

@@ -12,18 +12,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
 from unicodedata import normalize
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
 import xxhash
-from pydantic import BaseModel, ConfigDict, Field
 
+from data.clean.config import BlockListConfig
 from data.clean.filters.rejection import Rejection, above
 from data.text.words import word_pattern
-
-if TYPE_CHECKING:
-    import numpy as np
 
 MAX_FILE_BYTES = 1 << 29  # of one list
 _MAX_URL_CHARACTERS = 8192  # what follows is not looked at
@@ -37,17 +34,6 @@ _NO_SPACES = re.compile(
 )
 
 
-class BlockListConfig(BaseModel):
-    """Files of lists; relative paths start at the recipe's folder."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    domains: tuple[str, ...] = ()  # rule blocked_domain; a domain stands for its subdomains too
-    urls: tuple[str, ...] = ()  # rule blocked_url; a URL stands for what lies below it, whatever scheme, port and www.
-    words: tuple[str, ...] = ()  # rule blocked_words; words and phrases in any case, not within longer words
-    max_words: int = Field(default=0, ge=0)  # occurrences that are let pass; 0: the first rejects, as in C4
-
-
 def files(config: BlockListConfig, base: Path) -> dict[str, Path]:
     """The files of all lists by label, so that their content can enter a fingerprint."""
     return {f"block_list:{file}": base / file for file in (*config.domains, *config.urls, *config.words)}
@@ -57,8 +43,8 @@ def files(config: BlockListConfig, base: Path) -> dict[str, Path]:
 class BlockLists:
     """Lists in memory, ready to be asked about documents."""
 
-    domains: "np.ndarray"  # hashes, sorted, uint64
-    urls: "np.ndarray"
+    domains: np.ndarray  # hashes, sorted, uint64
+    urls: np.ndarray
     words: "_Words"
     max_words: int
 
@@ -241,14 +227,12 @@ def _host(name: str) -> str:
         return name
 
 
-def _hashes(names: Iterable[str]) -> "np.ndarray":
-    import numpy as np
+def _hashes(names: Iterable[str]) -> np.ndarray:
 
     return np.unique(np.fromiter((xxhash.xxh3_64_intdigest(name.encode()) for name in names), np.uint64))
 
 
-def _first_listed(listed: "np.ndarray", names: Iterable[str]) -> str | None:
-    import numpy as np
+def _first_listed(listed: np.ndarray, names: Iterable[str]) -> str | None:
 
     if not len(listed):
         return None

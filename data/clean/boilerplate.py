@@ -14,28 +14,19 @@ neither on how the corpus was cut into shards nor on the number of partitions.
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import xxhash
-from pydantic import BaseModel, ConfigDict, Field
 
+from data.clean.config import BoilerplateConfig
+from data.tables import read_table, write_table
 from data.text.words import normalize
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
-
 _NOT_COUNTED = str.maketrans("", "", "0 ")  # in a normalised line every number is a 0
-
-
-class BoilerplateConfig(BaseModel):
-    """From when on a line that repeats is boilerplate: it has to reach both limits."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    min_documents: int = Field(default=20, ge=2)  # of a source that the line stands in
-    min_fraction: float = Field(default=0.01, ge=0, le=1)  # of the source's documents
-    min_characters: int = Field(default=10, gt=0)  # letters and marks; shorter lines, also rows of numbers, always stay
 
 
 def count_lines(out: Path, documents: Path, config: BoilerplateConfig, partitions: int) -> dict[str, Any]:
@@ -43,11 +34,6 @@ def count_lines(out: Path, documents: Path, config: BoilerplateConfig, partition
 
     A line falls to the partition of its hash's remainder; rows are sorted, so that a partition's rows stand together.
     """
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from data.documents import write_table
 
     documents_by_source: Counter[str] = Counter()
     lines_by_source: defaultdict[str, list[np.ndarray]] = defaultdict(list)
@@ -72,8 +58,7 @@ def count_lines(out: Path, documents: Path, config: BoilerplateConfig, partition
     return {"documents": documents_by_source.total(), "lines": sum(map(len, tables))}
 
 
-def _line_schema() -> "pa.Schema":
-    import pyarrow as pa
+def _line_schema() -> pa.Schema:
 
     return pa.schema([("source", pa.string()), ("line", pa.uint64()), ("documents", pa.uint64())])
 
@@ -83,12 +68,6 @@ def repeated_lines(out: Path, counts: list[Path], partition: int, config: Boiler
 
     `counts` are the counts.parquet of all shards, each with its sources.parquet beside it.
     """
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    from data.documents import write_table
 
     schema = _line_schema()
     mine = [pq.read_table(file, columns=schema.names, filters=[("partition", "=", partition)]) for file in counts]
@@ -105,7 +84,6 @@ def repeated_lines(out: Path, counts: list[Path], partition: int, config: Boiler
 
 def _least_documents(counts: list[Path], config: BoilerplateConfig) -> dict[str, float]:
     """By source, the number of documents from which on a line is boilerplate."""
-    from data.documents import read_table
 
     documents: Counter[str] = Counter()
     for file in counts:
@@ -118,22 +96,18 @@ def _least_documents(counts: list[Path], config: BoilerplateConfig) -> dict[str,
 class Boilerplate:
     """The lines that are boilerplate in their source."""
 
-    lines: "np.ndarray"  # hashes, sorted, uint64
+    lines: np.ndarray  # hashes, sorted, uint64
     config: BoilerplateConfig
 
     @classmethod
     def load(cls, repeated: list[Path], config: BoilerplateConfig) -> "Boilerplate":
         """From the repeated.parquet of all partitions."""
-        import numpy as np
-
-        from data.documents import read_table
 
         lines = [read_table(file, ["line"])["line"].to_numpy() for file in repeated]
         return cls(np.unique(np.concatenate([np.empty(0, np.uint64), *lines])), config)
 
     def strip(self, text: str, source: str) -> tuple[str, int]:
         """`text` without the lines that are boilerplate in `source`, and how many these were."""
-        import numpy as np
 
         if not len(self.lines):
             return text, 0

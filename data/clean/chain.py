@@ -5,22 +5,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from pydantic import BaseModel
+from typing import Any
 
 from data.clean import block_lists, language, pii
-from data.clean.annotate import AnnotateConfig
+from data.clean.annotate_config import AnnotateConfig
 from data.clean.block_lists import BlockLists
 from data.clean.boilerplate import Boilerplate
-from data.clean.config import FAMILIES, CleanConfig, CustomConfig, ScoreConfig
+from data.clean.config import CleanConfig, CustomConfig, LanguageConfig, PIIConfig, ScoreConfig
 from data.clean.custom import document_of, load_function
-from data.clean.filters import c4
+from data.clean.filters.families import FAMILIES
+from data.clean.filters.family import Family
 from data.clean.filters.rejection import Limits, Rejection, first_broken, limits_of
+from data.section import Section
+from data.text.word_arrays import WordArrays, Words, words_of
 from data.text.words import WordSplitter
 
-if TYPE_CHECKING:
-    from data.text.word_arrays import WordArrays, Words
 SHARED_CHARACTERS = 1 << 17  # of texts whose words share arrays: of 2^14 to 2^18 the fastest
 DETAIL_CHARACTERS = 300  # of the reason that a function of the user's gives
 Step = Callable[["Draft"], Rejection | None]
@@ -53,9 +52,8 @@ class Draft:
         self.shared: SharedWords | None = None  # the words of the text as it came
 
     @cached_property
-    def words(self) -> "Words":
+    def words(self) -> Words:
         """The words of the text as it is now."""
-        from data.text.word_arrays import words_of
 
         if self.shared and self.is_as_it_came:
             return self.shared.words_of(self)
@@ -86,20 +84,18 @@ class SharedWords:
         self._drafts = drafts
 
     @cached_property
-    def _arrays(self) -> "WordArrays":
-        from data.text.word_arrays import WordArrays
+    def _arrays(self) -> WordArrays:
 
         return WordArrays([draft.row["text"] for draft in self._drafts], self._drafts[0].splitter)
 
-    def words_of(self, draft: Draft) -> "Words":
+    def words_of(self, draft: Draft) -> Words:
         """The words of one of the drafts."""
-        from data.text.word_arrays import Words
 
         number = next(number for number, each in enumerate(self._drafts) if each is draft)
         return Words(self._arrays, number)
 
 
-def run_all(drafts: Sequence[Draft], chain: Sequence[tuple[str, Step]], masked: pii.PIIConfig | None) -> None:
+def run_all(drafts: Sequence[Draft], chain: Sequence[tuple[str, Step]], masked: PIIConfig | None) -> None:
     """Take each of `drafts` through `chain`."""
     begin, size = 0, 0
     for end, draft in enumerate(drafts, start=1):
@@ -124,7 +120,7 @@ def make_chain(config: CleanConfig, beside: Beside) -> list[tuple[str, Step]]:
     return [(entry, step) for entry in config.chain for step in _steps(entry, config, beside)]
 
 
-def run_chain(draft: Draft, chain: Sequence[tuple[str, Step]], masked: pii.PIIConfig | None) -> None:
+def run_chain(draft: Draft, chain: Sequence[tuple[str, Step]], masked: PIIConfig | None) -> None:
     """Take `draft` through `chain` up to the first step that turns it away; personal data is masked in what passes."""
     if not draft.text.strip():
         draft.rejection = Rejection("empty", "no text")
@@ -151,14 +147,14 @@ def _steps(entry: str, config: CleanConfig, beside: Beside) -> Iterator[Step]:
         yield _language(section, annotated)
     elif name == "boilerplate":
         yield _boilerplate(Boilerplate.load(list(beside.repeated), section))
-    elif name == "c4":
-        yield _c4(_only(section, rule), rewrites=rule in ("", "citations"))
     elif name == "scores":
         yield from map(_score, section)
     elif name == "custom":
         yield from (_custom(each, beside.base) for each in section)
+    elif FAMILIES[name].cutter:
+        yield _cutting(FAMILIES[name], rule, section)
     else:
-        yield _family(name, rule, section, annotated)
+        yield _measuring(FAMILIES[name], rule, section, annotated)
 
 
 def _block_lists(lists: BlockLists) -> Step:
@@ -169,7 +165,7 @@ def _block_lists(lists: BlockLists) -> Step:
     return step
 
 
-def _language(config: language.LanguageConfig, annotated: bool) -> Step:
+def _language(config: LanguageConfig, annotated: bool) -> Step:
     def step(draft: Draft) -> Rejection | None:
         if annotated and draft.is_as_it_came:
             draft.language, draft.language_score = draft.scores["language"], draft.scores["language_score"]
@@ -190,42 +186,34 @@ def _boilerplate(repeated: Boilerplate) -> Step:
     return step
 
 
-def _c4(config: c4.C4Config, rewrites: bool) -> Step:
-    """With `rewrites` the text goes on as C4 leaves it, with bare lines, even where none was dropped."""
+def _cutting(family: Family, rule: str, config: Section) -> Step:
+    assert family.cutter is not None
+    cut = family.cutter(config, rule)
 
     def step(draft: Draft) -> Rejection | None:
-        text, found, dropped = c4.check(draft.text, config)
+        text, found, dropped = cut(draft.text)
         if found:
-            return _named("c4", found)
-        if rewrites or dropped:
-            draft.cut(text, {f"c4.{rule}": lines for rule, lines in dropped.items()})
+            return _named(family.name, found)
+        draft.cut(text, {f"{family.name}.{rule}": lines for rule, lines in dropped.items()})
         return None
 
     return step
 
 
-def _only(config: c4.C4Config, rule: str) -> c4.C4Config:
-    """`config` with that rule alone, or as it is when none is named."""
-    others = [name for each, name in c4.RULES.items() if rule and each != rule]
-    return config.model_copy(
-        update={name: False if isinstance(getattr(config, name), bool) else None for name in others}
-    )
-
-
-def _family(name: str, rule: str, config: BaseModel, annotated: bool) -> Step:
-    family: Any = FAMILIES[name]
-    limits: Limits = limits_of(family.RULES, config)
+def _measuring(family: Family, rule: str, config: Section, annotated: bool) -> Step:
+    limits: Limits = limits_of(family.rules, config)
     if rule:
         limits = {rule: limits[rule]} if rule in limits else {}
 
     def step(draft: Draft) -> Rejection | None:
         if annotated and draft.is_as_it_came:
-            scores = ((each, draft.scores[f"{name}.{each}"]) for each in limits)
-            measures = ((each, value) for each, value in scores if value is not None)
+            scores = ((each, draft.scores[f"{family.name}.{each}"]) for each in limits)
+            measures: Iterator[tuple[str, float]] = ((each, value) for each, value in scores if value is not None)
         else:
+            assert family.measures is not None
             measures = family.measures(draft.text, draft.words, config, limits)
         found = first_broken(measures, limits)
-        return _named(name, found) if found else None
+        return _named(family.name, found) if found else None
 
     return step
 

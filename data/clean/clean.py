@@ -6,16 +6,18 @@ the first rule that a document breaks rejects it. Personal data is masked in wha
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from data.clean.chain import Beside, Draft, make_chain, run_all, run_chain
 from data.clean.config import CleanConfig
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from data.content import ContentHasher
+from data.documents import REJECTED_SCHEMA, SCHEMA, add_documents
+from data.profile import Profile, text_bytes
+from data.tables import TableWriter, row_groups
 
 
 def clean_text(text: str, config: CleanConfig) -> Draft:
@@ -32,19 +34,17 @@ def clean_shard(
 
     Writes documents-00000.parquet (kept, with language and masked text) and, if any, rejected.parquet (whole, with the
     rule and what it measured). `scores` are the annotations of the same documents. Returns the counts of data.profile and,
-    beside them, `pii` by kind and `lines_dropped` by rule, both of the kept, and `bytes_in` (UTF-8 of the texts).
+    beside them, `pii` by kind and `lines_dropped` by rule, both of the kept, `bytes_in` (UTF-8 of the texts), and `content`, the
+    hash of the kept in order.
     """
-    import pyarrow.parquet as pq
-
-    from data.documents import REJECTED_SCHEMA, SCHEMA
-    from data.profile import Profile, text_bytes
 
     chain = make_chain(config, beside or Beside())
-    profile, documents_in, bytes_in = Profile(), 0, 0
+    profile, hasher, documents_in, bytes_in = Profile(), ContentHasher(), 0, 0
     counts: dict[str, Counter[str]] = {"pii": Counter(), "lines_dropped": Counter()}
-    with ExitStack() as files:
-        writer = partial(pq.ParquetWriter, compression="zstd", store_schema=False)
-        kept_file, rejected_file = files.enter_context(writer(out / "documents-00000.parquet", SCHEMA)), None
+    with (
+        TableWriter(out / "documents-00000.parquet", SCHEMA, even_empty=True) as kept_file,
+        TableWriter(out / "rejected.parquet", REJECTED_SCHEMA) as rejected_file,
+    ):
         for group, annotations in _row_groups(documents, scores):
             drafts = [Draft(row, config.words, each) for row, each in zip(group.to_pylist(), annotations, strict=True)]
             run_all(drafts, chain, config.pii)
@@ -52,11 +52,9 @@ def clean_shard(
             kept, rejected = _split(group, drafts)
             profile.keep(kept)
             profile.drop(rejected)
-            if len(kept):
-                kept_file.write_table(kept)
-            if len(rejected):
-                rejected_file = rejected_file or files.enter_context(writer(out / "rejected.parquet", REJECTED_SCHEMA))
-                rejected_file.write_table(rejected)
+            add_documents(hasher, kept)
+            kept_file.write(kept)
+            rejected_file.write(rejected)
             for draft in drafts:
                 if draft.rejection is None:
                     counts["pii"].update(draft.pii)
@@ -67,30 +65,25 @@ def clean_shard(
         "bytes_in": bytes_in,
         **profile.counts(),
         **{name: dict(sorted(counter.items())) for name, counter in counts.items()},
+        "content": str(hasher.content),
     }
 
 
-def _row_groups(documents: Path, scores: Path | None) -> Iterator[tuple["pa.Table", list[dict[str, Any]]]]:
+def _row_groups(documents: Path, scores: Path | None) -> Iterator[tuple[pa.Table, list[dict[str, Any]]]]:
     """The row groups of a file of documents, each with the annotations of its rows."""
-    import pyarrow.parquet as pq
 
-    file, annotations = pq.ParquetFile(documents), pq.ParquetFile(scores) if scores else None
-    for number in range(file.num_row_groups):
-        group = file.read_row_group(number)
-        if annotations is None:
+    if scores is None:
+        for group in row_groups(documents):
             yield group, [{}] * len(group)
-            continue
-        rows = annotations.read_row_group(number).to_pylist()
+        return
+    for group, annotations in zip(row_groups(documents), row_groups(scores), strict=True):
+        rows = annotations.to_pylist()
         assert [row.pop("id") for row in rows] == group["id"].to_pylist(), "annotations of other documents"
         yield group, rows
 
 
-def _split(group: "pa.Table", drafts: list[Draft]) -> tuple["pa.Table", "pa.Table"]:
+def _split(group: pa.Table, drafts: list[Draft]) -> tuple[pa.Table, pa.Table]:
     """The documents of a row group that are kept, as they are now, and those that are rejected, as they came."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    from data.documents import REJECTED_SCHEMA, SCHEMA
 
     columns: dict[str, list[Any]] = {
         "language": [draft.language for draft in drafts],

@@ -1,37 +1,67 @@
 """What the cleaning stage is told: which rules, in which order, with which limits."""
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from typing import Annotated, Literal
 
-from data.clean.block_lists import BlockListConfig
-from data.clean.boilerplate import BoilerplateConfig
+from pydantic import Field, field_validator, model_validator
+
 from data.clean.custom import FUNCTION
-from data.clean.filters import c4, fineweb, gopher_quality, gopher_repetition
-from data.clean.filters.c4 import C4Config
-from data.clean.filters.fineweb import FineWebConfig
-from data.clean.filters.gopher_quality import GopherQualityConfig
-from data.clean.filters.gopher_repetition import GopherRepetitionConfig
-from data.clean.language import LanguageConfig
-from data.clean.pii import PIIConfig
+from data.clean.filters.families import FAMILIES
+from data.section import Section, with_fields
 from data.text.words import WordSplitter
 
-CHAIN = (
-    "block_lists",
-    "language",
-    "boilerplate",
-    "gopher_repetition",
-    "gopher_quality",
-    "c4",
-    "fineweb",
-    "scores",
-    "custom",
-)
-FAMILIES = {"gopher_repetition": gopher_repetition, "gopher_quality": gopher_quality, "c4": c4, "fineweb": fineweb}
+CHAIN = ("block_lists", "language", "boilerplate", *FAMILIES, "scores", "custom")
+
+# Letters in brackets, so that no placeholder can be part of an address or a number.
+Placeholder = Annotated[str, Field(pattern=r"^[<\[{][A-Za-z]+(?:[ _][A-Za-z]+)*[>\]}]$")]
 
 
-class _Limits(BaseModel):
+class BlockListConfig(Section):
+    """Files of lists; relative paths start at the recipe's folder."""
+
+    domains: tuple[str, ...] = ()  # rule blocked_domain; a domain stands for its subdomains too
+    urls: tuple[str, ...] = ()  # rule blocked_url; a URL stands for what lies below it, whatever scheme, port and www.
+    words: tuple[str, ...] = ()  # rule blocked_words; words and phrases in any case, not within longer words
+    max_words: int = Field(default=0, ge=0)  # occurrences that are let pass; 0: the first rejects, as in C4
+
+
+class LanguageConfig(Section):
+    """Which languages are kept, and how sure the identification has to be."""
+
+    allowed: tuple[str, ...] = ("en",)  # ISO 639 codes as lid.176 gives them; none: all are kept, and only labelled
+    threshold: float = Field(default=0.65, ge=0, le=1)  # least score (FineWeb)
+    characters: int = Field(default=10_000, gt=0)  # from the start of the document or paragraph, that are looked at
+    # document: as a whole; paragraph: for mixed documents, paragraphs that are surely in another language are dropped
+    unit: Literal["document", "paragraph"] = "document"
+    paragraph_characters: int = Field(default=200, gt=0)  # a shorter paragraph is judged with those that follow it
+    min_fraction: float = Field(
+        default=0.5, ge=0, le=1
+    )  # least part of the characters that dropping paragraphs may leave
+
+
+class BoilerplateConfig(Section):
+    """From when on a line that repeats is boilerplate: it has to reach both limits."""
+
+    min_documents: int = Field(default=20, ge=2)  # of a source that the line stands in
+    min_fraction: float = Field(default=0.01, ge=0, le=1)  # of the source's documents
+    min_characters: int = Field(default=10, gt=0)  # letters and marks; shorter lines, also rows of numbers, always stay
+
+
+class PIIConfig(Section):
+    """The placeholder of each kind, letters in brackets; null leaves that kind as it is."""
+
+    email: Placeholder | None = "<EMAIL>"
+    ipv4: Placeholder | None = "<IP_ADDRESS>"  # public addresses; private, reserved and documentation ranges stay
+    ipv6: Placeholder | None = "<IP_ADDRESS>"
+    phone: Placeholder | None = "<PHONE>"  # international, and North American with area code
+    credit_card: Placeholder | None = "<CREDIT_CARD>"
+    aws_key: Placeholder | None = "<AWS_KEY>"  # access key ids, and secret keys beside their label
+    github_token: Placeholder | None = "<GITHUB_TOKEN>"
+    private_key: Placeholder | None = "<PRIVATE_KEY>"  # PEM and PGP blocks
+    jwt: Placeholder | None = "<JWT>"  # signed JSON Web Tokens
+
+
+class _Limits(Section):
     """The least and the most that a number may be."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     min: float | None = None
     max: float | None = None
@@ -55,10 +85,9 @@ class CustomConfig(_Limits):
     function: str = Field(pattern=FUNCTION)  # module:function, the module a file beside the recipe
 
 
-class CleanConfig(BaseModel):
+@with_fields({name: (family.config | None, family.config()) for name, family in FAMILIES.items()})
+class CleanConfig(Section):
     """One section a family of rules; `null` switches a family off, `{}` takes its published limits."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     words: WordSplitter = "whitespace"  # how the families cut words; see data/text/words.py for what it changes
     chain: tuple[str, ...] = CHAIN
@@ -67,12 +96,8 @@ class CleanConfig(BaseModel):
     block_lists: BlockListConfig | None = None  # domains, URLs and words from files
     language: LanguageConfig | None = LanguageConfig()
     boilerplate: BoilerplateConfig | None = None  # lines that repeat over many documents of a source are cut out
-    gopher_repetition: GopherRepetitionConfig | None = GopherRepetitionConfig()
-    gopher_quality: GopherQualityConfig | None = GopherQualityConfig()
-    c4: C4Config | None = C4Config()
-    fineweb: FineWebConfig | None = FineWebConfig()
-    scores: list[ScoreConfig] = []
-    custom: list[CustomConfig] = []
+    scores: list[ScoreConfig] = Field(default=[])
+    custom: list[CustomConfig] = Field(default=[])
     pii: PIIConfig | None = PIIConfig()
 
     @field_validator("chain")
@@ -80,9 +105,9 @@ class CleanConfig(BaseModel):
     def _known(cls, chain: tuple[str, ...]) -> tuple[str, ...]:
         for entry in chain:
             family, dot, rule = entry.partition(".")
-            if entry in CHAIN or (family in FAMILIES and rule in FAMILIES[family].RULES):
+            if entry in CHAIN or (family in FAMILIES and rule in FAMILIES[family].rules):
                 continue
-            known = FAMILIES[family].RULES if dot and family in FAMILIES else CHAIN
+            known = FAMILIES[family].rules if dot and family in FAMILIES else CHAIN
             raise ValueError(f"there is nothing called {entry}; known are {', '.join(known)}")
         return chain
 

@@ -5,10 +5,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from data.clean.config import LanguageConfig
 from data.clean.filters.rejection import Rejection, below
 
 if TYPE_CHECKING:
@@ -17,22 +16,6 @@ if TYPE_CHECKING:
 _BLANK_LINES = re.compile(r"\n\s*\n")
 _LINE_END = re.compile(r"\n")
 _UPPER = bytes(range(ord("A"), ord("Z") + 1))
-
-
-class LanguageConfig(BaseModel):
-    """Which languages are kept, and how sure the identification has to be."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    allowed: tuple[str, ...] = ("en",)  # ISO 639 codes as lid.176 gives them; none: all are kept, and only labelled
-    threshold: float = Field(default=0.65, ge=0, le=1)  # least score (FineWeb)
-    characters: int = Field(default=10_000, gt=0)  # from the start of the document or paragraph, that are looked at
-    # document: as a whole; paragraph: for mixed documents, paragraphs that are surely in another language are dropped
-    unit: Literal["document", "paragraph"] = "document"
-    paragraph_characters: int = Field(default=200, gt=0)  # a shorter paragraph is judged with those that follow it
-    min_fraction: float = Field(
-        default=0.5, ge=0, le=1
-    )  # least part of the characters that dropping paragraphs may leave
 
 
 @dataclass

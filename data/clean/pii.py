@@ -18,28 +18,9 @@ from base64 import urlsafe_b64decode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
-
-# Letters in brackets, so that no placeholder can be part of an address or a number.
-Placeholder = Annotated[str, Field(pattern=r"^[<\[{][A-Za-z]+(?:[ _][A-Za-z]+)*[>\]}]$")]
-
-
-class PIIConfig(BaseModel):
-    """The placeholder of each kind, letters in brackets; null leaves that kind as it is."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    email: Placeholder | None = "<EMAIL>"
-    ipv4: Placeholder | None = "<IP_ADDRESS>"  # public addresses; private, reserved and documentation ranges stay
-    ipv6: Placeholder | None = "<IP_ADDRESS>"
-    phone: Placeholder | None = "<PHONE>"  # international, and North American with area code
-    credit_card: Placeholder | None = "<CREDIT_CARD>"
-    aws_key: Placeholder | None = "<AWS_KEY>"  # access key ids, and secret keys beside their label
-    github_token: Placeholder | None = "<GITHUB_TOKEN>"
-    private_key: Placeholder | None = "<PRIVATE_KEY>"  # PEM and PGP blocks
-    jwt: Placeholder | None = "<JWT>"  # signed JSON Web Tokens
+from data.clean.config import PIIConfig
 
 
 def mask(text: str, config: PIIConfig) -> tuple[str, dict[str, int]]:

@@ -9,17 +9,19 @@ from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 
+from data.collect.config import CollectConfig
+from data.collect.document_writer import DocumentWriter
 from data.collect.fields import Document, Fields, fields_of, make_document, withdrawn_uri
 from data.collect.withdrawn import read_withdrawn, withdrawn_path
-from data.sources.config import CollectConfig, SourceConfig, format_of
+from data.documents import EXCERPT_CHARACTERS, QUARANTINE_SCHEMA, REJECTED_SCHEMA, document_id
+from data.sources.config import SourceConfig, format_of
 from data.sources.listing import SourceFile, file_name, list_files
 from data.sources.readers import reader
 from data.sources.record import Record, Unreadable
 from data.sources.split import Part, split
 from data.sources.streams.input import FileInput, Limits
+from data.tables import TableWriter
 from data.text.normalise import normalise
-
-__all__ = ["CollectConfig", "CollectShard", "SourceConfig", "SourceFile", "collect_shard", "list_files", "plan_shards"]
 
 MEGABYTE = 1 << 20
 DETAILS = {"empty": "no text after extraction and normalisation", "withdrawn": "in the list of what was withdrawn"}
@@ -45,7 +47,7 @@ def plan_shards(config: CollectConfig, base: Path) -> list[CollectShard]:
     withdrawn = None if config.withdrawn is None else withdrawn_path(config.withdrawn, base)
     sources = {source.name: source for source in config.sources}
     groups: list[list[Part]] = []
-    for name, files in groupby(list_files(config, base), key=lambda file: file.source):
+    for name, files in groupby(list_files(config.sources, base), key=lambda file: file.source):
         held = None  # bytes in the last group
         for part in (part for file in files for part in split(file, sources[name], size)):
             whole = part.file.format == "datasets"
@@ -99,11 +101,11 @@ class Counts:
 def collect_shard(out: Path, shard: CollectShard, config: CollectConfig) -> dict[str, object]:
     """Write the documents of `shard` into documents-NNNNN.parquet, each of about `shard_mb` of text; return counts.
 
+    `content` among them is the hash of the documents in order (see `data.content`).
+
     A record without text goes to rejected.parquet under the rule `empty`, one that was withdrawn under the rule `withdrawn` and
     without its text; one that cannot be read goes to quarantine.parquet with its error.
     """
-    from data.collect.document_writer import DocumentWriter
-    from data.documents import QUARANTINE_SCHEMA, REJECTED_SCHEMA, TableWriter, document_id
 
     source = next(source for source in config.sources if source.name == shard.source)
     withdrawn = read_withdrawn(shard.withdrawn) if shard.withdrawn else frozenset()
@@ -132,7 +134,7 @@ def collect_shard(out: Path, shard: CollectShard, config: CollectConfig) -> dict
             else:
                 documents.append(found)
                 counts.pass_on(found)
-    return counts.result(source.name)
+    return counts.result(source.name) | {"content": str(documents.content)}
 
 
 def _records(
@@ -179,7 +181,6 @@ def _rejected_row(document: Document, source: SourceConfig, rule: str) -> dict[s
 
 
 def _quarantine_row(locator: str, record: Unreadable, source: SourceConfig) -> dict[str, object]:
-    from data.documents import EXCERPT_CHARACTERS
 
     return {
         "source": source.name,

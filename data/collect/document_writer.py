@@ -1,17 +1,16 @@
-"""Documents written into Parquet files as they come: what is held is a row group, whatever comes."""
+"""Documents written into Parquet files as they come: a row group of them is held, however many they are."""
 
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from data.collect.fields import Document
-from data.documents import ROW_GROUP_ROWS, SCHEMA
+from data.content import Content, ContentHasher
+from data.documents import SCHEMA
+from data.tables import ROW_GROUP_ROWS, TableWriter
 
-ROW_GROUP_BYTES = (
-    1 << 23
-)  # of text; fewer rows make a group where they are long. Less is less compact, more falls out of caches.
+ROW_GROUP_BYTES = 1 << 23  # of text in a row group. Less is less compact, more falls out of the processor's caches
 
 
 class DocumentWriter:
@@ -19,10 +18,11 @@ class DocumentWriter:
 
     def __init__(self, folder: Path, source: str, file_bytes: int):
         self._folder, self._source, self._file_bytes = folder, source, file_bytes
-        self._file: pq.ParquetWriter | None = None
+        self._file: TableWriter | None = None
         self._files = 0
         self._in_file = self._held = 0  # bytes of text
         self._rows: list[Document] = []
+        self._hasher = ContentHasher()
 
     def __enter__(self) -> "DocumentWriter":
         return self
@@ -43,21 +43,19 @@ class DocumentWriter:
         self._rows.append(document)
         self._in_file += size
         self._held += size
+        id, text, _, uri, license, meta = document
+        self._hasher.add(text, (id, self._source, uri, license, None, None, meta))  # in the order of SCHEMA
+
+    @property
+    def content(self) -> Content:
+        """The content of the documents so far."""
+        return self._hasher.content
 
     def _write_rows(self) -> None:
         if self._file is None:
-            path = self._folder / f"documents-{self._files:05d}.parquet"
-            # Long texts hardly ever repeat: a dictionary of them, and their smallest and largest, are of no use.
-            self._file = pq.ParquetWriter(
-                path,
-                SCHEMA,
-                compression="zstd",
-                store_schema=False,
-                use_dictionary=["source", "license"],
-                write_statistics=False,
-            )
+            self._file = TableWriter(self._folder / f"documents-{self._files:05d}.parquet", SCHEMA, even_empty=True)
             self._files += 1
-        self._file.write_table(self._table())
+        self._file.write(self._table())
         self._rows.clear()
         self._held = 0
 

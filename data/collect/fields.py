@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from data.extraction.html import html_to_text
 from data.sources.config import FIXED_FIELDS, Format, SourceConfig
 from data.sources.record import Record, Unreadable
 from data.text.normalise import Normalisation, Utf8, encode, normalise, normalise_utf8
@@ -71,7 +72,6 @@ def withdrawn_uri(
 
 
 def _main_content(page: str, source: SourceConfig) -> str:
-    from data.extraction.html import html_to_text
 
     return html_to_text(page, extractor=source.extractor)
 

@@ -9,55 +9,39 @@ alike, and any two tables would share it.
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
+import numpy as np
 
+from data.dedup.ngram_hashes import ngram_hashes
 from data.text.words import normalize
 
-if TYPE_CHECKING:
-    import numpy as np
 
-
-class ContaminationConfig(BaseModel):
-    """Which evaluation files training text must not share n-grams with."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    files: tuple[str, ...] = ()  # JSON Lines of evaluation tasks; every string in a record counts
-    ngram: int = Field(default=13, gt=0)  # words
-
-
-def benchmark_ngrams(files: list[Path], n: int) -> "np.ndarray":
+def benchmark_ngrams(files: list[Path], n: int) -> np.ndarray:
     """Distinct hashes of all n-grams in all strings of the records of `files`, sorted, uint64.
 
     Raises ValueError naming file and line for a line that is not JSON.
     """
-    import numpy as np
 
     found = [_telling_ngrams(text, n) for file in files for text in _strings_of_file(file)]
     return np.unique(np.concatenate([np.empty(0, np.uint64), *found]))
 
 
-def text_ngrams(text: str, n: int) -> "np.ndarray":
+def text_ngrams(text: str, n: int) -> np.ndarray:
     """Hashes of the n-grams of normalised words of `text`, uint64."""
-    from data.dedup.ngram_hashes import ngram_hashes
 
     return ngram_hashes(normalize(text).split(), n)
 
 
-def _telling_ngrams(text: str, n: int) -> "np.ndarray":
+def _telling_ngrams(text: str, n: int) -> np.ndarray:
     """Those of `text_ngrams` of which at least half are words other than numbers (which `normalize` makes 0)."""
-    import numpy as np
 
     hashes = text_ngrams(text, n)
     words = np.cumsum([0, *(word != "0" for word in normalize(text).split())])
     return hashes[2 * (words[n:] - words[:-n]) >= n] if len(hashes) else hashes
 
 
-def shared_ngram(text: str, benchmark: "np.ndarray", n: int) -> str | None:
+def shared_ngram(text: str, benchmark: np.ndarray, n: int) -> str | None:
     """The first n-gram of `text`, normalised, that is among the sorted hashes `benchmark`."""
-    import numpy as np
 
     hashes = text_ngrams(text, n)
     if not len(hashes) or not len(benchmark):

@@ -10,32 +10,25 @@ Which documents survive depends neither on how the corpus was cut into shards no
 
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from data.dedup.contamination import ContaminationConfig, benchmark_ngrams, shared_ngram
-from data.dedup.minhash import MinHashConfig, band_keys
-
-if TYPE_CHECKING:
-    import numpy as np
-
-
-class DedupConfig(BaseModel):
-    """What counts as a duplicate; `null` switches a section off."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    exact: bool = True  # equal texts, after Unicode normalisation (NFC)
-    minhash: MinHashConfig | None = MinHashConfig()  # near-duplicates
-    contamination: ContaminationConfig | None = None  # evaluation files that training text must not share n-grams with
+from data.content import ContentHasher
+from data.dedup.components import connected_components, smallest_members
+from data.dedup.config import DedupConfig
+from data.dedup.contamination import benchmark_ngrams, shared_ngram
+from data.dedup.minhash import band_keys
+from data.documents import REJECTED_SCHEMA, SCHEMA, add_documents, content_hash
+from data.profile import Profile, text_bytes
+from data.tables import TableWriter, read_table, row_groups, write_table
 
 
 def sign_shard(out: Path, documents: Path, config: DedupConfig) -> dict[str, Any]:
     """Write signatures.parquet: id, content hash, characters, and the band keys of each document (none if too short)."""
-    import pyarrow as pa
-
-    from data.documents import content_hash, read_table, write_table
 
     schema = pa.schema(
         [
@@ -67,10 +60,6 @@ def match_partition(
 
     A key falls to the partition of its remainder; every key is in exactly one, so partitions can run side by side.
     """
-    import numpy as np
-    import pyarrow as pa
-
-    from data.documents import write_table
 
     found = [_band_keys_of(file, partition, partitions) for file in signatures if config.minhash]
     keys = np.concatenate([np.empty(0, np.uint64), *(keys for keys, _ in found)])
@@ -86,12 +75,8 @@ def match_partition(
     return {"edges": len(edges), "keys": len(keys)}
 
 
-def _band_keys_of(file: Path, partition: int, partitions: int) -> tuple["np.ndarray", "np.ndarray"]:
+def _band_keys_of(file: Path, partition: int, partitions: int) -> tuple[np.ndarray, np.ndarray]:
     """Keys and ids of the bands in one signature file that fall to `partition`."""
-    import numpy as np
-    import pyarrow.compute as pc
-
-    from data.documents import read_table
 
     table = read_table(file, ["id", "bands"]).combine_chunks()
     keys = pc.list_flatten(table["bands"]).to_numpy()
@@ -108,11 +93,6 @@ def resolve_duplicates(
     The survivor of a component is its smallest (content hash, id). Of the others, a document whose text also stands
     under a smaller id is an `exact_duplicate`, the rest are `near_duplicate`.
     """
-    import numpy as np
-    import pyarrow as pa
-
-    from data.dedup.components import connected_components, smallest_members
-    from data.documents import read_table, write_table
 
     exact = config is None or config.exact
     schema = pa.schema([("id", pa.string()), ("reason", pa.string()), ("kept", pa.string())])
@@ -147,38 +127,38 @@ def dedup_shard(
     """Write documents-00000.parquet without duplicates and contaminated documents, and these to rejected.parquet.
 
     `duplicates` is what `resolve_duplicates` wrote. The detail of a duplicate is the id that is kept in its place, that
-    of a contaminated document the n-gram that it shares.
+    of a contaminated document the n-gram that it shares. Returns the counts of data.profile and `content`, the hash of the
+    documents that stay, in order.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    from data.documents import REJECTED_SCHEMA, SCHEMA, read_table, write_table
-    from data.profile import Profile, text_bytes
-
-    table = read_table(documents)
-    here = pq.read_table(duplicates, filters=[("id", "in", table["id"].to_pylist())]) if len(table) else None
-    reasons = {row["id"]: (row["reason"], row["kept"]) for row in here.to_pylist()} if here else {}
+    ids = read_table(documents, ["id"])["id"].to_pylist()
+    here = pq.read_table(duplicates, filters=[("id", "in", ids)]).to_pylist() if ids else []
+    reasons = {row["id"]: (row["reason"], row["kept"]) for row in here}
     contamination = config.contamination
     benchmark = benchmark_ngrams(benchmark_files, contamination.ngram) if contamination else None
-    rules: list[str | None] = []
-    details: list[str | None] = []
-    for id, text in zip(table["id"].to_pylist(), table["text"], strict=True):
-        rule, detail = reasons.get(id, (None, None))
-        if not rule and contamination and benchmark is not None:
-            detail = shared_ngram(text.as_py(), benchmark, contamination.ngram)
-            rule = "contaminated" if detail else None
-        rules.append(rule)
-        details.append(detail)
-    marked = table.append_column("rule", pa.array(rules, pa.string())).append_column(
-        "detail", pa.array(details, pa.string())
-    )
-    kept = table.filter(marked["rule"].is_null())
-    rejected = marked.filter(marked["rule"].is_valid())
-    write_table(out / "documents-00000.parquet", kept, SCHEMA)
-    if len(rejected):
-        write_table(out / "rejected.parquet", rejected, REJECTED_SCHEMA)
-    profile = Profile()
-    profile.keep(kept)
-    profile.drop(rejected)
-    counts = {"documents_in": len(table), "quarantined": 0, "bytes_in": text_bytes(table["text"])}
-    return counts | profile.counts()
+
+    def why_dropped(id: str, text: str) -> tuple[str | None, str | None]:
+        if id in reasons or contamination is None or benchmark is None:
+            return reasons.get(id, (None, None))
+        shared = shared_ngram(text, benchmark, contamination.ngram)
+        return ("contaminated", shared) if shared else (None, None)
+
+    profile, hasher, bytes_in = Profile(), ContentHasher(), 0
+    with (
+        TableWriter(out / "documents-00000.parquet", SCHEMA, even_empty=True) as kept_file,
+        TableWriter(out / "rejected.parquet", REJECTED_SCHEMA) as rejected_file,
+    ):
+        for group in row_groups(documents):
+            found = [why_dropped(id.as_py(), text.as_py()) for id, text in zip(group["id"], group["text"], strict=True)]
+            rules, details = (pa.array([each[place] for each in found], pa.string()) for place in (0, 1))
+            kept = group.filter(rules.is_null())
+            marked = group.append_column("rule", rules).append_column("detail", details)
+            rejected = marked.filter(rules.is_valid())
+            kept_file.write(kept)
+            rejected_file.write(rejected)
+            add_documents(hasher, kept)
+            profile.keep(kept)
+            profile.drop(rejected)
+            bytes_in += text_bytes(group["text"])
+    counts = {"documents_in": len(ids), "quarantined": 0, "bytes_in": bytes_in}
+    return counts | profile.counts() | {"content": str(hasher.content)}

@@ -5,34 +5,19 @@ similarity s shares a band with probability 1 - (1 - s^rows)^bands.
 """
 
 from functools import cache
-from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
+import numpy as np
+import xxhash
 
+from data.dedup.config import MinHashConfig
 from data.text.words import normalize
-
-if TYPE_CHECKING:
-    import numpy as np
 
 MERSENNE_PRIME = 2**61 - 1
 _BLOCK = 256  # shingles hashed at a time: with 112 hash functions their values fit a core's cache
 
 
-class MinHashConfig(BaseModel):
-    """FineWeb's profile: threshold about (1 / bands) ^ (1 / rows) = 0.72; similarity 0.8 is caught with 0.924."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    shingle_words: int = Field(default=5, gt=0)  # normalised words in a shingle
-    bands: int = Field(default=14, gt=0, le=256)
-    rows: int = Field(default=8, gt=0, le=256)  # hashes in a band
-    seed: int = Field(default=1, ge=0, lt=2**32)  # of the hash functions
-
-
-def shingles(text: str, config: MinHashConfig) -> "np.ndarray":
+def shingles(text: str, config: MinHashConfig) -> np.ndarray:
     """Distinct 64-bit hashes of the shingles of `text`, sorted, uint64; none when it is shorter than a shingle."""
-    import numpy as np
-    import xxhash
 
     words = normalize(text).encode().split(b" ")
     ends = np.cumsum([len(word) + 1 for word in words])
@@ -46,13 +31,12 @@ def shingles(text: str, config: MinHashConfig) -> "np.ndarray":
     return np.unique(np.array(hashes if joined else [], np.uint64))
 
 
-def signature(shingle_hashes: "np.ndarray", config: MinHashConfig) -> "np.ndarray":
+def signature(shingle_hashes: np.ndarray, config: MinHashConfig) -> np.ndarray:
     """The least value of each hash function over the shingles, shape (bands, rows), uint64.
 
     A function is `((h * a + b) mod 2^64) mod (2^61 - 1)`: products wrap at 64 bits first, as in datatrove.
     Raises ValueError without shingles: such documents have no signature, and would all be alike.
     """
-    import numpy as np
 
     if not len(shingle_hashes):
         raise ValueError("a document without shingles has no signature")
@@ -76,7 +60,6 @@ def signature(shingle_hashes: "np.ndarray", config: MinHashConfig) -> "np.ndarra
 
 def band_keys(text: str, config: MinHashConfig) -> list[int]:
     """One 64-bit key a band, equal in a band for documents that agree in all its rows; none for a short document."""
-    import xxhash
 
     hashes = shingles(text, config)
     if not len(hashes):
@@ -85,9 +68,8 @@ def band_keys(text: str, config: MinHashConfig) -> list[int]:
 
 
 @cache
-def _functions(config: MinHashConfig) -> tuple["np.ndarray", "np.ndarray"]:
+def _functions(config: MinHashConfig) -> tuple[np.ndarray, np.ndarray]:
     """The factors and summands of the hash functions, (bands * rows,) uint64 each, drawn as datatrove draws them."""
-    import numpy as np
 
     random = np.random.RandomState(config.seed)
     count = config.bands * config.rows

@@ -6,12 +6,13 @@ resiliparse does the work; `_prepared` and `_move_shallow_lists` keep it from wh
 import logging
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
+
+from resiliparse.extract.html2text import extract_plain_text
+from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
+from resiliparse.parse.html import HTMLTree
 
 from data.extraction.html_bounds import bounded, check_classes, check_depth, check_for_trafilatura
-
-if TYPE_CHECKING:
-    from resiliparse.parse.html import HTMLTree
 
 Extractor = Literal["resiliparse", "trafilatura"]
 
@@ -87,7 +88,6 @@ def extract(
     `declared_encoding` is what came with the page, in an HTTP header. With `main_content` false all text that a browser
     would show is kept, always by resiliparse. Raises ValueError for a page past the bounds of `data.html_bounds`.
     """
-    from resiliparse.parse.html import HTMLTree
 
     html = page.encode(errors="replace") if isinstance(page, str) else to_utf8(page, declared_encoding)
     check_classes(html)
@@ -107,7 +107,6 @@ def to_utf8(page: bytes, declared: str | None) -> bytes:
 
     The first of these that fits all the bytes is taken; where none does, the first, with U+FFFD for what does not fit.
     """
-    from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 
     if page.startswith((b"\xff\xfe", b"\xfe\xff")):
         return page.decode("utf-16", errors="replace").encode(errors="replace")
@@ -162,22 +161,20 @@ def _what_stays(unwanted: re.Match[bytes]) -> bytes:
 @lru_cache(maxsize=1 << 14)
 def _is_plain(attributes: bytes) -> bool:
     """Whether the extraction treats an element inside a line with these attributes as text, wherever it is."""
-    from resiliparse.parse.html import HTMLTree
 
     # Some names count from a depth on, some only where there are cookies.
     probe = b"<!--cookies--><body><div><div><div><p>a<span" + attributes + b">b</span>c"
     return _by_resiliparse(HTMLTree.parse_from_bytes(probe), probe, main_content=True) == "abc"
 
 
-def _by_resiliparse(tree: "HTMLTree", html: bytes, main_content: bool) -> str:
-    from resiliparse.extract.html2text import extract_plain_text
+def _by_resiliparse(tree: HTMLTree, html: bytes, main_content: bool) -> str:
 
     skipped = [SKIPPED, COOKIE_NOTICES] if b"ookie" in html else [SKIPPED]
     _move_shallow_lists(tree)
     return extract_plain_text(tree, main_content=main_content, skip_elements=skipped)
 
 
-def _move_shallow_lists(tree: "HTMLTree") -> None:
+def _move_shallow_lists(tree: HTMLTree) -> None:
     """Move lists near the root three elements away from it."""
     if tree.document is None:
         return
@@ -189,7 +186,7 @@ def _move_shallow_lists(tree: "HTMLTree") -> None:
         inner.append(found)
 
 
-def _by_trafilatura(tree: "HTMLTree", html: bytes) -> str:
+def _by_trafilatura(tree: HTMLTree, html: bytes) -> str:
     import trafilatura
 
     check_for_trafilatura(tree, html.count(b"<"))

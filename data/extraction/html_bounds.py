@@ -5,10 +5,8 @@ All the checks take time in proportion to the page, and most pages are through w
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from resiliparse.parse.html import HTMLTree
+from resiliparse.parse.html import HTMLTree
 
 MAX_TAGS = 1_000_000  # in a page, start tags and end tags: about 0.5 GB as a tree
 MAX_ATTRIBUTES = 256  # of an element
@@ -80,13 +78,13 @@ def bounded(html: bytes, tags: int) -> bytes:
     return html
 
 
-def check_depth(tree: "HTMLTree", tags: int) -> None:
+def check_depth(tree: HTMLTree, tags: int) -> None:
     """Raise ValueError when `tree`, of a page with `tags` tags, is too large and too deep at once."""
     if tags > FEW_TAGS and tree.document is not None and tree.document.query_selector(TOO_DEEP) is not None:
         raise ValueError(f"elements are nested more than {MAX_DEPTH} deep")
 
 
-def check_for_trafilatura(tree: "HTMLTree", tags: int) -> None:
+def check_for_trafilatura(tree: HTMLTree, tags: int) -> None:
     """Raise ValueError when `tree`, of a page with `tags` tags, is too large for trafilatura, or too deep."""
     if tags > TRAFILATURA_TAGS:
         raise ValueError(f"the page has {tags} tags, more than the {TRAFILATURA_TAGS} that trafilatura can do in time")

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 
+from resiliparse.extract.html2text import extract_plain_text
+
 from data.text.normalise import normalise
 
 HAM_FOLDERS = ("easy-ham-1", "easy-ham-2", "hard-ham-1")
@@ -86,7 +88,6 @@ def _subject(message: EmailMessage) -> str:
 
 
 def _body(message: EmailMessage) -> str:
-    from resiliparse.extract.html2text import extract_plain_text
 
     part = message.get_body(preferencelist=("plain", "html"))
     if part is None or part.is_multipart():

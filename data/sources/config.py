@@ -4,10 +4,10 @@ import os
 import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from data.section import Section
 from data.sources.streams.storage import check_url, is_url
-from data.text.normalise import Normalisation
 
 Format = Literal["text", "jsonl", "csv", "parquet", "arrow", "html", "epub", "warc", "wikipedia", "archive", "datasets"]
 
@@ -50,10 +50,8 @@ def format_of(name: str) -> Format | None:
     return FORMAT_BY_SUFFIX.get(os.path.splitext(plain)[1])  # noqa: PTH122 (a Path each takes long for 100,000 names)
 
 
-class SourceConfig(BaseModel):
+class SourceConfig(Section):
     """One source of text. Relative paths start at the recipe's folder."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[a-z0-9_-]+$")  # unique; part of every document's id
     path: str | list[str]  # files, globs (** for any depth), folders, URLs; of a dataset its folder or its hub name
@@ -64,12 +62,12 @@ class SourceConfig(BaseModel):
     date_field: str | None = None  # kept in meta under "date"
     license_field: str | None = None  # where a record has its own licence
     license: str = "unknown"  # SPDX identifier of all other records
-    meta_fields: list[str] = []  # copied into meta
+    meta_fields: list[str] = Field(default=[])  # copied into meta
     documents: Literal["file", "line"] = "file"  # text only: what one document is
     html: bool = False  # text_field holds HTML: its main content is taken
     extractor: Literal["resiliparse", "trafilatura"] = "resiliparse"  # of the main content of HTML
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)  # CSV only; without it , or, in .tsv, a tab
-    namespaces: list[int] = [0]  # wikipedia only: 0 are the articles
+    namespaces: list[int] = Field(default=[0])  # wikipedia only: 0 are the articles
     config: str | None = None  # datasets only: the configuration (subset)
     split: str = "train"  # datasets only
     revision: str | None = None  # datasets of the hub only: the commit, so that a run can be repeated
@@ -102,26 +100,3 @@ class SourceConfig(BaseModel):
         """The fields that are read, the text first."""
         named = [self.text_field, self.id_field, self.uri_field, self.date_field, self.license_field, *self.meta_fields]
         return tuple(dict.fromkeys(name for name in named if name is not None))
-
-
-class CollectConfig(BaseModel):
-    """Where the text comes from and how it is brought into one form."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    sources: list[SourceConfig] = Field(min_length=1)
-    withdrawn: str | None = None  # text file of document ids, records' own ids or uris to leave out, one a line
-    normalise: Normalisation = "ftfy"  # ftfy: mojibake, entities, control characters, NFC; nfc: NFC and newlines only
-    shard_mb: int = Field(default=64, gt=0)  # input that one task reads, and text in one document shard
-    max_record_mb: int = Field(default=64, gt=0, le=512)  # a longer record is quarantined; bounds a task's memory
-    max_file_gb: int = Field(default=128, gt=0)  # what a compressed file, or a part of one, may unpack to
-    max_members: int = Field(default=1_000_000, gt=0)  # files in one archive
-
-    @field_validator("sources")
-    @classmethod
-    def _unique_names(cls, sources: list[SourceConfig]) -> list[SourceConfig]:
-        names = [source.name for source in sources]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"two sources are called {name!r}: names must differ, document ids are made from them")
-        return sources

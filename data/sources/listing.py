@@ -2,13 +2,13 @@
 
 import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import dropwhile
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from data.sources.config import CollectConfig, Format, SourceConfig, format_of
+from data.sources.config import Format, SourceConfig, format_of
 from data.sources.streams.storage import is_url, list_url
 
 
@@ -23,13 +23,13 @@ class SourceFile(NamedTuple):
     identity: str = ""  # of a file behind a URL: what changes when it does
 
 
-def list_files(config: CollectConfig, base: Path) -> list[SourceFile]:
+def list_files(sources: Sequence[SourceConfig], base: Path) -> list[SourceFile]:
     """The files of all sources, those of a source sorted by path.
 
     Raises ValueError when a path matches no file, when a folder may not be read, when a file's suffix does not tell its format,
     and when a server cannot be asked or does not tell enough.
     """
-    return [file for source in config.sources for file in _readable_files(source, str(base))]
+    return [file for source in sources for file in _readable_files(source, str(base))]
 
 
 def _readable_files(source: SourceConfig, base: str) -> list[SourceFile]:

@@ -4,11 +4,15 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from data.sources.config import SourceConfig
 from data.sources.listing import SourceFile, file_name
-from data.sources.record import DamagedStream
+from data.sources.record import DamagedStream, raise_if_no_damage
 from data.sources.streams.byte_stream import compression_of
 from data.sources.streams.storage import has_ranges, is_url, open_file
+from data.sources.streams.zstd import frame_offsets
 
 
 class Part(NamedTuple):
@@ -69,7 +73,6 @@ def _cut(file: SourceFile, units: Iterable[Unit], part_bytes: int) -> list[Part]
 
 
 def _frames(file: SourceFile) -> Iterator[Unit]:
-    from data.sources.streams.zstd import frame_offsets
 
     with open_file(file.absolute) as stored:
         try:
@@ -80,10 +83,6 @@ def _frames(file: SourceFile) -> Iterator[Unit]:
 
 
 def _row_groups(file: SourceFile) -> Iterator[Unit]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from data.sources.record import raise_if_no_damage
 
     try:
         with open_file(file.absolute) as stored:
@@ -98,9 +97,6 @@ def _row_groups(file: SourceFile) -> Iterator[Unit]:
 
 
 def _record_batches(file: SourceFile) -> Iterator[Unit]:
-    import pyarrow as pa
-
-    from data.sources.record import raise_if_no_damage
 
     try:
         with open_file(file.absolute) as stored, pa.ipc.open_file(stored) as reader:

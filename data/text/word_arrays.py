@@ -11,10 +11,9 @@ from functools import cache, cached_property
 import numpy as np
 
 from data.text.ngrams import Ngrams
-from data.text.words import END_MARKS, PUNCTUATION, WordSplitter, split_words
+from data.text.words import END_MARKS, LETTER, NO_MARK, PUNCTUATION, WordSplitter, split_words
 
-LETTER, NO_MARK = 1, 2  # kinds of characters, and of words: that of any of their characters
-_SPACE = 4  # the kind of white space, which no word has in it
+_SPACE = 4  # the kind of white space, which no word has in it; the other kinds are LETTER and NO_MARK
 _CODE_POINTS = 0x110000
 
 

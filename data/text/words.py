@@ -13,6 +13,7 @@ from functools import cache
 from typing import Literal
 
 WordSplitter = Literal["whitespace", "punctuation"]
+LETTER, NO_MARK = 1, 2  # kinds of characters, and of words: a word is of the kinds of all its characters
 
 # What datatrove counts as punctuation: the marks below and the control characters (utils/text.py).
 PUNCTUATION = "!/—”:％１〈&(、━\\【#%「」，】；+^]~“《„';’{|∶´[=-`*．（–？！：$～«〉,><》)?）。…@_.\"}►»" + "".join(

@@ -9,57 +9,17 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import pyarrow.parquet as pq
+import xxhash
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from data.tokens.vocabulary import END_OF_TEXT, PAD, PATTERNS, SETTINGS, Encoder, Vocabulary, load_vocabulary
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+from data.tokens.config import VocabConfig, special_tokens
+from data.tokens.vocabulary import PATTERNS, SETTINGS, Encoder, Vocabulary, load_vocabulary
 
 MEASURED_BYTES = 2_000_000  # text of each source that the report encodes
 LONGEST_TOKENS = 20  # listed in the report
-
-
-class VocabConfig(BaseModel):
-    """How the vocabulary is trained, or whose is taken."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    size: int = Field(
-        16_384, gt=0, le=2**24
-    )  # ids, special tokens and the 256 bytes included; at most so many are found
-    pre_tokenizer: Literal["llama3", "gpt2"] = "llama3"  # what keeps pieces apart; llama3 cuts numbers into 3 digits
-    special_tokens: tuple[str, ...] = ()  # further ones, ids from 2; <|endoftext|> is 0 and <|pad|> is 1
-    min_frequency: int = Field(2, ge=1)  # a pair seen less often is not merged
-    sample_mb: float = Field(200.0, gt=0)  # MB of text to train on, drawn by document; all of it where there is less
-    tokenizer: str | None = (
-        None  # tokenizer.json or a Hugging Face folder of others to take as it is: nothing is trained
-    )
-
-    @model_validator(mode="after")
-    def _trained_or_taken(self) -> "VocabConfig":
-        others = [name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default]
-        if self.tokenizer is not None and others != ["tokenizer"]:
-            raise ValueError(f"{others[0]}: nothing is trained where `tokenizer` is given; leave one of them out")
-        return self
-
-    @model_validator(mode="after")
-    def _room_for_bytes(self) -> "VocabConfig":
-        special = special_tokens(self)
-        if len(set(special)) < len(special) or "" in special:
-            raise ValueError(
-                "special_tokens: each must be non-empty and differ from the others and from the two built in"
-            )
-        if self.size < 256 + len(special):
-            raise ValueError(f"size: {self.size} is too small; 256 bytes and {len(special)} special tokens must fit")
-        return self
-
-
-def special_tokens(config: VocabConfig) -> list[str]:
-    """All special tokens; the place in the list is the id."""
-    return [END_OF_TEXT, PAD, *config.special_tokens]
 
 
 def train_tokenizer(out: Path, documents: list[Path], config: VocabConfig, seed: int) -> dict[str, Any]:
@@ -120,8 +80,7 @@ def adopt_tokenizer(out: Path, documents: list[Path], tokenizer: Path, seed: int
     return {**kept, "vocab_size": vocabulary.size}
 
 
-def _train(texts: Iterator[str], config: VocabConfig) -> "Tokenizer":
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+def _train(texts: Iterator[str], config: VocabConfig) -> Tokenizer:
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -180,7 +139,6 @@ def _report(
 
 def _rows(documents: list[Path]) -> Iterator[tuple[str, str, str]]:
     """Id, text and source of every document, a few hundred in memory at a time."""
-    import pyarrow.parquet as pq
 
     for path in documents:
         with pq.ParquetFile(path) as file:
@@ -199,6 +157,5 @@ def _bytes_by_source(documents: list[Path]) -> dict[str, tuple[int, int]]:
 
 def _draw(key: str) -> float:
     """A number in [0, 1) that depends on `key` alone."""
-    import xxhash
 
     return xxhash.xxh3_64_intdigest(key.encode()) / 2**64

@@ -16,34 +16,13 @@ from pathlib import Path
 
 import numpy as np
 import xxhash
-from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from data.tokens.config import SamplingConfig
 from data.tokens.token_shards import TokenShard
 
 ERA_SAMPLES = 10_000  # of a weighted mixture: weights are kept to one sample in so many, in each era anew
 ROUNDS = 8  # of the Feistel network; for large domains 4 are strong already (Luby and Rackoff 1988)
 GOLDEN = 0x9E3779B97F4A7C15  # 2^64 / golden ratio, odd
-
-
-class SamplingConfig(BaseModel):
-    """The mixture of sources and the order of its samples."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    weights: dict[str, float] | None = (
-        None  # share of each source in the samples, scaled to sum 1; none: every window once
-    )
-    seed: int = Field(0, ge=0)  # of the order
-
-    @field_validator("weights")
-    @classmethod
-    def _positive(cls, weights: dict[str, float] | None) -> dict[str, float] | None:
-        for source, weight in (weights or {}).items():
-            if not 0 <= weight < float("inf"):
-                raise ValueError(f"weight of {source!r} must be a number not below 0, not {weight}")
-        if weights is not None and not any(weights.values()):
-            raise ValueError("weights must have one above 0; leave them out to go once through every source")
-        return weights
 
 
 class Samples:

@@ -7,34 +7,21 @@ from collections import Counter, defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xxhash
 
+from data.content import Content, ContentHasher
+from data.tables import read_table, write_table
+from data.tokens.config import TokenizeConfig
+from data.tokens.token_shards import TokenShard, TokenShardWriter, token_dtype
 from data.tokens.vocabulary import Encoder, load_vocabulary
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
 
 SPLITS = ("train", "validation", "test")
 BATCH_DOCUMENTS = 256  # in memory at a time
-
-
-class TokenizeConfig(BaseModel):
-    """How documents are split and stored as tokens."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    validation: float = Field(0.005, ge=0, lt=1)  # share of the documents held out for the loss during training
-    test: float = Field(0.005, ge=0, lt=1)  # share of the documents held out for evaluation
-    dtype: Literal["auto", "uint16", "int32"] = "auto"  # of the stored ids; auto: uint16 below 65,536 ids, else int32
-
-    @model_validator(mode="after")
-    def _something_left(self) -> "TokenizeConfig":
-        if self.validation + self.test >= 1:
-            raise ValueError(f"validation + test: {self.validation} + {self.test} leave nothing to train on")
-        return self
 
 
 @dataclass(frozen=True)
@@ -50,7 +37,6 @@ class ShardEntry:
 
 def split_of(identifier: str, config: TokenizeConfig) -> str:
     """The split of a document, by a hash of its id; raising `validation` moves no document into or out of test."""
-    import xxhash
 
     place = xxhash.xxh3_64_intdigest(f"split\0{identifier}".encode()) / 2**64
     if place < config.test:
@@ -60,7 +46,6 @@ def split_of(identifier: str, config: TokenizeConfig) -> str:
 
 def check_dtype(config: TokenizeConfig, vocab_size: int) -> str:
     """The dtype of the shards, "uint16" or "int32". Raises ValueError when the ids do not fit the one that was asked for."""
-    from data.tokens.token_shards import token_dtype
 
     wanted = token_dtype(vocab_size).name if config.dtype == "auto" else config.dtype
     if wanted == "uint16" and vocab_size >= 65_536:
@@ -73,16 +58,15 @@ def tokenize_shard(out: Path, documents: Path, tokenizer: Path, config: Tokenize
 
     Every document ends with the vocabulary's end token; a split without documents has no files. The Parquet table has, for
     each document in the order of the shard: document (its number), id, uri, license, bytes (of the text in UTF-8), tokens
-    (its end included).
+    (its end included). `content` among the counts has the hash of each `<source>-<split>`: its documents' tokens in order.
     """
-    import pyarrow.parquet as pq
 
     vocabulary = load_vocabulary(tokenizer)
     encoder = Encoder(vocabulary)
     dtype = check_dtype(config, vocabulary.size)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
+    shards: dict[str, _ShardFiles] = {}
     with ExitStack() as stack:
-        shards: dict[str, _ShardFiles] = {}
         table = stack.enter_context(pq.ParquetFile(documents))
         for batch in table.iter_batches(BATCH_DOCUMENTS, columns=["id", "text", "source", "uri", "license"]):
             rows = batch.to_pylist()
@@ -106,12 +90,12 @@ def tokenize_shard(out: Path, documents: Path, tokenizer: Path, config: Tokenize
         "quarantined": 0,
         "tokens": counts["tokens_by_split"].total(),
         **{key: dict(sorted(counter.items())) for key, counter in sorted(counts.items())},
+        "content": {name: str(files.content) for name, files in sorted(shards.items())},
     }
 
 
 def list_token_shards(folder: Path) -> list[ShardEntry]:
     """All token shards below `folder`, sorted by path. Raises ValueError naming a file that is damaged or out of place."""
-    from data.tokens.token_shards import TokenShard
 
     entries = []
     for path in sorted(folder.rglob("*.idx")):
@@ -123,9 +107,23 @@ def list_token_shards(folder: Path) -> list[ShardEntry]:
     return entries
 
 
+def tokens_content(folder: Path) -> dict[str, str]:
+    """The content of all token shards below `folder` by `<source>-<split>`; shards of the same name follow one another."""
+
+    hashers: dict[str, ContentHasher] = defaultdict(ContentHasher)
+    for entry in list_token_shards(folder):
+        shard = TokenShard.open(entry.prefix)
+        for number in range(len(shard)):
+            _add_document(hashers[entry.prefix.name], shard.document(number))
+    return {name: str(hasher.content) for name, hasher in sorted(hashers.items())}
+
+
+def _add_document(hasher: ContentHasher, tokens: np.ndarray) -> None:
+    hasher.add(tokens.astype("<i4").tobytes())  # whatever the dtype in the shard
+
+
 def provenance(prefix: Path, document: int) -> dict[str, Any]:
     """Where a document of a token shard comes from: id, uri, license, bytes, tokens."""
-    from data.documents import read_table
 
     path = Path(f"{prefix}.parquet")
     if not path.is_file():
@@ -140,31 +138,35 @@ class _ShardFiles:
     """The three files of one token shard, written side by side as documents come."""
 
     def __init__(self, prefix: Path, dtype: str) -> None:
-        from data.tokens.token_shards import TokenShardWriter
 
         self._path = Path(f"{prefix}.parquet")
         self._tokens = TokenShardWriter(prefix, dtype)
         self._rows: list[dict[str, Any]] = []
+        self._hasher = ContentHasher()
 
-    def append(self, row: dict[str, Any], tokens: "np.ndarray", size: int) -> None:
+    @property
+    def content(self) -> Content:
+        """The content of the documents so far."""
+        return self._hasher.content
+
+    def append(self, row: dict[str, Any], tokens: np.ndarray, size: int) -> None:
         document = {"document": len(self._rows), "bytes": size, "tokens": len(tokens)}
         self._rows.append(document | {key: row[key] for key in ("id", "uri", "license")})
         self._tokens.append(tokens)
+        _add_document(self._hasher, tokens)
 
     def __enter__(self) -> "_ShardFiles":
         self._tokens.__enter__()
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        from data.documents import write_table
 
         self._tokens.__exit__(kind, error, trace)
         if error is None:
             write_table(self._path, self._rows, _provenance_schema())
 
 
-def _provenance_schema() -> "pa.Schema":
-    import pyarrow as pa
+def _provenance_schema() -> pa.Schema:
 
     strings = [(name, pa.string()) for name in ("id", "uri", "license")]
     return pa.schema([("document", pa.int64()), *strings, ("bytes", pa.int64()), ("tokens", pa.int64())])

@@ -9,15 +9,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    from tokenizers import Tokenizer
+import numpy as np
+import tiktoken
+from tokenizers import Tokenizer
 
-# In the vocabularies that this program trains these have the ids 0 and 1.
-END_OF_TEXT = "<|endoftext|>"
-PAD = "<|pad|>"
+from data.tokens.config import END_OF_TEXT, PAD
+
 CONTRACTIONS = r"'s|'t|'re|'ve|'m|'ll|'d"
 PATTERNS = {
     # GPT-2 `encoder.py`: a word with one space before it; numbers of any length.
@@ -38,7 +37,7 @@ WHITE_SPACE = re.compile(r"\s{100,}")
 class Vocabulary:
     """A tokenizer, and the ids that have a part of their own in a sequence of tokens."""
 
-    tokenizer: "Tokenizer"
+    tokenizer: Tokenizer
     end_id: int
     """Ends every document."""
     begin_id: int | None
@@ -56,9 +55,8 @@ class Vocabulary:
         """What stands before the first word of a text: the beginning of a document, or the end of the one before."""
         return self.end_id if self.begin_id is None else self.begin_id
 
-    def document(self, ids: "np.ndarray") -> "np.ndarray":
+    def document(self, ids: np.ndarray) -> np.ndarray:
         """The ids of a text (n,) as a document (n + 1 or n + 2,), with its beginning, if it has one, and its end."""
-        import numpy as np
 
         begin = [] if self.begin_id is None else [self.begin_id]
         return np.concatenate([begin, ids, [self.end_id]]).astype(np.int32)
@@ -71,7 +69,7 @@ class Vocabulary:
         whole = self.tokenizer.decode([*prompt, *ids], skip_special_tokens=True)
         return str(whole[len(self.tokenizer.decode(list(prompt), skip_special_tokens=True)) :])
 
-    def text_of(self, document: "np.ndarray") -> "np.ndarray":
+    def text_of(self, document: np.ndarray) -> np.ndarray:
         """The ids of the text in a document: the opposite of `document`."""
         return document[0 if self.begin_id is None else 1 : -1]
 
@@ -106,9 +104,8 @@ def load_vocabulary(path: Path) -> Vocabulary:
     return Vocabulary(tokenizer, end, begin, _special(tokenizer, path, "pad_token", PAD))
 
 
-def read_tokenizer(path: Path) -> "Tokenizer":
+def read_tokenizer(path: Path) -> Tokenizer:
     """A `tokenizer.json` as it stands there. Raises ValueError naming the file when it is none."""
-    from tokenizers import Tokenizer
 
     try:
         if path.stat().st_size > TOKENIZER_BYTES:
@@ -140,7 +137,7 @@ def settings_files(tokenizer: Path) -> list[Path]:
     return [path for path in (tokenizer.with_name(SETTINGS), tokenizer.with_name(MODEL_SETTINGS)) if path.is_file()]
 
 
-def _special(tokenizer: "Tokenizer", path: Path, key: str, ours: str) -> int | None:
+def _special(tokenizer: Tokenizer, path: Path, key: str, ours: str) -> int | None:
     """The id of a special token: by its name in tokenizer_config.json, by its id in config.json, or by the name that ours has."""
     name = _settings(path.with_name(SETTINGS)).get(key)
     name = name.get("content") if isinstance(name, dict) else name
@@ -178,7 +175,6 @@ class Encoder:
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        import tiktoken
 
         self._tokenizer = vocabulary.tokenizer
         found = pattern_and_ranks(vocabulary.tokenizer)
@@ -186,9 +182,8 @@ class Encoder:
             "gristmill", pat_str=found[0], mergeable_ranks=found[1], special_tokens={}
         )
 
-    def encode(self, texts: Sequence[str]) -> "list[np.ndarray]":
+    def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
         """The ids of each text, (n,) int32, without special tokens."""
-        import numpy as np
 
         return [np.array(self._encode(text), dtype=np.int32) for text in texts]
 
@@ -204,7 +199,7 @@ class Encoder:
         return list(self._fast.encode_ordinary(text))
 
 
-def pattern_and_ranks(tokenizer: "Tokenizer") -> tuple[str, dict[bytes, int]] | None:
+def pattern_and_ranks(tokenizer: Tokenizer) -> tuple[str, dict[bytes, int]] | None:
     """The regular expression that cuts pieces, and the id of each token by its bytes, special tokens left out.
 
     None for a tokenizer that is not one of these patterns followed by byte-level BPE, as this program trains them.

@@ -19,7 +19,7 @@ from model.formats.hf_layout import Entry, Weights, layout, to_ours, to_theirs
 from model.formats.import_config import import_config
 from model.formats.reading import read_json
 from model.network.config import ModelConfig, parameters
-from model.network.network import Network
+from model.network.shapes import shapes
 
 SHARD_BYTES = 5 * 10**9  # larger models are spread over files of at most this size
 WEIGHTS = "model.safetensors"
@@ -183,11 +183,9 @@ def read_tensors(path: Path, wanted: list[str] | None) -> Iterator[tuple[str, to
 
 def check_shapes(folder: Path, config: ModelConfig, weights: Weights) -> None:
     """Raise ValueError for the first weight whose shape is not that of the config's network."""
-    with torch.device("meta"):
-        expected = Network(config).state_dict()
+    expected = shapes(config)
     for name, tensor in weights.items():
-        if tensor.shape != expected[name].shape:
+        if tuple(tensor.shape) != expected[name]:
             raise ValueError(
-                f"{folder}: {name} has shape {tuple(tensor.shape)}, but its configuration says "
-                f"{tuple(expected[name].shape)}"
+                f"{folder}: {name} has shape {tuple(tensor.shape)}, but its configuration says {expected[name]}"
             )

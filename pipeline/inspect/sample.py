@@ -46,14 +46,11 @@ def measure(documents: "pa.Table", splitter: "WordSplitter") -> dict[str, list[f
 
 
 def _measures(text: str, splitter: "WordSplitter") -> Iterator[tuple[str, float]]:
-    from data.clean.filters import fineweb, gopher_quality, gopher_repetition
+    from data.clean.filters.families import FAMILIES
     from data.text.word_arrays import words_of
 
     words = words_of(text, splitter)
-    if len(words):
-        for rule, value in gopher_quality.measures(text, words, gopher_quality.GopherQualityConfig()):
-            yield f"gopher_quality.{rule}", value
-        for rule, value in gopher_repetition.measures(text, words, gopher_repetition.GopherRepetitionConfig()):
-            yield f"gopher_repetition.{rule}", value
-        for rule, value in fineweb.measures(text, words, fineweb.FineWebConfig()):
-            yield f"fineweb.{rule}", value
+    for family in FAMILIES.values():
+        if family.measures and len(words):
+            for rule, value in family.measures(text, words, family.config()):
+                yield f"{family.name}.{rule}", value

@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from pipeline.recipe.recipe import Recipe, did_you_mean, models_in
+from pipeline.recipe.fields import models_in
+from pipeline.recipe.recipe import Recipe, did_you_mean
 
 MAX_RECIPE_BYTES = 1 << 20
 

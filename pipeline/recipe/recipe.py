@@ -7,13 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from data.clean.annotate import AnnotateConfig
-from data.clean.clean import CleanConfig
-from data.collect.collect import CollectConfig
-from data.dedup.dedup import DedupConfig
-from data.tokens.bpe import VocabConfig
-from data.tokens.sampling import SamplingConfig
-from data.tokens.tokenize import TokenizeConfig
+from data.clean.annotate_config import AnnotateConfig
+from data.clean.config import CleanConfig
+from data.collect.config import CollectConfig
+from data.dedup.config import DedupConfig
+from data.tokens.config import SamplingConfig, TokenizeConfig, VocabConfig
 from model.finetuning.classify_config import ClassifyConfig
 from model.formats.hf_config import architecture
 from model.network.config import ModelConfig
@@ -25,8 +23,7 @@ MAX_TRIALS = 1000
 class Section(BaseModel):
     """A part of the recipe: unknown fields are mistakes, values do not change once read.
 
-    A field is marked for what it affects by a word in its annotation: `Annotated[int, "speed"]` or `"display"`; an unmarked
-    field affects the output, and is part of the fingerprint of its stage.
+    `pipeline.recipe.fields` says how a field is marked for what it affects.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,7 +32,7 @@ class Section(BaseModel):
 class PretrainConfig(Section):
     """The network, its training, and the order of the samples."""
 
-    init_from: Annotated[str | None, "display"] = None  # what stands there is in the fingerprint, as a source
+    init_from: Annotated[str | None, "display"] = None  # What lies there enters the name, as a source.
     """A run's folder, a checkpoint or a Hugging Face folder to begin with; `model` may be left out then: it is that one's."""
     init: Literal["weights", "continue"] = "weights"
     """weights: take only these, from step 0 on; continue: the optimizer and the step as well (and the place in the same data)."""
@@ -240,29 +237,3 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """What a misspelt name may have meant, as the end of a sentence."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(known))}"
-
-
-def models_in(annotation: Any) -> list[Any]:
-    """The config models that an annotation mentions, as in `list[SourceConfig] | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for argument in getattr(annotation, "__args__", ()) for model in models_in(argument)]
-
-
-def output_fields(config: BaseModel) -> dict[str, Any]:
-    """The fields of a section that change its stage's output, as JSON values, those of inner sections included."""
-    return {
-        name: _json(getattr(config, name))
-        for name, field in type(config).model_fields.items()
-        if not {"speed", "display"}.intersection(word for word in field.metadata if isinstance(word, str))
-    }
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return output_fields(value)
-    if isinstance(value, list | tuple):
-        return [_json(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _json(item) for key, item in value.items()}
-    return value

@@ -6,8 +6,10 @@ from typing import Any
 
 from rich.console import Console
 
-from data.collect.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
-from data.documents import read_table
+from data.collect.collect import collect_shard, plan_shards
+from data.collect.config import CollectConfig
+from data.sources.config import SourceConfig
+from data.tables import read_table
 from data.tokens.vocabulary import Encoder, load_vocabulary
 from model.evaluation.choices import read_items, score_items, summary
 from model.evaluation.evaluate import bits_per_byte, perplexity, score_documents

@@ -61,10 +61,15 @@ def check_vocabulary(origin: Path, tokenizer: Path) -> None:
         if is_foreign(origin):
             return  # weights without a tokenizer: the recipe names the one to take
         raise
-    if _tokens(theirs) != _tokens(tokenizer):
+    if not same_vocabulary(theirs, tokenizer):
         raise ValueError(
             f"init_from: {origin} was trained with another vocabulary; set vocab.tokenizer to {theirs.parent}"
         )
+
+
+def same_vocabulary(one: Path, other: Path) -> bool:
+    """Whether two tokenizer.json give the same ids to the same texts."""
+    return bool(_tokens(one) == _tokens(other))
 
 
 def _tokens(tokenizer: Path) -> Any:

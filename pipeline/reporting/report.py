@@ -9,12 +9,13 @@ from typing import Any
 
 import jinja2
 
+from orchestration.build_record import read_build
 from orchestration.files import read_json, write_text
 from pipeline.inspect.funnel import STAGES, funnel_rows
 from pipeline.pretrain import METRICS
 from pipeline.reporting.summary import summary_rows
 from pipeline.runs.view import manifests
-from pipeline.stages.training_log import EVENTS, event_rows, read_events, read_metrics, speed_rows, validation_rows
+from pipeline.stages.training_log import EVENTS, event_rows, events, metrics, read_log, speed_rows, validation_rows
 
 LISTED_EVENTS = 30
 INK, ACCENT, QUIET = "#1f2430", "#b4532a", "#8a8f98"
@@ -44,7 +45,7 @@ def write_report(view: Path) -> Path:
         bytes_plot=_bits_plot(_scores(view, "evaluate", found)),
         samples=read_json(view / "evaluate" / "samples" / "all" / "samples.json") if "evaluate" in found else [],
         vocabulary=_vocabulary(view) if "vocab" in found else None,
-        builds={stage: read_json(view / stage / "build.json") for stage in found},
+        builds={stage: read_build(view / stage) for stage in found},
         recipe=(view / "recipe.yaml").read_text(encoding="utf-8"),
     )
     write_text(view / "report.html", page)
@@ -62,13 +63,14 @@ def _scores(view: Path, stage: str, found: Mapping[str, Any]) -> dict[str, Any] 
 def _training(view: Path) -> dict[str, Any]:
     """The plot of the losses, speed, the last validation, what happened, and sample texts by step."""
     log = view / "pretrain" / METRICS
-    records, happened = read_metrics(log), event_rows(read_events(log, EVENTS))
+    written = read_log(log)
+    records, happened = metrics(written), event_rows(events(written, EVENTS))
     return {
         "plot": _loss_plot(records),
         "rows": [*speed_rows(records), *validation_rows(records)],
         "events": happened[:LISTED_EVENTS],
         "more_events": max(0, len(happened) - LISTED_EVENTS),
-        "samples": read_events(log, ["sample"]),
+        "samples": events(written, ["sample"]),
     }
 
 

@@ -117,14 +117,17 @@ def _near(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
+ACTION_STYLES = {"reuse": "green", "compare": "cyan", "depends": "cyan", "build": "yellow"}
+
+
 def print_plan(run: str, steps: Sequence[Step], cost: Mapping[str, Any], console: Console) -> None:
     """What a run would do."""
     table = Table(title=f"Plan of run {run}", title_justify="left", box=None, pad_edge=False)
     for column in ("stage", "action", "why", "artifact"):
         table.add_column(column, overflow="fold")
     for step in steps:
-        style = "green" if step.action == "reuse" else "yellow"
-        table.add_row(step.stage.name, Text(step.action, style), Text(step.reason), step.identity.fingerprint[:12])
+        name = step.artifact.name if step.artifact else step.identity.name if step.identity else ""
+        table.add_row(step.stage.name, Text(step.action, ACTION_STYLES[step.action]), Text(step.reason), name[:12])
     console.print(table, highlight=False)
     console.print()
     console.print(facts_table({key: value for key, value in cost.items() if key != "stages_to_build"}), highlight=False)

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data.tokens.bpe import VocabConfig
+from data.tokens.config import VocabConfig
 from data.tokens.vocabulary import find_tokenizer, load_vocabulary
 from model.network.config import ModelConfig, flops_per_token, parameters
 from model.training.train_config import TrainConfig
+from orchestration.build_record import read_build
 from orchestration.store import Store
 from pipeline.recipe.recipe import PretrainConfig, Recipe
 from pipeline.runs.plan import Step
@@ -21,7 +22,7 @@ LOGITS_BYTES = 2**31  # that the loss holds at once, with as many of their gradi
 
 def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) -> dict[str, Any]:
     """Costs of the stages that are to be built. Sizes in bytes; time in seconds, of the newest earlier build of each stage."""
-    building = {step.stage.name: step for step in steps if step.artifact is None}
+    building = {step.stage.name: step for step in steps if step.action != "reuse"}
     cost: dict[str, Any] = {"stages_to_build": list(building)}
     total = sum(source_bytes(source) for step in steps for source in step.stage.sources(step.config, base).values())
     cost["source_bytes"] = total
@@ -49,7 +50,7 @@ def _vocabulary(config: VocabConfig, base: Path) -> int:
 
 
 def _last_seconds(store: Store, stage: str) -> float | None:
-    builds = [artifact.build for artifact in store.artifacts() if artifact.path.parent.name == stage]
+    builds = [build for artifact in store.artifacts(stage) if (build := read_build(artifact.path))]
     return max(builds, key=lambda build: build["started"])["seconds"] if builds else None
 
 

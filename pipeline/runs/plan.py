@@ -1,29 +1,23 @@
 """The plan: for every stage of a recipe, whether it is reused or built, and why."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from pydantic import BaseModel
 
-from orchestration.identity import fingerprint, library_versions
-from orchestration.store import Artifact, Identity, Store
-from pipeline.recipe.recipe import Recipe, output_fields
-from pipeline.stages.annotate import STAGE as ANNOTATE
-from pipeline.stages.clean import STAGE as CLEAN
-from pipeline.stages.collect import STAGE as COLLECT
-from pipeline.stages.dedup import STAGE as DEDUP
-from pipeline.stages.evaluate import STAGE as EVALUATE
-from pipeline.stages.export import STAGE as EXPORT
-from pipeline.stages.finetune import STAGE as FINETUNE
-from pipeline.stages.pretrain import STAGE as PRETRAIN
+from orchestration.identity import Identity, library_versions
+from orchestration.store import REMEDY, Artifact, Store
+from pipeline.recipe.fields import named_fields, output_fields
+from pipeline.recipe.recipe import Recipe
+from pipeline.runs.artifacts import Choice, choose, content_of, possible
+from pipeline.runs.reasons import reason_to_build
+from pipeline.stages.line import STAGES
 from pipeline.stages.source_hashes import SourceHashes
 from pipeline.stages.stage import Stage
-from pipeline.stages.tokenize import STAGE as TOKENIZE
-from pipeline.stages.vocab import STAGE as VOCAB
 
-STAGES = (COLLECT, ANNOTATE, CLEAN, DEDUP, VOCAB, TOKENIZE, PRETRAIN, EVALUATE, FINETUNE, EXPORT)
+Action = Literal["reuse", "compare", "depends", "build"]
 
 
 @dataclass(frozen=True)
@@ -32,23 +26,35 @@ class Step:
 
     stage: Stage
     config: BaseModel
-    identity: Identity
-    inputs: tuple[str, ...]  # those of the stage's inputs that this recipe has
-    artifact: Artifact | None  # what can be reused
+    key: str
+    """The recipe key: what the artifact is made of as far as the recipe and the sources say."""
+    inputs: tuple[str, ...]
+    """Those of the stage's inputs that this recipe has."""
+    sources: Mapping[str, str]
+    """`file LABEL` to the hash of what the stage reads from outside the store."""
+    libraries: Mapping[str, str]
+    again: int
+    """How many times the artifact was asked for once more, with `--rebuild`."""
+    action: Action
     reason: str
+    artifact: Artifact | None = None
+    """What can be reused, or is to be compared first."""
+    identity: Identity | None = field(default=None, repr=False)
+    """None as long as an input is not whole."""
 
-    @property
-    def action(self) -> str:
-        """`reuse` or `build`."""
-        return "reuse" if self.artifact else "build"
+    def identify(self, contents: Mapping[str, str]) -> Identity:
+        """The artifact's identity, given the content of each input."""
+        return _identity(self.stage, self.config, {**contents, **self.sources}, self.again)
 
 
-def make_plan(recipe: Recipe, base: Path, store: Store, view: Path, verify: bool = False) -> list[Step]:
+def make_plan(
+    recipe: Recipe, base: Path, store: Store, view: Path, verify: bool = False, rebuild: Sequence[str] = ()
+) -> list[Step]:
     """Decide for every stage of the recipe, in order.
 
-    `base` is the folder of the recipe, `view` that of the run (its links say what the stage was made of last time). With `verify`
-    sources are hashed again and the files of artifacts compared with their checksums. Raises ValueError for a source file
-    that is not there and for an artifact that is damaged.
+    `base` is the folder of the recipe, `view` that of the run (its links say what the stage was made of last time). With
+    `verify` sources are hashed again and the files of artifacts compared with their checksums. Stages in `rebuild` are built
+    once more. Raises ValueError for a source file that is not there and for an artifact that is damaged.
     """
     hashes = SourceHashes(store.root / "sources.json", verify)
     steps: dict[str, Step] = {}
@@ -56,104 +62,103 @@ def make_plan(recipe: Recipe, base: Path, store: Store, view: Path, verify: bool
         config = getattr(recipe, stage.name)
         if config is None:
             continue
-        inputs = tuple(name for name in stage.inputs if name in steps)
-        identity = _identify(stage, config, {name: steps[name].identity.fingerprint for name in inputs}, base, hashes)
-        artifact = store.find(stage.name, identity.fingerprint)
-        if artifact:
-            _refuse_damage(artifact, verify)
-        rebuilt = [name for name in inputs if steps[name].artifact is None]
-        reason = "nothing that it depends on has changed" if artifact else _reason(identity, store, view, rebuilt)
-        steps[stage.name] = Step(stage, config, identity, inputs, artifact, reason)
+        step = _plan_stage(stage, config, steps, base, store, view, hashes, stage.name in rebuild)
+        if step.artifact:
+            refuse_damage(step.artifact, verify)
+        steps[stage.name] = step
     hashes.save()
     return list(steps.values())
 
 
-def _identify(stage: Stage, config: BaseModel, inputs: Mapping[str, str], base: Path, hashes: SourceHashes) -> Identity:
-    sources = {f"file {label}": hashes.of(source) for label, source in stage.sources(config, base).items()}
-    everything = {**inputs, **sources}
+def _plan_stage(
+    stage: Stage,
+    config: BaseModel,
+    steps: Mapping[str, Step],
+    base: Path,
+    store: Store,
+    view: Path,
+    hashes: SourceHashes,
+    rebuild: bool,
+) -> Step:
+    inputs = tuple(name for name in stage.inputs if name in steps)
+    sources = hash_sources(stage, config, base, hashes)
     libraries = library_versions(stage.libraries)
-    fields = output_fields(config)
-    name = fingerprint(stage.name, stage.version, libraries, fields, everything)
-    return Identity(stage.name, name, stage.version, everything, fields, libraries)
+    key = _identity(stage, config, {**{name: steps[name].key for name in inputs}, **sources}).name
+    again = _times_again(store, stage, key, rebuild)
+    step = Step(stage, config, key, inputs, sources, libraries, again, "build", "")
+    last = _last_artifact(view, stage)
+    pending = [name for name in inputs if steps[name].action != "reuse"]
+    if not pending:
+        contents = {name: content_of(artifact) for name in inputs if (artifact := steps[name].artifact)}
+        choice = choose(store, stage, step.identify(contents), libraries)
+        return _decided(step, choice, reason_to_build(store, stage, choice.identity, last))
+    known = {name: content_of(artifact) for name in inputs if (artifact := steps[name].artifact)}
+    identity = step.identify({**dict.fromkeys(inputs, ""), **known})
+    if possible(store, stage, identity, pending):
+        shown = " or ".join(pending) if len(pending) <= 3 else "one of its inputs"
+        return _with(step, "depends", f"built only if {shown} comes out otherwise")
+    return _with(step, "build", reason_to_build(store, stage, identity, last, pending))
+
+
+def _decided(step: Step, choice: Choice, reason: str) -> Step:
+    if choice.artifact is None:
+        return _with(step, "build", reason, None, choice.identity)
+    action: Action = "compare" if choice.compare else "reuse"
+    note = choice.note or "nothing that it depends on has changed"
+    return _with(step, action, note, choice.artifact, choice.identity)
+
+
+def _with(
+    step: Step, action: Action, reason: str, artifact: Artifact | None = None, identity: Identity | None = None
+) -> Step:
+    """The step with what was decided about it."""
+    return replace(step, action=action, reason=reason, artifact=artifact, identity=identity)
+
+
+def _identity(stage: Stage, config: BaseModel, inputs: Mapping[str, str], again: int = 0) -> Identity:
+    fields = named_fields(type(config), output_fields(config))
+    return Identity(stage.name, stage.version, inputs, fields, {"again": again} if again else {})
+
+
+def hash_sources(stage: Stage, config: BaseModel, base: Path, hashes: SourceHashes) -> dict[str, str]:
+    """`file LABEL` to the hash of what a stage reads from outside the store."""
+    return {f"file {label}": hashes.of(source) for label, source in stage.sources(config, base).items()}
+
+
+def _times_again(store: Store, stage: Stage, key: str, rebuild: bool) -> int:
+    """The number that sets the wanted artifact apart from those that were built before of the same recipe."""
+    record = store.record(stage.name, key)
+    again = record.get("again", 0)
+    again = again if isinstance(again, int) else 0
+    if rebuild and (not again or store.find(stage.name, str(record.get("artifact")))):
+        return again + 1
+    return again
+
+
+def _last_artifact(view: Path, stage: Stage) -> Artifact | None:
+    """What the run's link leads to."""
+    return Artifact((view / stage.name).resolve()) if (view / stage.name / "manifest.json").is_file() else None
+
+
+def check_rebuild(recipe: Recipe, rebuild: Sequence[str]) -> None:
+    """Raise ValueError for a stage of `--rebuild` that the recipe does not have."""
+    known = [stage.name for stage in STAGES if getattr(recipe, stage.name) is not None]
+    for name in rebuild:
+        if name not in known:
+            raise ValueError(f"--rebuild {name}: this recipe has no such stage; it has {', '.join(known)}")
 
 
 def changed_sources(step: Step, base: Path, store: Store) -> list[str]:
-    """The stage's source files that are not those any more that its fingerprint was made of."""
+    """The stage's source files that are not those any more that its artifact was to be made of."""
     hashes = SourceHashes(store.root / "sources.json", verify=False)
-    now = {f"file {label}": hashes.of(source) for label, source in step.stage.sources(step.config, base).items()}
-    then = {name: value for name, value in step.identity.inputs.items() if name.startswith("file ")}
-    return [name.removeprefix("file ") for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
+    now = hash_sources(step.stage, step.config, base, hashes)
+    names = sorted(now.keys() | step.sources.keys())
+    return [name.removeprefix("file ") for name in names if now.get(name) != step.sources.get(name)]
 
 
-def _refuse_damage(artifact: Artifact, checksums: bool) -> None:
+def refuse_damage(artifact: Artifact, checksums: bool) -> None:
+    """Raise ValueError that names the first file of an artifact that is missing, or not as it was made."""
     faults = artifact.damage(checksums)
     if faults:
-        raise ValueError(
-            f"{artifact.path}: {faults[0]}{f', and {len(faults) - 1} more' if len(faults) > 1 else ''}; "
-            "remove this folder and run again to rebuild it"
-        )
-
-
-def _reason(identity: Identity, store: Store, view: Path, rebuilt: Sequence[str]) -> str:
-    building = store.building(identity.stage, identity.fingerprint)
-    goes_on = "; goes on where an earlier attempt stopped" if building.is_dir() else ""
-    last = view / identity.stage
-    earlier = [Artifact(last.resolve())] if (last / "manifest.json").is_file() else _of_stage(store, identity.stage)
-    if not earlier:
-        return "not built yet" + goes_on
-    changes = min((_changes(artifact.manifest, identity, rebuilt) for artifact in earlier), key=len)
-    return "; ".join(changes[:3]) + (f" and {len(changes) - 3} more" if len(changes) > 3 else "") + goes_on
-
-
-def _of_stage(store: Store, stage: str) -> list[Artifact]:
-    return [artifact for artifact in store.artifacts() if artifact.path.parent.name == stage]
-
-
-def _changes(old: Mapping[str, Any], new: Identity, rebuilt: Sequence[str]) -> list[str]:
-    """What differs between an artifact that is there and the one that is wanted, in words."""
-    found = []
-    if old["version"] != new.version:
-        found.append(f"the stage itself changed (version {old['version']} -> {new.version})")
-    found += [
-        f"{name} {old['versions'].get(name, '-')} -> {version}"
-        for name, version in new.libraries.items()
-        if old["versions"].get(name) != version
-    ]
-    before, after = flatten(old["config"]), flatten(new.config)
-    found += [
-        f"{new.stage}.{key}: {_short(before.get(key))} -> {_short(after.get(key))}"
-        for key in sorted(before.keys() | after.keys())
-        if before.get(key) != after.get(key)
-    ]
-    for name in sorted(old["inputs"].keys() | new.inputs.keys()):
-        if old["inputs"].get(name) != new.inputs.get(name):
-            found.append(_input_change(name, old["inputs"].get(name), new.inputs.get(name), rebuilt))
-    return found or ["its earlier artifact is gone"]
-
-
-def _input_change(name: str, old: str | None, new: str | None, rebuilt: Sequence[str]) -> str:
-    if name in rebuilt:
-        return f"{name} is built anew"
-    if old is None:
-        return f"{name} is new"
-    return f"{name} is gone" if new is None else f"{name} has changed"
-
-
-def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings and lists as one mapping from dotted keys to plain values."""
-    if isinstance(value, Mapping):
-        items = value.items()
-    elif isinstance(value, list):
-        items = {str(number): item for number, item in enumerate(value)}.items()
-    else:
-        return {prefix: value}
-    return {
-        key: plain
-        for name, item in items
-        for key, plain in flatten(item, f"{prefix}.{name}" if prefix else str(name)).items()
-    }
-
-
-def _short(value: Any) -> str:
-    text = "null" if value is None else str(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+        raise ValueError(f"{artifact.path}: {faults[0]}{more}; {REMEDY}")

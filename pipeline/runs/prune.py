@@ -2,26 +2,29 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
 
-from orchestration.files import folder_bytes, read_json
-from orchestration.store import Store
-from pipeline.runs.view import runs_folder
+from orchestration.build_record import read_build
+from orchestration.files import folder_bytes
+from orchestration.store import Artifact, Store
+from pipeline.runs.view import ORDER, read_plan, runs_folder
 
 DOOMED = ".deleted"
 
 
 def prune_store(workdir: Path, yes: bool, console: Console) -> None:
-    """Delete artifacts, and folders of broken-off attempts, that are in no run's plan; what is being built is left alone.
+    """Delete artifacts, and folders of broken-off attempts, that no run refers to; what is being built is left alone.
 
-    The way to give up a run is to delete its folder below runs/, and then to prune.
+    A run refers to what its plan names, to what its links lead to, and to what it began with. The way to give up a run is to
+    delete its folder below runs/, and then to prune. Raises ValueError where a run's plan is damaged: nobody could say what
+    belongs to it.
     """
     store = Store(workdir / "store")
-    if store.root.exists():
-        store.open()
-    wanted = _referred_to(runs_folder(workdir), store.root.resolve())
+    store.format()  # A store of a newer release is left alone.
+    wanted = _referred_to(runs_folder(workdir), store)
     unused = sorted(store.root.glob(f"*/.*{DOOMED}"))  # an earlier prune was stopped; first, since names come again
     unused += [artifact.path for artifact in store.artifacts() if _key(artifact.path) not in wanted]
     unused += [path for path in store.abandoned() if _key(path) not in wanted]
@@ -30,7 +33,7 @@ def prune_store(workdir: Path, yes: bool, console: Console) -> None:
         return
     sizes = {path: folder_bytes(path) for path in unused}
     for path, size in sizes.items():
-        console.print(f"{_key(path)}  {size / 1e6:,.1f} MB", highlight=False)
+        console.print(f"{_key(path)}  {size / 1e6:,.1f} MB{_what_it_cost(path)}", highlight=False)
     if not yes and not typer.confirm(f"Delete these {len(unused)} folders ({sum(sizes.values()) / 1e6:,.1f} MB)?"):
         raise typer.Exit(1)
     for path in unused:
@@ -41,13 +44,42 @@ def prune_store(workdir: Path, yes: bool, console: Console) -> None:
     console.print(f"Freed {sum(sizes.values()) / 1e6:,.1f} MB.")
 
 
-def _referred_to(runs: Path, store: Path) -> set[str]:
-    """What the runs are made of, and the trainings that they began with."""
-    entries = [entry for path in sorted(runs.glob("*/plan.json")) for entry in read_json(path)]
-    origins = [Path(entry["origin"]) for entry in entries if "origin" in entry]
-    inside = [origin.relative_to(store).parts[:2] for origin in origins if origin.is_relative_to(store)]
-    return {f"{entry['stage']}/{entry['fingerprint']}" for entry in entries} | {"/".join(parts) for parts in inside}
+def _referred_to(runs: Path, store: Store) -> set[str]:
+    """`stage/name` of what the runs are to be made of, of what they are made of now, and of what they began with."""
+    root = store.root.resolve()
+    found: set[str] = set()
+    for path in sorted(runs.glob("*/plan.json")):
+        view = path.parent
+        for entry in read_plan(view)["stages"]:
+            names = (entry["artifact"], store.record(entry["stage"], entry["key"]).get("artifact"))
+            found |= {f"{entry['stage']}/{name}" for name in names if name}
+            if "origin" in entry:
+                found |= _inside(Path(entry["origin"]), root)
+        for stage in ORDER:
+            if (view / stage).is_symlink():
+                found |= _inside((view / stage).resolve(), root)
+    return found
+
+
+def _inside(path: Path, root: Path) -> set[str]:
+    """`stage/name` of the artifact that a path of the store is in; nothing for a path elsewhere."""
+    return {"/".join(path.relative_to(root).parts[:2])} if path.is_relative_to(root) else set()
 
 
 def _key(path: Path) -> str:
     return f"{path.parent.name}/{path.name.removesuffix('.building')}"
+
+
+def _what_it_cost(path: Path) -> str:
+    """Of a trained network, which costs more than its bytes: the steps and hours that are in it."""
+    counts: dict[str, Any] = {}
+    if (path / "manifest.json").is_file():
+        try:
+            counts = Artifact(path).manifest["counts"]
+        except (ValueError, KeyError, TypeError):
+            return "  (its manifest is damaged)"
+    if "steps" not in counts:
+        return ""
+    build = read_build(path)
+    hours = f", {build['seconds'] / 3600:.2f} hours" if build else ""
+    return f"  a trained network: {counts['steps']:,} steps, {counts.get('tokens', 0):,} tokens{hours}"

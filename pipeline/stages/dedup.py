@@ -6,16 +6,17 @@ each; write each shard without the others.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from data.dedup.dedup import DedupConfig, dedup_shard, match_partition, resolve_duplicates, sign_shard
+from data.content import joined
+from data.dedup.config import DedupConfig
+from data.dedup.dedup import dedup_shard, match_partition, resolve_duplicates, sign_shard
 from orchestration.shards import Shard
-from pipeline.stages.stage import Context, Stage, add_up, document_shards, numbered
+from pipeline.stages.stage import Context, Made, Stage, add_up, document_shards, documents_below, numbered
 
 PARTITIONS = 16  # of the band hashes; fixed, so that the files do not depend on the workers
 
 
-def _run(context: Context, inputs: Mapping[str, Path], config: DedupConfig, out: Path) -> dict[str, Any]:
+def _run(context: Context, inputs: Mapping[str, Path], config: DedupConfig, out: Path) -> Made:
     documents = document_shards(inputs["clean"])
     context.map(sign_shard, numbered(documents, config=config), out, "signatures")
     signatures = sorted(out.glob("signatures/*/signatures.parquet"))
@@ -37,7 +38,8 @@ def _run(context: Context, inputs: Mapping[str, Path], config: DedupConfig, out:
         config=config,
         benchmark_files=list(_sources(config, context.base).values()),
     )
-    return add_up(context.map(dedup_shard, shards, out, "shards"))
+    results = context.map(dedup_shard, shards, out, "shards")
+    return Made(add_up(results), joined(result["content"] for result in results))
 
 
 def _sources(config: DedupConfig, base: Path) -> dict[str, Path]:
@@ -51,5 +53,6 @@ STAGE = Stage(
     inputs=("clean",),
     libraries=("numpy", "pyarrow", "scipy", "unicode", "xxhash"),
     run=_run,
+    content=documents_below,
     sources=_sources,
 )

@@ -13,13 +13,13 @@ from orchestration.files import read_json, write_json
 from orchestration.shards import Shard
 from pipeline.recipe.recipe import EvaluateConfig
 from pipeline.releases.find import newest_checkpoint
-from pipeline.stages.stage import Context, Stage
+from pipeline.stages.stage import Context, Made, Stage, scores_content
 
 BASELINES = ("unigram", "bigram")
 TASKS = 16  # that the test split is scored in at most; fixed, so that the files do not depend on the workers
 
 
-def _run(context: Context, inputs: Mapping[str, Path], config: EvaluateConfig, out: Path) -> dict[str, Any]:
+def _run(context: Context, inputs: Mapping[str, Path], config: EvaluateConfig, out: Path) -> Made:
     # These bring torch, which a plan has no use for.
     from pipeline.stages.evaluate_shards import score_baselines, score_shards, score_task, write_samples
 
@@ -42,12 +42,13 @@ def _run(context: Context, inputs: Mapping[str, Path], config: EvaluateConfig, o
     report = {"test": summarise(network, ngrams, [entry.source for entry in tests], config), "tasks": results}
     write_json(out / "scores.json", report)
     total = report["test"]["all"]
-    return {
+    counts = {
         "documents": total["documents"],
         "tokens": total["tokens"],
         "perplexity": total["perplexity"]["value"],
         "bits_per_byte": total["bits_per_byte"]["value"],
     }
+    return Made(counts, scores_content(out))
 
 
 def _tasks(tests: Sequence[ShardEntry]) -> list[list[Path]]:
@@ -111,5 +112,7 @@ STAGE = Stage(
     inputs=("pretrain", "tokenize", "vocab"),
     libraries=("numpy", "torch"),
     run=_run,
+    content=scores_content,
+    verifies=("pretrain", "tokenize", "vocab"),
     sources=_sources,
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from data.documents import read_table
+from data.tables import read_table
 from data.tokens.token_shards import TokenShard
 from data.tokens.tokenize import list_token_shards
 from data.tokens.vocabulary import Encoder, Vocabulary, load_vocabulary

@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from orchestration.files import read_json
+from orchestration.identity import digest
 from orchestration.shards import Shard
 from pipeline.recipe.recipe import ExportConfig
 from pipeline.releases.find import newest_checkpoint
-from pipeline.stages.stage import Context, Stage
+from pipeline.stages.stage import Context, Made, Stage
+
+INPUTS = ("collect", "clean", "dedup", "vocab", "tokenize", "pretrain", "evaluate", "finetune")
 
 
-def _run(context: Context, inputs: Mapping[str, Path], config: ExportConfig, out: Path) -> dict[str, Any]:
+def _run(context: Context, inputs: Mapping[str, Path], config: ExportConfig, out: Path) -> Made:
     from pipeline.stages.export_shard import export_shard  # this brings torch, which a plan has no use for
 
     facts = {name: read_json(path / "manifest.json") for name, path in inputs.items()}
@@ -27,13 +29,20 @@ def _run(context: Context, inputs: Mapping[str, Path], config: ExportConfig, out
     result = context.map(export_shard, [Shard("checked", work)], out, "")[0]
     if (out / "checked" / "hf").is_dir():
         (out / "checked" / "hf").rename(out / "hf")  # what is released, without the records of how it was made
-    return {"format": "huggingface", **result}
+    return Made({"format": "huggingface", **result}, _content(out))
+
+
+def _content(artifact: Path) -> str:
+    """A hash of the files of the release, by their checksums in the certificate."""
+    return digest(read_json(artifact / "hf" / "certificate.json")["files"])
 
 
 STAGE = Stage(
     name="export",
     version=2,
-    inputs=("collect", "clean", "dedup", "vocab", "tokenize", "pretrain", "evaluate", "finetune"),
+    inputs=INPUTS,
     libraries=("jinja2", "safetensors", "torch", "transformers"),
     run=_run,
+    content=_content,
+    verifies=INPUTS,
 )

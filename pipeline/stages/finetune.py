@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from model.finetuning.scores import SCORES, STARTS, comparison
 from orchestration.files import write_json
 from orchestration.shards import Shard
 from pipeline.recipe.recipe import FinetuneConfig
 from pipeline.releases.find import newest_checkpoint
-from pipeline.stages.stage import Context, Stage
+from pipeline.stages.stage import Context, Made, Stage, scores_content
 
 
-def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, out: Path) -> dict[str, Any]:
+def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, out: Path) -> Made:
     from pipeline.stages.finetune_shard import finetune_shard  # this brings torch, which a plan has no use for
 
     arguments = {
@@ -30,13 +29,14 @@ def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, o
     by_start = {start: results[n * len(config.seeds) : (n + 1) * len(config.seeds)] for n, start in enumerate(STARTS)}
     scores = comparison(by_start, {name: results[0][f"majority_{name}"] for name in SCORES})
     write_json(out / "scores.json", scores)
-    return {
+    counts = {
         "training_examples": results[0]["training_examples"],
         "test_examples": results[0]["test_examples"],
         "left_out": results[0]["left_out"],
         **{f"{start}_{name}": scores[start][name]["mean"] for start in STARTS for name in SCORES},
         **{f"majority_class_{name}": value for name, value in scores["majority_class"].items()},
     }
+    return Made(counts, scores_content(out))
 
 
 def _sources(config: FinetuneConfig, base: Path) -> dict[str, Path]:
@@ -49,5 +49,7 @@ STAGE = Stage(
     inputs=("pretrain", "vocab"),
     libraries=("numpy", "tokenizers", "torch"),
     run=_run,
+    content=scores_content,
+    verifies=("pretrain", "vocab"),
     sources=_sources,
 )

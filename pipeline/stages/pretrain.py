@@ -10,16 +10,28 @@ from data.tokens.vocabulary import copy_vocabulary
 from model.formats.checkpoint import checkpoint_folders, read_checkpoint
 from model.network.config import parameters
 from orchestration.lease import Stopped
-from pipeline.pretrain import CHECKPOINTS, METRICS, REFUSED, STOP, rank_arguments, run_rank_once, train_samples
+from orchestration.shards import Shard
+from orchestration.side_records import parse_line
+from pipeline.pretrain import (
+    CHECKPOINTS,
+    METRICS,
+    REFUSED,
+    STOP,
+    rank_arguments,
+    run_rank_once,
+    train_samples,
+    with_vocabulary,
+)
 from pipeline.recipe.recipe import PretrainConfig
-from pipeline.releases.origin import origin_sources
-from pipeline.stages.stage import Context, Stage
-from pipeline.stages.training_log import parse, read_metrics
+from pipeline.releases.find import newest_checkpoint
+from pipeline.releases.origin import origin_sources, same_vocabulary
+from pipeline.stages.stage import Context, Made, Stage
+from pipeline.stages.training_log import RECORD, metrics, read_log
 
 POLL_SECONDS = 0.5
 
 
-def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, out: Path) -> dict[str, Any]:
+def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, out: Path) -> Made:
     from orchestration.train_group import Group, run_group  # imports torch, which a plan has no use for
 
     tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
@@ -32,7 +44,10 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
     (out / STOP).unlink(missing_ok=True)
     if (out / REFUSED).exists():
         raise ValueError((out / REFUSED).read_text(encoding="utf-8"))
-    return _settle(out, inputs["tokenize"], tokenizer, config)
+    counts = _settle(out, inputs["tokenize"], tokenizer, config)
+    content = context.map(_hash_network, [Shard("network", {"artifact": out})], out, "content")[0]["content"]
+    shutil.rmtree(out / "content")
+    return Made(counts, content)
 
 
 def _watch(context: Context, config: PretrainConfig, out: Path, run: Any) -> None:
@@ -95,9 +110,9 @@ def _follow(path: Path) -> Iterator[list[dict[str, Any]]]:
                     if not line.endswith(b"\n"):
                         break
                     position += len(line)
-                    if line.strip():
-                        records.append(parse(line))
-        yield [record for record in records if record]
+                    if record := parse_line(line, RECORD):
+                        records.append(record)
+        yield records
 
 
 def _settle(out: Path, tokens: Path, tokenizer: Path, config: PretrainConfig) -> dict[str, Any]:
@@ -113,7 +128,8 @@ def _settle(out: Path, tokens: Path, tokenizer: Path, config: PretrainConfig) ->
         if path != whole[-1]:
             shutil.rmtree(path)
     copy_vocabulary(tokenizer, out)
-    validations = [record["validation_loss"] for record in read_metrics(out / METRICS) if "validation_loss" in record]
+    records = metrics(read_log(out / METRICS))
+    validations = [record["validation_loss"] for record in records if "validation_loss" in record]
     now = found.progress
     return {
         **({"parent": now.parent} if now.parent else {}),
@@ -128,6 +144,29 @@ def _settle(out: Path, tokens: Path, tokenizer: Path, config: PretrainConfig) ->
     }
 
 
+def _hash_network(out: Path, artifact: Path) -> dict[str, Any]:
+    return {"content": _content(artifact)}
+
+
+def _content(artifact: Path) -> str:
+    from model.formats.content import network_content  # imports torch, which a plan has no use for
+
+    return network_content(newest_checkpoint(artifact))
+
+
+def _fits(artifact: Path, config: PretrainConfig, inputs: Mapping[str, Path]) -> None:
+    """Raise ValueError for a network whose tensors have other shapes, or that was trained with another vocabulary."""
+    from model.network.shapes import check_shapes  # imports torch, which a plan has no use for
+
+    tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
+    if not same_vocabulary(artifact / "tokenizer.json", tokenizer):
+        raise ValueError(
+            f"{artifact}: trained with another vocabulary than the run's; set vocab.tokenizer to its folder"
+        )
+    theirs = read_checkpoint(newest_checkpoint(artifact)).model
+    check_shapes(theirs, with_vocabulary(config.model, tokenizer))
+
+
 def _layout(config: PretrainConfig) -> dict[str, Any]:
     training = config.training
     return {"ranks": training.ranks, "zero_stage": training.zero_stage, "micro_batch": training.rank_micro_batch}
@@ -139,6 +178,10 @@ STAGE = Stage(
     inputs=("tokenize", "vocab"),
     libraries=("deepspeed", "torch"),
     run=_run,
+    content=_content,
+    trains=True,
+    fits=_fits,
+    verifies=("tokenize", "vocab"),
     sources=origin_sources,
     reads_at_start=True,
     layout=_layout,

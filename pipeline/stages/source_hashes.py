@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
-from typing import TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import blake3
+from pydantic import AfterValidator, Field, TypeAdapter
+from typing_extensions import TypedDict  # pydantic takes the one of typing from Python 3.12 on only
 
-from orchestration.files import checksum, read_json, write_json
+from orchestration.files import checksum, write_json
 from orchestration.identity import digest
+from orchestration.side_records import read_side_record
 
 SMALL_BYTES = 1 << 20  # a file that is hashed faster when it is read than when it is mapped
 
@@ -24,6 +27,24 @@ class Remote:
     bytes: int
 
 
+# By folder and name, and not by path: there may be 100,000. Of each file its size, time of change in nanoseconds, and BLAKE3.
+_Known: TypeAlias = dict[str, dict[str, Annotated[str, Field(pattern=r"^\d+ \d+ [0-9a-f]{64}$")]]]
+
+
+class _Cache(TypedDict):
+    files: _Known
+    digest: str  # of `files`: a wrong hash would build everything anew
+
+
+def _undamaged(cache: _Cache) -> _Known:
+    if cache["digest"] != digest(cache["files"]):
+        raise ValueError("the digest is that of other files")
+    return cache["files"]
+
+
+# Stores of format 1 may have the files alone.
+_SHAPE: TypeAdapter[Any] = TypeAdapter(Annotated[_Cache, AfterValidator(_undamaged)] | _Known)
+
 # A local file or folder, a file behind a URL, or many of them by name.
 Source: TypeAlias = "str | Path | Remote | Mapping[str, Source]"
 
@@ -33,8 +54,7 @@ class SourceHashes:
 
     def __init__(self, path: Path, verify: bool) -> None:
         self._path, self._verify = path, verify
-        # By folder and name, and not by path: there may be 100,000.
-        self._known: dict[str, dict[str, str]] = read_json(path) if path.exists() else {}
+        self._known: _Known = read_side_record(path, _SHAPE, "the sources are hashed again") or {}
         self._new = False
 
     def of(self, source: Source) -> str:
@@ -62,7 +82,7 @@ class SourceHashes:
         names = self._known.setdefault(_real(folder), {})
         seen = f"{status.st_size} {status.st_mtime_ns} "
         known = names.get(name, "")
-        if self._verify or not str(known).startswith(seen):
+        if self._verify or not known.startswith(seen):
             known = names[name] = seen + (
                 _read_checksum(path) if status.st_size < SMALL_BYTES else checksum(Path(path))
             )
@@ -72,7 +92,7 @@ class SourceHashes:
     def save(self) -> None:
         """Remember for the next time."""
         if self._new and self._path.parent.is_dir():
-            write_json(self._path, self._known)
+            write_json(self._path, _Cache(files=self._known, digest=digest(self._known)))
 
 
 def source_bytes(source: Source) -> int:

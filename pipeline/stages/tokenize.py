@@ -2,18 +2,35 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from data.tokens.tokenize import TokenizeConfig, tokenize_shard
-from pipeline.stages.stage import Context, Stage, add_up, document_shards, numbered
+from data.content import joined_by_key
+from data.tokens.config import TokenizeConfig
+from data.tokens.tokenize import tokenize_shard, tokens_content
+from orchestration.identity import digest
+from orchestration.shards import Shard
+from pipeline.stages.stage import Context, Made, MapWork, Stage, add_up, document_shards, numbered
 
 
-def _run(context: Context, inputs: Mapping[str, Path], config: TokenizeConfig, out: Path) -> dict[str, Any]:
+def _run(context: Context, inputs: Mapping[str, Path], config: TokenizeConfig, out: Path) -> Made:
+    results = context.map(tokenize_shard, _shards(context.base, inputs, config, out), out, "shards")
+    return Made(add_up(results), digest(joined_by_key(result["content"] for result in results)))
+
+
+def _shards(base: Path, inputs: Mapping[str, Path], config: TokenizeConfig, out: Path) -> list[Shard]:
     tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
-    shards = numbered(document_shards(inputs["dedup"]), tokenizer=tokenizer, config=config)
-    return add_up(context.map(tokenize_shard, shards, out, "shards"))
+    return numbered(document_shards(inputs["dedup"]), tokenizer=tokenizer, config=config)
+
+
+def _content(artifact: Path) -> str:
+    return digest(tokens_content(artifact))
 
 
 STAGE = Stage(
-    name="tokenize", version=1, inputs=("dedup", "vocab"), libraries=("pyarrow", "tiktoken", "tokenizers"), run=_run
+    name="tokenize",
+    version=1,
+    inputs=("dedup", "vocab"),
+    libraries=("pyarrow", "tiktoken", "tokenizers"),
+    run=_run,
+    content=_content,
+    map_work=MapWork(tokenize_shard, _shards),
 )

@@ -1,42 +1,77 @@
 """What a training wrote down while it went: its metrics, and the events between them."""
 
-import json
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypeAlias
+
+from pydantic import ConfigDict, TypeAdapter
+from typing_extensions import TypedDict  # pydantic takes the one of typing from Python 3.12 on only
+
+from orchestration.side_records import read_side_lines
 
 EVENTS = ("spike", "overflow", "rewound", "resumed", "checkpoint_passed_over")  # that a report lists
 
 
-def parse(line: bytes) -> dict[str, Any]:
-    """A record; empty for half a line of a rank that was killed, with the next attempt's first line behind it."""
-    try:
-        return json.loads(line)
-    except ValueError:
-        return {}
+class StepRecord(TypedDict):
+    """What a step was like: loss in nats a token, speed, and shares of the time by phase."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    step: int
+    tokens: int
+    loss: float
+    tokens_per_second: float
+    time: dict[str, float]
+    memory_gb: float
+    mfu: NotRequired[float]
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The records of a training's metrics by step; where a step was done again after a crash, the later record counts."""
-    records: dict[tuple[int, bool], dict[str, Any]] = {}
-    for record in _records(path):
-        if "event" not in record:
-            records[record["step"], "validation_loss" in record] = record
-    return [records[key] for key in sorted(records)]
+class ValidationRecord(TypedDict):
+    """Losses on the validation split, nats a token: of each source, and of all."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    step: int
+    tokens: int
+    validation: dict[str, float]
+    validation_loss: float
+    bits_per_byte: dict[str, float]
 
 
-def read_events(path: Path, names: Sequence[str]) -> list[dict[str, Any]]:
+class EventRecord(TypedDict):
+    """Something that happened at a step, or a text that the network wrote there."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    event: str
+    step: int
+    message: NotRequired[str]
+    prompt: NotRequired[str]
+    text: NotRequired[str]
+
+
+Record: TypeAlias = dict[str, Any]  # of one of these shapes, with whatever else was written
+RECORD: TypeAdapter[Any] = TypeAdapter(StepRecord | ValidationRecord | EventRecord)
+
+
+def read_log(path: Path) -> list[Record]:
+    """The records of a training in the order in which they were written; damaged lines are passed over with a word."""
+    return read_side_lines(path, RECORD)
+
+
+def metrics(records: Sequence[Record]) -> list[Record]:
+    """The metrics among the records, by step; where a step was done again after a crash, the later record counts."""
+    found = {(record["step"], "validation_loss" in record): record for record in records if "event" not in record}
+    return [found[key] for key in sorted(found)]
+
+
+def events(records: Sequence[Record], names: Sequence[str]) -> list[Record]:
     """The events of these names, in the order in which they happened."""
-    return [record for record in _records(path) if record.get("event") in names]
+    return [record for record in records if "event" in record and record["event"] in names]
 
 
-def _records(path: Path) -> list[dict[str, Any]]:
-    with path.open("rb") as file:
-        return [record for record in map(parse, file) if record]
-
-
-def speed_rows(records: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+def speed_rows(records: Sequence[Record]) -> list[tuple[str, str]]:
     """Speed, where the time went, and memory: medians over the records of a training."""
     steps = [record for record in records if "tokens_per_second" in record]
     if not steps:
@@ -56,12 +91,12 @@ def speed_rows(records: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
     return [*rows, ("  memory of a rank", f"{max(record['memory_gb'] for record in steps):.1f} GB")]
 
 
-def validation_rows(records: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+def validation_rows(records: Sequence[Record]) -> list[tuple[str, str]]:
     """The last validation, source by source."""
     last = next((record for record in reversed(records) if "validation_loss" in record), None)
     if last is None:
         return []
-    sizes = last.get("bits_per_byte", {})
+    sizes = last["bits_per_byte"]
     return [
         (
             f"validation, {source}",
@@ -71,12 +106,11 @@ def validation_rows(records: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
     ]
 
 
-def event_rows(events: Sequence[dict[str, Any]]) -> list[tuple[int, str, str]]:
+def event_rows(events: Sequence[Record]) -> list[tuple[int, str, str]]:
     """Step, name and what there is to say of each event."""
-    return [
-        (event["step"], event["event"], event.get("message") or _facts(event)) for event in events if "step" in event
-    ]
+    return [(event["step"], event["event"], event.get("message") or _facts(event)) for event in events]
 
 
-def _facts(event: dict[str, Any]) -> str:
-    return f"loss {event['loss']}, gradient norm {event['gradient_norm']}, left out" if "loss" in event else ""
+def _facts(event: Record) -> str:
+    known = event.keys() >= {"loss", "gradient_norm"}
+    return f"loss {event['loss']}, gradient norm {event['gradient_norm']}, left out" if known else ""

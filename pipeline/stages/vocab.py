@@ -2,21 +2,31 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from data.tokens.bpe import VocabConfig, adopt_tokenizer, train_tokenizer
+from data.tokens.bpe import adopt_tokenizer, train_tokenizer
+from data.tokens.config import VocabConfig
 from data.tokens.vocabulary import find_tokenizer, settings_files
+from orchestration.files import checksum
+from orchestration.identity import digest
 from orchestration.shards import Shard
-from pipeline.stages.stage import Context, Stage, document_shards
+from pipeline.stages.stage import Context, Made, Stage, document_shards
 
 
-def _run(context: Context, inputs: Mapping[str, Path], config: VocabConfig, out: Path) -> dict[str, Any]:
+def _run(context: Context, inputs: Mapping[str, Path], config: VocabConfig, out: Path) -> Made:
     work = {"documents": document_shards(inputs["dedup"]), "seed": 0}
     cpus = int(context.cluster["node_CPU"])
     if config.tokenizer is None:
-        return context.map(train_tokenizer, [Shard("tokenizer", {**work, "config": config})], out, "", cpus)[0]
-    theirs = find_tokenizer(context.base / config.tokenizer)
-    return context.map(adopt_tokenizer, [Shard("tokenizer", {**work, "tokenizer": theirs})], out, "", cpus)[0]
+        counts = context.map(train_tokenizer, [Shard("tokenizer", {**work, "config": config})], out, "", cpus)[0]
+    else:
+        theirs = find_tokenizer(context.base / config.tokenizer)
+        counts = context.map(adopt_tokenizer, [Shard("tokenizer", {**work, "tokenizer": theirs})], out, "", cpus)[0]
+    return Made(counts, _content(out))
+
+
+def _content(artifact: Path) -> str:
+    """Of the tokenizer.json, and of the files beside it that say what its special tokens are for."""
+    tokenizer = artifact / "tokenizer" / "tokenizer.json"
+    return digest({path.name: checksum(path) for path in (tokenizer, *settings_files(tokenizer))})
 
 
 def _sources(config: VocabConfig, base: Path) -> dict[str, Path]:
@@ -26,4 +36,12 @@ def _sources(config: VocabConfig, base: Path) -> dict[str, Path]:
     return {path.name: path for path in (tokenizer, *settings_files(tokenizer))}
 
 
-STAGE = Stage(name="vocab", version=1, inputs=("dedup",), libraries=("tokenizers",), run=_run, sources=_sources)
+STAGE = Stage(
+    name="vocab",
+    version=1,
+    inputs=("dedup",),
+    libraries=("tokenizers",),
+    run=_run,
+    content=_content,
+    sources=_sources,
+)

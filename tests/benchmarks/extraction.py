@@ -12,8 +12,10 @@ from pathlib import Path
 
 from resiliparse.extract.html2text import extract_plain_text
 
-from data.collect.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
+from data.collect.collect import collect_shard, plan_shards
+from data.collect.config import CollectConfig
 from data.extraction.html import html_to_text
+from data.sources.config import SourceConfig
 from tests.benchmarks.corpus import pages
 from tests.benchmarks.table import Row, compare, in_turn, measure, parts_of
 

@@ -18,8 +18,10 @@ ROUNDS = 3
 WORKER = """
 import re, sys
 from pathlib import Path
-from data.clean.clean import CleanConfig, clean_shard
-from data.collect.collect import CollectConfig, collect_shard, plan_shards
+from data.clean.config import CleanConfig
+from data.clean.clean import clean_shard
+from data.collect.config import CollectConfig
+from data.collect.collect import collect_shard, plan_shards
 folder, copies = Path(sys.argv[1]), int(sys.argv[2])
 config = CollectConfig(sources=[{"name": f"copy-{n}", "path": "text.jsonl"} for n in range(copies)], shard_mb=16)
 for shard in plan_shards(config, folder):

@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet as pq
 
-from data.collect.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
+from data.collect.collect import collect_shard, plan_shards
+from data.collect.config import CollectConfig
+from data.sources.config import SourceConfig
 from tests.benchmarks.corpus import documents
 from tests.benchmarks.table import Row, compare, in_turn, measure, parts_of
 

@@ -6,9 +6,11 @@ from pathlib import Path
 import pyarrow as pa
 import tiktoken
 
-from data.documents import SCHEMA, document_id, write_table
-from data.tokens.bpe import VocabConfig, train_tokenizer
-from data.tokens.tokenize import TokenizeConfig, tokenize_shard
+from data.documents import SCHEMA, document_id
+from data.tables import write_table
+from data.tokens.bpe import train_tokenizer
+from data.tokens.config import TokenizeConfig, VocabConfig
+from data.tokens.tokenize import tokenize_shard
 from data.tokens.vocabulary import Encoder, load_vocabulary, pattern_and_ranks
 from tests.benchmarks.sample import addresses
 from tests.benchmarks.table import Row, compare, measure

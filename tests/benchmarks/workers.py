@@ -9,8 +9,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from data.clean.clean import CleanConfig, clean_shard
-from data.documents import SCHEMA, write_table
+from data.clean.clean import clean_shard
+from data.clean.config import CleanConfig
+from data.documents import SCHEMA
+from data.tables import write_table
 from orchestration.cluster import cluster
 from orchestration.shard_map import map_shards
 from orchestration.shards import Resources, Shard

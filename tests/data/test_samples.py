@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 import data
-from data.collect.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
-from data.documents import content_hash, document_id, read_table
+from data.collect.collect import collect_shard, plan_shards
+from data.collect.config import CollectConfig
+from data.documents import content_hash, document_id
 from data.samples.cloze import HELD_OUT, cloze_items, shingles
 from data.samples.planted import jaccard, planted_defects
 from data.samples.spam import message_text
+from data.sources.config import SourceConfig
+from data.tables import read_table
 from data.text.normalise import normalise
 
 SAMPLES = Path(data.__file__).parent / "samples"

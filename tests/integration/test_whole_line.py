@@ -14,7 +14,18 @@ import torch
 
 from model.formats.load import load_network
 
-MANIFEST_KEYS = {"stage", "fingerprint", "inputs", "config", "versions", "files", "counts"}
+MANIFEST_KEYS = {
+    "stage",
+    "fingerprint",
+    "key",
+    "inputs",
+    "config",
+    "versions",
+    "files",
+    "counts",
+    "content",
+    "checksum",
+}
 
 
 def test_every_stage_leaves_a_manifest_that_matches_its_files(finished: Any, tools: Any) -> None:
@@ -31,11 +42,14 @@ def test_every_stage_leaves_a_manifest_that_matches_its_files(finished: Any, too
         for entry in manifest["files"]:
             content = (artifact / entry["path"]).read_bytes()
             assert (len(content), blake3.blake3(content).hexdigest()) == (entry["bytes"], entry["checksum"])
-        for name, fingerprint in manifest["inputs"].items():
-            assert fingerprint == manifests[name]["fingerprint"] if name in manifests else name.startswith("file ")
+        for name, content in manifest["inputs"].items():
+            assert content == manifests[name]["content"] if name in manifests else name.startswith("file ")
+        assert manifest["artifacts"] == {
+            name: manifests[name]["fingerprint"] for name in manifest["inputs"] if name in manifests
+        }
         undescribed = {path.relative_to(artifact).as_posix() for path in artifact.rglob("*") if path.is_file()}
         undescribed -= {entry["path"] for entry in manifest["files"]}
-        assert undescribed - {"metrics.jsonl"} == {"manifest.json", "build.json"}
+        assert undescribed - {"metrics.jsonl", "verified.json"} == {"manifest.json", "build.json"}
 
 
 def test_no_manifest_tells_where_it_was_made(finished: Any, line: Any, tools: Any) -> None:
@@ -191,6 +205,28 @@ def test_a_second_run_reuses_every_stage_and_starts_no_ray(
     assert [event["event"] for event in events] == ["run_started", *["stage_reused"] * 9, "run_finished"]
     assert [event["stage"] for event in events[1:-1]] == list(tools.STAGES)
     assert events[-1]["time"] - events[0]["time"] < 10
+
+
+def test_damaged_records_of_how_it_went_build_nothing_anew(
+    finished: Any, line: Any, tools: Any, tmp_path: Path
+) -> None:
+    workdir = tmp_path / "work"
+    shutil.copytree(finished.workdir, workdir, symlinks=True)
+    view = workdir / "runs" / "small"
+    for path, content in (
+        (workdir / "store" / "sources.json", b'{"files": {"'),
+        (view / "collect" / "build.json", b"[]"),
+        (view / "clean" / "build.json", b""),
+        (view / "pretrain" / "metrics.jsonl", b'{"step": "\xff"}\n{"step": 1}\n17\n'),
+        (view / "plan.json", b"null"),
+        (view / "report.html", b""),
+    ):
+        path.write_bytes(content)
+    (view / "events.jsonl").unlink()
+    line.succeed("run", "recipe.yaml", "--workdir", workdir, "--address", "127.0.0.1:1")
+    events = [event["event"] for event in tools.read_events(workdir)]
+    assert events == ["run_started", *["stage_reused"] * 9, "run_finished"]
+    assert "not known" in (view / "report.html").read_text(encoding="utf-8")
 
 
 def test_plan_reuses_everything(finished: Any, line: Any, tools: Any) -> None:

@@ -1,5 +1,6 @@
 """The shard map on a real Ray: whole outputs, retries, resume, and nothing that depends on luck."""
 
+import dataclasses
 import os
 import signal
 import sys
@@ -13,9 +14,10 @@ import psutil
 import pytest
 import ray
 
-from orchestration.files import describe_files
+from orchestration.files import checksum, describe_files
 from orchestration.lease import Stopped
-from orchestration.shard_map import ATTEMPTS, RESULT, Resources, Shard, ShardFailed, map_shards
+from orchestration.shard_map import ATTEMPTS, ShardFailed, map_shards
+from orchestration.shards import RESULT, Resources, Shard
 
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import a test module
 pytestmark = pytest.mark.usefixtures("local_ray")
@@ -92,9 +94,60 @@ def test_finished_shards_are_not_run_again(watch: Watch) -> None:
     again = watch.run(never_called_for_old, numbers(5))
     assert {key: again[key] for key in first} == first
     assert list(again) == [f"{n:05d}" for n in range(5)]
-    assert watch.progress[0] == (3, 5)
     assert watch.progress[-1] == (5, 5)
-    assert {facts["shard"] for _, facts in watch.events} == {"00003", "00004"}
+    assert {facts["shard"] for name, facts in watch.events if name == "shard_started"} == {"00003", "00004"}
+    found = {facts["shard"] for name, facts in watch.events if name == "shard_done" and facts.get("found")}
+    assert found == {"00000", "00001", "00002"}
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove", "edit", "tear", "forget"])
+def test_a_finished_shard_that_is_damaged_is_done_again(watch: Watch, damage: str) -> None:
+    """An earlier attempt finished three shards; one of them is no longer what was written."""
+    first = watch.run(write_number, numbers(3))
+    folder = watch.building / "shards" / "00001"
+    path, record = folder / "number.txt", folder / RESULT
+    match damage:
+        case "flip":
+            flip_a_bit(path)
+        case "cut":
+            path.write_text("")
+        case "remove":
+            path.unlink()
+        case "edit":
+            record.write_text(record.read_text().replace('"n": 1', '"n": 2'))
+        case "tear":
+            record.write_text(record.read_text()[:10])
+        case "forget":
+            record.unlink()
+    watch.events.clear()
+    assert watch.run(write_number, numbers(3)) == first
+    assert path.read_text() == "1"
+    done = {facts["shard"]: facts.get("found", False) for name, facts in watch.events if name == "shard_done"}
+    assert done == {"00000": True, "00001": False, "00002": True}
+
+
+def test_what_a_shard_reads_is_compared_with_its_checksum_first(watch: Watch, tmp_path: Path) -> None:
+    path = tmp_path / "documents.parquet"
+    path.write_text("as it was made")
+
+    def read(out: Path, documents: Path, others: list[Path]) -> dict[str, Any]:
+        return {"text": documents.read_text()}
+
+    shard = Shard("00000", {"documents": path, "others": [path]}).reading({str(path): checksum(path), "other": "x"})
+    assert list(shard.reads) == [str(path)]
+    assert watch.run(read, [shard]) == {"00000": {"text": "as it was made"}}
+    flip_a_bit(path)
+    with pytest.raises(
+        ShardFailed, match=r"shard 00001 failed: ValueError: .*documents\.parquet has another checksum.*--repair"
+    ):
+        watch.run(read, [dataclasses.replace(shard, key="00001")])
+    assert watch.count("shard_retry", "00001") == 0, "a second attempt would read the same"
 
 
 def test_leftovers_of_a_killed_run_are_removed(watch: Watch) -> None:

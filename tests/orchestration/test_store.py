@@ -10,10 +10,15 @@ from typing import Any
 
 import pytest
 
+from orchestration.files import describe_files, read_json, write_sealed
+from orchestration.identity import Identity
 from orchestration.lease import LeaseLost
-from orchestration.store import FORMAT, Artifact, CountsDoNotAddUp, Identity, Store, check_counts
+from orchestration.shards import RESULT
+from orchestration.store import FORMAT, Artifact, CountsDoNotAddUp, Provenance, Store, check_counts
 
-IDENTITY = Identity("clean", "f" * 32, 1, {"collect": "e" * 32}, {"threshold": 0.65, "words": ["a"]}, {"ftfy": "6.3.1"})
+CONFIG = {"threshold": 0.65, "words": ["a"]}
+IDENTITY = Identity("clean", 1, {"collect": "e" * 32}, CONFIG)
+PROVENANCE = Provenance("k" * 32, CONFIG, {"ftfy": "6.3.1"}, {"collect": "c" * 32})
 COUNTS = {"documents_in": 5, "documents_out": 2, "dropped": {"b": 1, "a": 1}, "quarantined": 1}
 
 
@@ -34,38 +39,37 @@ def opened(root: Path) -> Store:
 def build(
     store: Store, files: dict[str, str], counts: dict[str, Any] = COUNTS, identity: Identity = IDENTITY
 ) -> Artifact:
-    with store.claim(identity, silent, never) as building:
+    with store.claim(identity, PROVENANCE, silent, never) as building:
         assert building
         for name, text in files.items():
             (building.folder / name).parent.mkdir(parents=True, exist_ok=True)
             (building.folder / name).write_text(text)
-        return building.finish(counts, {"ranks": 2}, time.time())
+        return building.finish(counts, "3:abc", {"ranks": 2}, time.time())
 
 
 def test_what_is_finished_is_found_and_described(tmp_path: Path) -> None:
     store = opened(tmp_path / "store")
-    assert store.find("clean", IDENTITY.fingerprint) is None
+    assert store.find("clean", IDENTITY.name) is None
     artifact = build(store, {"shards/00000/a.parquet": "12345", "metrics.jsonl": "{}"})
-    assert artifact.path == tmp_path / "store" / "clean" / IDENTITY.fingerprint
-    assert store.find("clean", IDENTITY.fingerprint) == artifact
+    assert artifact.path == tmp_path / "store" / "clean" / IDENTITY.name
+    assert store.find("clean", IDENTITY.name) == artifact
     assert list(store.artifacts()) == [artifact]
     assert list(store.abandoned()) == []
-    manifest = artifact.manifest
+    manifest = dict(artifact.manifest)
     assert [(entry["path"], entry["bytes"]) for entry in manifest.pop("files")] == [("shards/00000/a.parquet", 5)]
     assert manifest == {
-        "format": FORMAT, "stage": "clean", "version": 1, "fingerprint": IDENTITY.fingerprint, "counts": COUNTS,
-        "inputs": {"collect": "e" * 32}, "config": {"threshold": 0.65, "words": ["a"]}, "versions": {"ftfy": "6.3.1"},
+        "format": FORMAT, "stage": "clean", "version": 1, "fingerprint": IDENTITY.name, "counts": COUNTS,
+        "inputs": {"collect": "e" * 32}, "config": CONFIG, "versions": {"ftfy": "6.3.1"}, "key": "k" * 32,
+        "artifacts": {"collect": "c" * 32}, "extra": {}, "content": "3:abc",
     }  # fmt: skip
-    assert artifact.build["layout"] == {"ranks": 2}
+    assert read_json(artifact.path / "build.json")["layout"] == {"ranks": 2}
     assert artifact.damage(checksums=True) == []
 
 
 def test_the_manifest_is_the_same_wherever_and_whenever_it_is_made(tmp_path: Path) -> None:
     first = build(opened(tmp_path / "one"), {"b": "2", "a": "1", "metrics.jsonl": "fast"})
     time.sleep(0.01)
-    other = Identity(
-        "clean", "f" * 32, 1, {"collect": "e" * 32}, {"words": ["a"], "threshold": 0.65}, {"ftfy": "6.3.1"}
-    )
+    other = Identity("clean", 1, {"collect": "e" * 32}, dict(reversed(CONFIG.items())))
     counts = dict(reversed(COUNTS.items())) | {"dropped": {"a": 1, "b": 1}}
     second = build(opened(tmp_path / "two"), {"a": "1", "b": "2", "metrics.jsonl": "slow"}, counts, other)
     assert (first.path / "manifest.json").read_bytes() == (second.path / "manifest.json").read_bytes()
@@ -79,7 +83,7 @@ def test_counts_that_do_not_add_up_fail_the_build(tmp_path: Path, change: dict[s
     store = opened(tmp_path / "store")
     with pytest.raises(CountsDoNotAddUp, match=r"clean: \d documents came in.*unaccounted for"):
         build(store, {"a": "1"}, {**COUNTS, **change})
-    assert store.find("clean", IDENTITY.fingerprint) is None
+    assert store.find("clean", IDENTITY.name) is None
     assert build(store, {}).path.is_dir(), "a next attempt goes on"
 
 
@@ -91,17 +95,17 @@ def test_counts_name_how_many_are_missing() -> None:
 
 def test_what_a_broken_off_attempt_left_is_gone_on_from(tmp_path: Path) -> None:
     store = opened(tmp_path / "store")
-    with pytest.raises(RuntimeError), store.claim(IDENTITY, silent, never) as building:
+    with pytest.raises(RuntimeError), store.claim(IDENTITY, PROVENANCE, silent, never) as building:
         assert building
         (building.folder / "half").write_text("1")
         raise RuntimeError("out of luck")
     assert list(store.artifacts()) == []
-    assert list(store.abandoned()) == [store.building("clean", IDENTITY.fingerprint)]
-    with store.claim(IDENTITY, silent, never) as building:
+    assert list(store.abandoned()) == [store.building("clean", IDENTITY.name)]
+    with store.claim(IDENTITY, PROVENANCE, silent, never) as building:
         assert building
         assert (building.folder / "half").read_text() == "1"
         assert list(store.abandoned()) == [], "somebody works on it"
-        artifact = building.finish({}, {}, time.time())
+        artifact = building.finish({}, "", {}, time.time())
     assert (artifact.path / "half").is_file()
     assert list(store.abandoned()) == []
 
@@ -116,20 +120,20 @@ def test_a_writer_killed_in_the_middle_of_a_file_leaves_no_trace_in_the_artifact
 def test_a_finished_artifact_is_not_built_again(tmp_path: Path) -> None:
     store = opened(tmp_path / "store")
     build(store, {"a": "1"})
-    with store.claim(IDENTITY, silent, never) as building:
+    with store.claim(IDENTITY, PROVENANCE, silent, never) as building:
         assert building is None
     assert [path.name for path in (tmp_path / "store" / "clean").iterdir() if path.suffix] == [], "no .building is left"
 
 
 def test_a_builder_that_lost_its_lease_does_not_finish(tmp_path: Path) -> None:
     store = opened(tmp_path / "store")
-    with store.claim(IDENTITY, silent, never) as building:
+    with store.claim(IDENTITY, PROVENANCE, silent, never) as building:
         assert building
         lease = building.folder.parent / ".locks" / f"{building.folder.name}.lease"
         lease.write_text('{"token": "theirs", "host": "elsewhere", "pid": 1, "started": 1}')
         with pytest.raises(LeaseLost):
-            building.finish(COUNTS, {}, time.time())
-    assert store.find("clean", IDENTITY.fingerprint) is None
+            building.finish(COUNTS, "", {}, time.time())
+    assert store.find("clean", IDENTITY.name) is None
 
 
 def test_damage_is_found(tmp_path: Path) -> None:
@@ -152,12 +156,56 @@ def test_a_damaged_manifest_is_one_line_that_names_it(tmp_path: Path) -> None:
     assert len(str(error.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"documents_out": 2', '"documents_out": 3'),
+        ('"bytes": 1', '"bytes": 2'),
+        ('"3:abc"', '"3:abd"'),
+        ("0.65", "0.66"),
+    ],
+)
+def test_an_edited_manifest_is_one_line_with_the_remedy(tmp_path: Path, old: str, new: str) -> None:
+    artifact = build(opened(tmp_path / "store"), {"a": "1"})
+    path = artifact.path / "manifest.json"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(
+        ValueError, match=r"manifest\.json: changed since it was written.*gristmill verify --repair"
+    ) as error:
+        print(Artifact(artifact.path).manifest)
+    assert "\n" not in str(error.value)
+
+
+def test_what_tasks_have_hashed_is_not_read_again(tmp_path: Path) -> None:
+    """The checksum in the manifest is the one of the moment of writing, whatever became of the file since."""
+    store = opened(tmp_path / "store")
+    with store.claim(IDENTITY, PROVENANCE, silent, never) as building:
+        assert building
+        shard = building.folder / "shards" / "00000"
+        shard.mkdir(parents=True)
+        (shard / "a").write_text("as written")
+        write_sealed(shard / RESULT, {"result": {}, "files": describe_files(shard)})
+        (shard / "a").write_text("damaged :(")
+        artifact = building.finish(COUNTS, "", {}, time.time())
+    assert artifact.damage() == []
+    assert artifact.damage(checksums=True) == ["shards/00000/a has another checksum than when it was made"]
+
+
+def test_a_store_of_format_1_is_opened_and_a_torn_record_of_it_made_again(tmp_path: Path) -> None:
+    store = opened(tmp_path / "store")
+    for text in ('{"format": 1}', '{"form', "[]", ""):
+        (tmp_path / "store" / "format.json").write_text(text)
+        store.open()
+        assert store.format() == FORMAT
+
+
 def test_a_store_opens_again_and_a_newer_one_is_refused_in_one_line(tmp_path: Path) -> None:
     store = opened(tmp_path / "store")
     opened(tmp_path / "store")
     (tmp_path / "store" / "format.json").write_text(json.dumps({"format": FORMAT + 1}))
     with pytest.raises(
-        ValueError, match=f"has store format {FORMAT + 1}, this Gristmill reads format {FORMAT}"
+        ValueError, match=f"has store format {FORMAT + 1}, this Gristmill reads formats 1 and {FORMAT}"
     ) as error:
         store.open()
     assert "\n" not in str(error.value)
@@ -167,17 +215,18 @@ def test_a_store_opens_again_and_a_newer_one_is_refused_in_one_line(tmp_path: Pa
 BUILD_SLOWLY = """
 import os, sys, time
 from pathlib import Path
-from orchestration.store import Identity, Store
+from orchestration.identity import Identity
+from orchestration.store import Provenance, Store
 store = Store(Path(sys.argv[1]))
 store.open()
 heard = []
-with store.claim(Identity("clean", "f" * 32, 1, {}, {}, {}), heard.append, lambda: False) as building:
+with store.claim(Identity("clean", 1, {}, {}), Provenance("", {}, {}, {}), heard.append, lambda: False) as building:
     if building is None:
         print("found it", len(heard))
     else:
         (building.folder / f"built-by-{os.getpid()}").touch()
         time.sleep(1)
-        building.finish({}, {}, time.time())
+        building.finish({}, "", {}, time.time())
         print("built it", len(heard))
 """
 
@@ -187,7 +236,7 @@ def test_two_processes_that_need_the_same_artifact_build_it_once(tmp_path: Path)
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     said = sorted(process.communicate(timeout=60)[0].split()[0] for process in processes)
     assert said == ["built", "found", "found"]
-    artifact = Store(tmp_path / "store").find("clean", "f" * 32)
+    artifact = Store(tmp_path / "store").find("clean", Identity("clean", 1, {}, {}).name)
     assert artifact
     assert len(artifact.manifest["files"]) == 1
-    assert artifact.build["host"] == os.uname().nodename
+    assert read_json(artifact.path / "build.json")["host"] == os.uname().nodename

@@ -5,11 +5,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
-from orchestration.events import read_lines
+from orchestration.side_records import read_side_lines
 from orchestration.tracking import MetricsFile, Trackers, wandb_mode
+
+RECORDS: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 
 def test_metrics_go_to_every_tracker_a_line_each(tmp_path: Path) -> None:
@@ -30,10 +34,10 @@ def test_metrics_go_to_every_tracker_a_line_each(tmp_path: Path) -> None:
 def test_each_line_is_there_at_once_and_a_next_run_appends(tmp_path: Path) -> None:
     first = MetricsFile(tmp_path / "metrics.jsonl")
     first.log("clean", None, {"n": 1})
-    assert len(list(read_lines(tmp_path / "metrics.jsonl"))) == 1
+    assert len(read_side_lines(tmp_path / "metrics.jsonl", RECORDS)) == 1
     second = MetricsFile(tmp_path / "metrics.jsonl")
     second.log("clean", None, {"n": 2})
-    assert [record["n"] for record in read_lines(tmp_path / "metrics.jsonl")] == [1, 2]
+    assert [record["n"] for record in read_side_lines(tmp_path / "metrics.jsonl", RECORDS)] == [1, 2]
     first.close()
     second.close()
 
@@ -44,7 +48,7 @@ def test_what_a_killed_writer_left_spoils_only_itself(tmp_path: Path) -> None:
     file = MetricsFile(path)
     file.log("clean", None, {"n": 2})
     file.close()
-    assert [record["n"] for record in read_lines(path)] == [1, 2]
+    assert [record["n"] for record in read_side_lines(path, RECORDS)] == [1, 2]
 
 
 @pytest.mark.parametrize(

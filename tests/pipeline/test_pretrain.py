@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from data.documents import SCHEMA, document_id, write_table
-from data.tokens.bpe import VocabConfig, train_tokenizer
-from data.tokens.sampling import SamplingConfig
-from data.tokens.tokenize import TokenizeConfig, tokenize_shard
+from data.documents import SCHEMA, document_id
+from data.tables import write_table
+from data.tokens.bpe import train_tokenizer
+from data.tokens.config import SamplingConfig, TokenizeConfig, VocabConfig
+from data.tokens.tokenize import tokenize_shard
 from data.tokens.vocabulary import load_vocabulary
 from model.training.train_config import TrainConfig
 from pipeline.pretrain import read_data

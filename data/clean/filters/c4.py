@@ -7,9 +7,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from data.clean.filters.rejection import Rejection, below
+from data.clean.filters.family import Cut, Family
+from data.clean.filters.rejection import Rejection, Rule, below
+from data.section import Section
 from data.text.words import count_sentences
 
 _CITATION = re.compile(r"\[\d*+\]|\[edit\]|\[citation needed\]")
@@ -22,10 +24,8 @@ _PHRASES = {
 }  # in lower case, in datatrove's order
 
 
-class C4Config(BaseModel):
+class C4Config(Section):
     """Rules and limits; the defaults are datatrove's, with the end-mark rule off as in FineWeb. Null switches a limit off."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_word_length: int | None = Field(default=1000, gt=0)  # a line with a longer word is dropped
     remove_citations: bool = True  # `[12]`, `[edit]`, `[citation needed]` are cut out
@@ -39,15 +39,15 @@ class C4Config(BaseModel):
 
 
 RULES = {
-    "word_length": "max_word_length",
-    "citations": "remove_citations",
-    "end_mark": "require_end_mark",
-    "words_per_line": "min_words_per_line",
-    "lorem_ipsum": "reject_lorem_ipsum",
-    "javascript": "drop_javascript_lines",
-    "curly_bracket": "reject_curly_bracket",
-    "policy": "drop_policy_lines",
-    "sentences": "min_sentences",
+    "word_length": Rule(most="max_word_length"),
+    "citations": Rule(switch="remove_citations"),
+    "end_mark": Rule(switch="require_end_mark"),
+    "words_per_line": Rule(least="min_words_per_line"),
+    "lorem_ipsum": Rule(switch="reject_lorem_ipsum"),
+    "javascript": Rule(switch="drop_javascript_lines"),
+    "curly_bracket": Rule(switch="reject_curly_bracket"),
+    "policy": Rule(switch="drop_policy_lines"),
+    "sentences": Rule(least="min_sentences"),
 }  # in the order in which a line meets them
 
 
@@ -129,3 +129,28 @@ def _excerpt(line: str, rule: str) -> str:
 def _listed(dropped: Counter[str]) -> str:
     """The dropped lines by rule, for the detail of a document that has too little left."""
     return " without lines of " + ", ".join(sorted(dropped)) if dropped else ""
+
+
+def cutter(config: C4Config, rule: str = "") -> Cut:
+    """What cuts a text by all rules, or by the one that is named.
+
+    All rules, and the one on citations, leave a text as C4 does, with bare lines, even where no line is dropped.
+    """
+    rewrites = rule in ("", "citations")
+    applied = _only(config, rule) if rule else config
+
+    def cut(text: str) -> tuple[str, Rejection | None, Counter[str]]:
+        left, rejection, dropped = check(text, applied)
+        return left if rewrites or dropped else text, rejection, dropped
+
+    return cut
+
+
+def _only(config: C4Config, rule: str) -> C4Config:
+    """`config` with all rules off but one."""
+    others = [field for name, fields in RULES.items() if name != rule for field in fields if field]
+    off = {field: False if isinstance(getattr(config, field), bool) else None for field in others}
+    return config.model_copy(update=off)
+
+
+FAMILY = Family("c4", C4Config, RULES, cutter=cutter)

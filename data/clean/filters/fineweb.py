@@ -6,10 +6,12 @@ The paper's section 3.6 is quoted with 0.1 for characters in duplicate lines; it
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from data.clean.filters.family import Family
 from data.clean.filters.gopher_repetition import count_duplicates
 from data.clean.filters.rejection import Limits, Rejection, Rule, first_broken, limits_of
+from data.section import Section
 from data.text.words import END_MARKS
 
 if TYPE_CHECKING:
@@ -19,10 +21,8 @@ EndMarks = Literal["all_scripts", "fineweb"]
 _MARKS: dict[EndMarks, frozenset[str]] = {"all_scripts": frozenset(END_MARKS), "fineweb": frozenset(".'\"!?")}
 
 
-class FineWebConfig(BaseModel):
+class FineWebConfig(Section):
     """Limits; every default is the paper's, null switches one off. Lines of white space alone are not counted."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     min_end_mark_lines: float | None = Field(default=0.12, ge=0, le=1)  # rule `line_punctuation`: that end in a mark
     end_marks: EndMarks = "all_scripts"
@@ -60,3 +60,6 @@ def measures(
     newlines = text.count("\n")
     yield "duplicate_line_characters", count_duplicates(lines)[1] / (len(text) - newlines)
     yield "newlines", newlines / len(words)
+
+
+FAMILY = Family("fineweb", FineWebConfig, RULES, measures, deciding=("end_marks", "short_line_length"))

@@ -6,9 +6,12 @@ datatrove takes the mean word length (Dolma: the median), and counts words only 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from data.clean.filters.family import Family
 from data.clean.filters.rejection import Limits, Rejection, Rule, first_broken, limits_of
+from data.section import Section
+from data.text.words import LETTER, NO_MARK
 
 if TYPE_CHECKING:
     from data.text.word_arrays import Words
@@ -18,10 +21,8 @@ _ELLIPSES = ("...", "…")
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 
 
-class GopherQualityConfig(BaseModel):
+class GopherQualityConfig(Section):
     """Limits; every default is the paper's, null switches one off. The words of a document are those of `clean.words`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     min_words: int | None = Field(default=50, ge=0)  # rule `word_count`: words with a non-symbol character
     max_words: int | None = Field(default=100_000, gt=0)  # rule `word_count`
@@ -61,8 +62,6 @@ def measures(
 
     With `limits` what lies within may be a bound.
     """
-    from data.text.word_arrays import LETTER, NO_MARK
-
     counted = words.kinds >= NO_MARK
     count = int(counted.sum())
     yield "word_count", count
@@ -91,3 +90,6 @@ def _count_stop_words(words: "Words", stop_words: tuple[str, ...], enough: float
         if found == enough:
             break
     return found
+
+
+FAMILY = Family("gopher_quality", GopherQualityConfig, RULES, measures, deciding=("stop_words",))

@@ -9,19 +9,19 @@ and walks over a duplicate n-gram once it is counted, so that no character count
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from data.clean.filters.family import Family
 from data.clean.filters.rejection import Limits, Rejection, Rule, first_broken, limits_of
+from data.section import Section
 from data.text.words import split_lines, split_paragraphs
 
 if TYPE_CHECKING:
     from data.text.word_arrays import Words
 
 
-class GopherRepetitionConfig(BaseModel):
+class GopherRepetitionConfig(Section):
     """Largest allowed fractions; every default is the paper's, null switches a rule off. Rules are named as the fields."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     duplicate_paragraphs: float | None = Field(default=0.30, ge=0)  # of the paragraphs
     duplicate_paragraph_characters: float | None = Field(default=0.20, ge=0)  # of the characters, as all that follow
@@ -87,3 +87,6 @@ def count_duplicates(items: Sequence[str]) -> tuple[int, int]:
     if len(distinct) == len(items):
         return 0, 0
     return len(items) - len(distinct), sum(map(len, items)) - sum(map(len, distinct))
+
+
+FAMILY = Family("gopher_repetition", GopherRepetitionConfig, RULES, measures)

@@ -14,10 +14,11 @@ class Rejection(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """The fields of a family's config that hold the least and the most that the rule's measure may be."""
+    """The fields of a family's config that hold the least and the most that a rule allows, or that switch it on."""
 
     least: str | None = None
     most: str | None = None
+    switch: str | None = None
 
 
 # By rule, in the order in which a family checks them; a rule that is off has none.
@@ -26,8 +27,12 @@ Limits = Mapping[str, tuple[float | None, float | None]]
 
 def limits_of(rules: Mapping[str, Rule], config: BaseModel) -> Limits:
     """The limits that `config` sets; a rule all of whose fields are null is off."""
-    limits = {name: tuple(getattr(config, field) if field else None for field in rule) for name, rule in rules.items()}
-    return {name: (least, most) for name, (least, most) in limits.items() if (least, most) != (None, None)}
+
+    def limit(field: str | None) -> float | None:
+        return getattr(config, field) if field else None
+
+    limits = {name: (limit(rule.least), limit(rule.most)) for name, rule in rules.items()}
+    return {name: both for name, both in limits.items() if both != (None, None)}
 
 
 def first_broken(measures: Iterable[tuple[str, float]], limits: Limits) -> Rejection | None:

@@ -3,18 +3,17 @@
 import posixpath
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 from zipfile import ZipFile
+
+from lxml import etree
+from lxml.etree import _Element
 
 from data.extraction.html import html_to_text, to_utf8
 from data.sources.config import SourceConfig
 from data.sources.formats.zip_file import open_zip, read_member
 from data.sources.record import DamagedStream, Record, Unreadable, first_line
 from data.sources.streams.input import Input, Limits
-
-if TYPE_CHECKING:
-    from lxml.etree import _Element
 
 DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
 # What may stand in the reading order beside chapters.
@@ -91,7 +90,7 @@ def _package_name(archive: ZipFile) -> str:
     return str(rootfile.get("full-path"))
 
 
-def _chapters(package: "_Element", folder: str) -> Iterator[str]:
+def _chapters(package: _Element, folder: str) -> Iterator[str]:
     """The names of the spine's chapters in the archive. Raises DamagedStream for an item that may have text and is not read."""
     items = {item.get("id"): item for item in package.iterfind("{*}manifest/{*}item")}
     for reference in package.iterfind("{*}spine/{*}itemref"):
@@ -106,7 +105,7 @@ def _chapters(package: "_Element", folder: str) -> Iterator[str]:
         yield posixpath.normpath(posixpath.join(folder, unquote(item.get("href") or "")))
 
 
-def _metadata(package: "_Element") -> Iterator[tuple[str, str]]:
+def _metadata(package: _Element) -> Iterator[tuple[str, str]]:
     """What the package says about the book; of several values the first, of identifiers the one that it calls unique."""
     found: dict[str, str] = {}
     for element in package.iterfind("{*}metadata//{*}*"):
@@ -132,8 +131,7 @@ def _encrypted(archive: ZipFile) -> set[str]:
     return {unquote(reference.get("URI") or "") for reference in _xml(archive, name).iterfind(".//{*}CipherReference")}
 
 
-def _xml(archive: ZipFile, name: str) -> "_Element":
-    from lxml import etree
+def _xml(archive: ZipFile, name: str) -> _Element:
 
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:

@@ -6,7 +6,9 @@ import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
+
+from fastwarc.warc import ArchiveIterator, WarcRecord
 
 from data.extraction.html import extract, to_utf8
 from data.sources.config import SourceConfig
@@ -15,9 +17,6 @@ from data.sources.record import EXCERPT_BYTES, DamagedStream, Record, Unreadable
 from data.sources.streams.byte_stream import compression_of, decompressed
 from data.sources.streams.input import FILE_BYTES, Input, Limits
 from data.sources.streams.pieces import Piece, pieces
-
-if TYPE_CHECKING:
-    from fastwarc.warc import WarcRecord
 
 BEGINNING = b"WARC/"
 VERSION = re.compile(rb"WARC/1\.[01]\r?\n")  # what a record begins with
@@ -209,9 +208,8 @@ def _document(block: Block, source: SourceConfig, limit: int) -> Record | Unread
     return Record(block.place, {name: value for name, value in fields.items() if value is not None}, size)
 
 
-def _opened(content: bytes, decode: Literal["transfer", "all"] = "transfer") -> "WarcRecord":
+def _opened(content: bytes, decode: Literal["transfer", "all"] = "transfer") -> WarcRecord:
     """The record, behind its headers; what is decoded of the HTTP response in it is `decode`."""
-    from fastwarc.warc import ArchiveIterator
 
     stored = io.BytesIO(_with_crlf(content))
     record = next(iter(ArchiveIterator(stored, parse_http=False, max_header_len=HEADER_BYTES)))
@@ -232,7 +230,7 @@ def _with_crlf(content: bytes) -> bytes:
     return BARE_NEWLINE.sub(b"\r\n", content[:end]) + content[end:]
 
 
-def _payload(record: "WarcRecord", block: bytes, limit: int) -> bytes:
+def _payload(record: WarcRecord, block: bytes, limit: int) -> bytes:
     """The page, unpacked. Raises ValueError for one of more than `limit` bytes and for one that is cut short."""
     declared = (record.http_headers.get("Content-Encoding") if record.http_headers is not None else None) or ""
     encodings = [encoding for part in declared.lower().split(",") if (encoding := part.strip()) not in ("", "identity")]
@@ -273,7 +271,7 @@ def _inflate(packed: bytes, limit: int) -> Iterator[bytes]:
         raise DamagedStream("truncated deflate")
 
 
-def _content_type(record: "WarcRecord", kind: str) -> tuple[str, str | None]:
+def _content_type(record: WarcRecord, kind: str) -> tuple[str, str | None]:
     """Type and charset of the page in a record. Raises ValueError for what is no page."""
     header = record.headers.get("Content-Type") or ""
     if kind == "response" and record.http_headers is not None:

@@ -1,15 +1,20 @@
 """Scores are computed once; what `clean` decides from them is what it decides from the texts."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from data.clean.annotate import FILE, AnnotateConfig, annotate_shard, score_schema, scores_of
+from data.clean.annotate import FILE, annotate_shard, score_schema, scores_of
+from data.clean.annotate_config import AnnotateConfig
 from data.clean.chain import Beside
-from data.clean.clean import CleanConfig, clean_shard
-from data.documents import ROW_GROUP_ROWS, SCHEMA, document_id, read_table, write_table
+from data.clean.clean import clean_shard
+from data.clean.config import CleanConfig
+from data.clean.filters.families import FAMILIES
+from data.documents import SCHEMA, document_id
+from data.tables import ROW_GROUP_ROWS, read_table, write_table
 from tests.benchmarks.sample import addresses
 
 CODE = """
@@ -48,6 +53,7 @@ def clean(documents: Path, config: CleanConfig, annotate: AnnotateConfig | None 
 def annotated(documents: Path, **fields: Any) -> AnnotateConfig:
     config = AnnotateConfig(**fields)
     counts = annotate_shard(documents.parent, documents, config, documents.parent)
+    assert counts.pop("content").startswith("300:")
     assert counts == {"documents_in": 300, "documents_out": 300, "dropped": {}, "quarantined": 0}
     return config
 
@@ -76,7 +82,7 @@ def test_a_text_that_is_as_it_came_is_not_measured_again(documents: Path, monkey
         raise AssertionError("measured again")
 
     for family in ("gopher_repetition", "gopher_quality", "fineweb"):
-        monkeypatch.setattr(f"data.clean.filters.{family}.measures", measured)
+        monkeypatch.setitem(FAMILIES, family, replace(FAMILIES[family], measures=measured))
     monkeypatch.setattr("data.clean.language.identify", measured)
     config = CleanConfig(chain=["language", "gopher_repetition", "gopher_quality", "fineweb"])
     assert len(clean(documents, config, annotate)) == 300

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.clean.block_lists import MAX_FILE_BYTES, BlockListConfig, BlockLists, files
+from data.clean.block_lists import MAX_FILE_BYTES, BlockLists, files
+from data.clean.config import BlockListConfig
 
 
 def lists(folder: Path, max_words: int = 0, **contents: str) -> BlockLists:

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.clean.boilerplate import Boilerplate, BoilerplateConfig, count_lines, repeated_lines
-from data.documents import SCHEMA, document_id, read_table, write_table
+from data.clean.boilerplate import Boilerplate, count_lines, repeated_lines
+from data.clean.config import BoilerplateConfig
+from data.documents import SCHEMA, document_id
+from data.tables import read_table, write_table
 from data.text.words import normalize
 
 Document = tuple[str, str]  # source and text

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from data.clean.chain import Beside, Draft, make_chain, run_chain
-from data.clean.clean import CleanConfig, clean_text
+from data.clean.clean import clean_text
+from data.clean.config import CleanConfig
 
 LINES = [
     "The committee met in the spring of that year to look at the state of the roads and bridges of the county.",
@@ -129,7 +130,8 @@ def test_boilerplate_is_cut_before_the_families(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     from data.clean.boilerplate import count_lines, repeated_lines
-    from data.documents import SCHEMA, write_table
+    from data.documents import SCHEMA
+    from data.tables import write_table
 
     menu = "Home About the county Contact Imprint"
     rows = [

@@ -8,8 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from data.clean.clean import CleanConfig, clean_shard, clean_text
-from data.documents import REJECTED_SCHEMA, SCHEMA, document_id, read_table, write_table
+from data.clean.clean import clean_shard, clean_text
+from data.clean.config import CleanConfig
+from data.documents import REJECTED_SCHEMA, SCHEMA, document_id
+from data.tables import read_table, write_table
 from data.text.words import split_words
 
 PROSE = """The committee met in the spring of that year to look at the state of the roads and bridges of the county.

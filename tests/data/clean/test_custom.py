@@ -10,9 +10,11 @@ import pytest
 from pydantic import ValidationError
 
 from data.clean.chain import Beside, Draft, make_chain, run_chain
-from data.clean.clean import CleanConfig, clean_shard
+from data.clean.clean import clean_shard
+from data.clean.config import CleanConfig
 from data.clean.custom import code_files, load_function
-from data.documents import SCHEMA, read_table, write_table
+from data.documents import SCHEMA
+from data.tables import read_table, write_table
 
 PAGE = Path(__file__).parents[3] / "docs" / "custom_rules.md"
 DOCUMENT = {"id": "d1", "text": "some text", "source": "s", "uri": "u", "license": "CC0", "meta": '{"year": 1901}'}

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.clean.language import LanguageConfig, check, identify
+from data.clean.config import LanguageConfig
+from data.clean.language import check, identify
 
 ENGLISH = "The members of the committee have decided to meet again in the autumn of this year."
 GERMAN = "Die Mitglieder des Ausschusses haben beschlossen, sich im Herbst dieses Jahres wieder zu treffen."

@@ -26,8 +26,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.clean.chain import Beside, Draft, make_chain, run_chain
-from data.clean.clean import CleanConfig
-from data.clean.config import FAMILIES
+from data.clean.config import CleanConfig
+from data.clean.filters.families import FAMILIES
 from data.text.words import WordSplitter, count_sentences, split_words
 from tests.benchmarks.sample import addresses
 
@@ -245,7 +245,7 @@ def test_each_family_decides_as_datatrove_and_for_the_same_reason(family: str) -
     found, reasons = differences(real_documents() + made_documents(), (family,), "whitespace")
     assert not found
     lines = {"word_length", "citations", "end_mark", "words_per_line", "javascript", "policy"}  # these reject nothing
-    assert {f"{family}.{rule}" for rule in FAMILIES[family].RULES if rule not in lines} <= {*reasons}
+    assert {f"{family}.{rule}" for rule in FAMILIES[family].rules if rule not in lines} <= {*reasons}
 
 
 def test_the_chain_decides_as_datatrove_and_leaves_the_same_text() -> None:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from data.clean.pii import PIIConfig, mask
+from data.clean.config import PIIConfig
+from data.clean.pii import mask
 
 CONFIG = PIIConfig()
 

@@ -14,9 +14,12 @@ import pytest
 import zstandard
 from pydantic import ValidationError
 
-from data.collect.collect import CollectConfig, SourceConfig, collect_shard, list_files, plan_shards
-from data.documents import EXCERPT_CHARACTERS, SCHEMA, document_id, read_table
+from data.collect.collect import collect_shard, list_files, plan_shards
+from data.collect.config import CollectConfig
+from data.documents import EXCERPT_CHARACTERS, SCHEMA, document_id
 from data.profile import Profile
+from data.sources.config import SourceConfig
+from data.tables import read_table
 
 
 def collect(base: Path, out: Path, **source: object) -> tuple[dict, list[dict], list[dict], list[dict]]:
@@ -224,9 +227,9 @@ def test_saved_datasets_and_dataset_folders(tmp_path: Path) -> None:
 
 def test_a_hub_dataset_needs_a_revision_and_is_one_shard(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"source s: 'someone/some' .* revision"):
-        list_files(CollectConfig(sources=[SourceConfig(name="s", path="someone/some", format="datasets")]), tmp_path)
+        list_files([SourceConfig(name="s", path="someone/some", format="datasets")], tmp_path)
     pinned = SourceConfig(name="s", path="someone/some", format="datasets", revision="abc")
-    (file,) = list_files(CollectConfig(sources=[pinned]), tmp_path)
+    (file,) = list_files([pinned], tmp_path)
     assert (file.path, file.absolute, file.bytes) == ("someone/some@abc", "", 0)
 
 
@@ -283,7 +286,7 @@ def test_files_are_sorted_listed_once_and_named_as_in_the_recipe(tmp_path: Path)
         (tmp_path / name).write_text(name)
     (tmp_path / "recipes").mkdir()
     config = CollectConfig(sources=[SourceConfig(name="s", path=["../*.txt", "../a.txt", "../[odd].txt"])])
-    files = list_files(config, tmp_path / "recipes")
+    files = list_files(config.sources, tmp_path / "recipes")
     assert [file.path for file in files] == ["../[odd].txt", "../a.txt", "../b.txt"]
     assert all(Path(file.absolute).stat().st_size == file.bytes for file in files)
 
@@ -294,7 +297,7 @@ def test_mistakes_are_one_clear_line(tmp_path: Path) -> None:
 
     def listed(**source: object) -> str:
         with pytest.raises(ValueError) as caught:
-            list_files(CollectConfig(sources=[SourceConfig(name="s", **source)]), tmp_path)
+            list_files([SourceConfig(name="s", **source)], tmp_path)
         message = str(caught.value)
         assert "\n" not in message
         return message

@@ -8,7 +8,8 @@ import pytest
 
 from data.collect.document_writer import ROW_GROUP_BYTES, DocumentWriter
 from data.collect.fields import Document
-from data.documents import ROW_GROUP_ROWS, SCHEMA, read_table
+from data.documents import SCHEMA
+from data.tables import ROW_GROUP_ROWS, read_table
 
 
 def document(number: int, size: int) -> Document:

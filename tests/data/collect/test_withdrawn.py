@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from data.collect.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
+from data.collect.collect import collect_shard, plan_shards
+from data.collect.config import CollectConfig
 from data.collect.withdrawn import read_withdrawn, withdrawn_path
-from data.documents import document_id, read_table
+from data.documents import document_id
+from data.sources.config import SourceConfig
+from data.tables import read_table
 
 RECORDS = [{"text": f"Text of page {n}.", "url": f"http://e.org/{n}", "key": n, "title": f"Page {n}"} for n in range(6)]
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.dedup.contamination import ContaminationConfig, benchmark_ngrams, shared_ngram
+from data.dedup.config import ContaminationConfig
+from data.dedup.contamination import benchmark_ngrams, shared_ngram
 from data.dedup.ngram_hashes import ngram_hashes
 
 QUESTION = "Which of the following rivers flows from the lake in the north to the southern sea?"

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from data.dedup.contamination import ContaminationConfig
-from data.dedup.dedup import DedupConfig, dedup_shard, match_partition, resolve_duplicates, sign_shard
-from data.dedup.minhash import MinHashConfig
-from data.documents import REJECTED_SCHEMA, SCHEMA, content_hash, document_id, read_table, write_table
+from data.dedup.config import ContaminationConfig, DedupConfig, MinHashConfig
+from data.dedup.dedup import dedup_shard, match_partition, resolve_duplicates, sign_shard
+from data.documents import REJECTED_SCHEMA, SCHEMA, content_hash, document_id
+from data.tables import read_table, write_table
 
 Documents = dict[str, str]  # texts by name
 WORDS = [f"word{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(600)]

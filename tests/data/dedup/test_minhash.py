@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import xxhash
 
-from data.dedup.minhash import MinHashConfig, band_keys, shingles, signature
+from data.dedup.config import MinHashConfig
+from data.dedup.minhash import band_keys, shingles, signature
 from data.text.words import normalize
 
 CONFIG = MinHashConfig()

@@ -21,8 +21,11 @@ import zstandard
 
 from data.clean.clean import clean_shard
 from data.clean.config import CleanConfig
-from data.collect.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
-from data.documents import SCHEMA, read_table, write_table
+from data.collect.collect import collect_shard, plan_shards
+from data.collect.config import CollectConfig
+from data.documents import SCHEMA
+from data.sources.config import SourceConfig
+from data.tables import read_table, write_table
 
 GOOD = "The harbour was quiet, and the boats lay in the mud until the water came back."
 PAGE = f"<html><body><main><h1>Harbour</h1><p>{GOOD}</p></main></body></html>".encode()
@@ -360,7 +363,9 @@ def test_good_files_of_every_format_come_through(tmp_path: Path) -> None:
 MEASURE = """
 import resource, sys
 from pathlib import Path
-from data.collect.collect import CollectConfig, SourceConfig, collect_shard, plan_shards
+from data.collect.config import CollectConfig
+from data.sources.config import SourceConfig
+from data.collect.collect import collect_shard, plan_shards
 
 base = Path(sys.argv[1])
 for number, (small, large) in enumerate(zip(sys.argv[2::2], sys.argv[3::2])):

@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from data.collect.collect import CollectConfig, SourceConfig, list_files
+from data.collect.collect import list_files
+from data.sources.config import SourceConfig
 
 FILES = ["a.txt", "l/a.txt", "l/b/c.txt", "l/b/d/e.txt", "l/b/d/f.md", "l/.hidden/g.txt", "l/b/.h.txt"]
 NOBODY = 65534  # a user without rights
@@ -27,7 +28,7 @@ def written(base: Path) -> Path:
 
 
 def listed(base: Path, path: object, **source: object) -> list[str]:
-    files = list_files(CollectConfig(sources=[SourceConfig(name="s", path=path, **source)]), base)
+    files = list_files([SourceConfig(name="s", path=path, **source)], base)
     assert all(Path(file.absolute).stat().st_size == file.bytes for file in files)
     return [file.path for file in files]
 

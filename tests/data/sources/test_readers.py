@@ -17,14 +17,15 @@ import zstandard
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from data.collect.collect import CollectConfig, collect_shard, plan_shards
+from data.collect.collect import collect_shard, plan_shards
+from data.collect.config import CollectConfig
 from data.collect.fields import Document, fields_of, make_document
-from data.documents import read_table
 from data.sources.config import Format, SourceConfig, format_of
 from data.sources.readers import reader
 from data.sources.record import DamagedStream, Record, Unreadable
 from data.sources.streams.input import BytesInput, FileInput, Input, Limits
 from data.sources.streams.pieces import pieces
+from data.tables import read_table
 
 LIMITS = Limits(record_bytes=1 << 20)
 COMPRESS = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstandard.compress}

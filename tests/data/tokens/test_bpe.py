@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from data.documents import SCHEMA, document_id, write_table
-from data.tokens.bpe import VocabConfig, train_tokenizer
-from data.tokens.vocabulary import END_OF_TEXT, load_vocabulary
+from data.documents import SCHEMA, document_id
+from data.tables import write_table
+from data.tokens.bpe import train_tokenizer
+from data.tokens.config import END_OF_TEXT, VocabConfig
+from data.tokens.vocabulary import load_vocabulary
 
 WORDS = [
     "the",

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.tokens.sampling import ERA_SAMPLES, Samples, SamplingConfig, permute, validation_windows
+from data.tokens.config import SamplingConfig
+from data.tokens.sampling import ERA_SAMPLES, Samples, permute, validation_windows
 from data.tokens.token_shards import TokenShardWriter
 
 LENGTH = 8

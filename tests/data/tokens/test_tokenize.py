@@ -6,11 +6,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from data.documents import SCHEMA, document_id, write_table
-from data.tokens.bpe import VocabConfig, train_tokenizer
+from data.documents import SCHEMA, document_id
+from data.tables import write_table
+from data.tokens.bpe import train_tokenizer
+from data.tokens.config import END_OF_TEXT, TokenizeConfig, VocabConfig
 from data.tokens.token_shards import TokenShard
-from data.tokens.tokenize import TokenizeConfig, check_dtype, list_token_shards, provenance, split_of, tokenize_shard
-from data.tokens.vocabulary import END_OF_TEXT, load_vocabulary
+from data.tokens.tokenize import check_dtype, list_token_shards, provenance, split_of, tokenize_shard
+from data.tokens.vocabulary import load_vocabulary
 
 CONFIG = TokenizeConfig(validation=0.2, test=0.2)
 

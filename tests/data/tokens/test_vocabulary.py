@@ -11,13 +11,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from data.documents import SCHEMA, document_id, write_table
-from data.tokens.bpe import VocabConfig, adopt_tokenizer, train_tokenizer
+from data.documents import SCHEMA, document_id
+from data.tables import write_table
+from data.tokens.bpe import adopt_tokenizer, train_tokenizer
+from data.tokens.config import END_OF_TEXT, PAD, TokenizeConfig, VocabConfig
 from data.tokens.token_shards import TokenShard
-from data.tokens.tokenize import TokenizeConfig, tokenize_shard
+from data.tokens.tokenize import tokenize_shard
 from data.tokens.vocabulary import (
-    END_OF_TEXT,
-    PAD,
     Encoder,
     Vocabulary,
     copy_vocabulary,

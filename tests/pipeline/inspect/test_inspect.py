@@ -14,8 +14,9 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from data.documents import QUARANTINE_SCHEMA, REJECTED_SCHEMA, ROW_GROUP_ROWS, SCHEMA, write_table
+from data.documents import QUARANTINE_SCHEMA, REJECTED_SCHEMA, SCHEMA
 from data.profile import Profile
+from data.tables import ROW_GROUP_ROWS, write_table
 from pipeline.cli import app
 from pipeline.inspect.corpus import corpus
 from pipeline.inspect.funnel import (
@@ -81,7 +82,7 @@ def add_stage(
         write_table(folder / "documents-00000.parquet", rows, SCHEMA)
     if rejected:
         write_table(folder / "rejected.parquet", rejected, REJECTED_SCHEMA)
-    manifest = {"counts": {"quarantined": 0, **taken, **profile(kept, rejected), **counts}, "config": {}}
+    manifest = {"format": 1, "counts": {"quarantined": 0, **taken, **profile(kept, rejected), **counts}, "config": {}}
     (view / stage / "manifest.json").write_text(json.dumps(manifest))
 
 
@@ -242,7 +243,8 @@ def test_a_run_in_which_nothing_comes_through(tmp_path: Path) -> None:
     "chosen", [("--source", "nope"), ("--rule", "zzz"), ("--stage", "bogus"), ("--stage", "clean", "--rule", "c4")]
 )
 def test_the_funnel_is_not_chosen_from(view: Path, chosen: tuple[str, ...], as_json: tuple[str, ...]) -> None:
-    (view / "plan.json").write_text("[]")
+    stages = ("collect", "clean", "dedup")
+    (view / "plan.json").write_text(json.dumps([{"stage": stage, "fingerprint": stage} for stage in stages]))
     command = ["inspect", "r", "--workdir", str(view.parents[1])]
     result = CliRunner().invoke(app, [*command, *chosen, *as_json])
     assert (result.exit_code, result.stdout) == (2, "")

@@ -5,7 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from data.documents import SCHEMA, write_table
+from data.documents import SCHEMA
+from data.tables import write_table
 from pipeline.inspect.sample import CHARACTERS, DOCUMENTS, SPREAD, measure, sample
 
 ROW = {"id": "a", "text": "Some text.", "source": "s", "license": "CC0-1.0", "meta": "{}"}

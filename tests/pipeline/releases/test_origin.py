@@ -9,8 +9,10 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from data.documents import SCHEMA, document_id, write_table
-from data.tokens.bpe import VocabConfig, train_tokenizer
+from data.documents import SCHEMA, document_id
+from data.tables import write_table
+from data.tokens.bpe import train_tokenizer
+from data.tokens.config import VocabConfig
 from orchestration.store import Store
 from pipeline.recipe.reading import check_recipe, with_overrides
 from pipeline.releases.origin import check_vocabulary, with_origin
@@ -94,7 +96,7 @@ def test_what_does_not_fit_is_said_in_one_line(folder: Path, overrides: tuple[st
 def test_other_weights_or_another_tokenizer_are_another_run(folder: Path) -> None:
     def made() -> dict[str, str]:
         steps = make_plan(changed(folder), folder, Store(folder / "store"), folder / "runs" / "o")
-        return {step.stage.name: step.identity.fingerprint for step in steps}
+        return {step.stage.name: step.key for step in steps}
 
     first = made()
     path = folder / "theirs" / "model.safetensors"

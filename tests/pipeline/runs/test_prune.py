@@ -3,15 +3,17 @@
 import io
 import json
 import shutil
-import time
 from pathlib import Path
 
 import pytest
 import typer
 from rich.console import Console
 
-from orchestration.store import FORMAT, Identity, Store
+from orchestration.identity import Identity
+from orchestration.lease import hold
+from orchestration.store import FORMAT, Store
 from pipeline.runs.prune import prune_store
+from tests.artifacts import finish
 
 
 @pytest.fixture
@@ -20,10 +22,8 @@ def workdir(tmp_path: Path) -> Path:
     store = Store(tmp_path / "store")
     store.open()
     for name in ("used", "unused", "also-unused"):
-        with store.claim(Identity("clean", name, 1, {}, {}, {}), lambda _: None, lambda: False) as building:
-            assert building
-            (building.folder / "data").write_text("x" * 1000)
-            building.finish({}, {}, time.time())
+        artifact = finish(store, Identity("clean", 1, {"name": name}, {}), {"data": "x" * 1000})
+        artifact.path.rename(artifact.path.with_name(name))
     for name in ("wanted", "given-up"):
         store.building("dedup", name).mkdir(parents=True)
         (store.building("dedup", name) / "half").write_text("x")
@@ -43,7 +43,7 @@ def folders(workdir: Path) -> list[str]:
     return sorted(
         path.relative_to(workdir / "store").as_posix()
         for path in (workdir / "store").glob("*/*")
-        if path.name != ".locks"
+        if path.name != ".locks" and path.parent.name != ".records"
     )
 
 
@@ -68,6 +68,25 @@ def test_what_a_run_began_with_stays(workdir: Path) -> None:
     assert folders(workdir) == ["clean/unused", "clean/used", "dedup/wanted.building"]
 
 
+def test_the_last_whole_artifact_of_a_run_stays_until_its_successor_is_whole(workdir: Path) -> None:
+    """The plan names another one already, that has yet to be built: the link still leads to what was made."""
+    store, view = Store(workdir / "store"), workdir / "runs" / "r"
+    (view / "clean").symlink_to(Path("../../store/clean/unused"))
+    plan = {"format": 2, "base": "/", "stages": [{"stage": "clean", "key": "k", "artifact": None}]}
+    (view / "plan.json").write_text(json.dumps(plan))
+    prune(workdir)
+    assert folders(workdir) == ["clean/unused"]
+    (view / "clean").unlink()
+    store.write_record("clean", "k", {"artifact": "unused"})
+    prune(workdir)
+    assert folders(workdir) == ["clean/unused"], "the plan's recipe key leads to it"
+
+
+def test_a_trained_network_is_named_with_what_is_in_it(workdir: Path) -> None:
+    finish(Store(workdir / "store"), Identity("pretrain", 1, {}, {}), {}, {"steps": 1200, "tokens": 3_000_000})
+    assert "a trained network: 1,200 steps, 3,000,000 tokens, 0.00 hours" in prune(workdir)
+
+
 def test_without_a_yes_nothing_goes(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     before = folders(workdir)
@@ -78,7 +97,7 @@ def test_without_a_yes_nothing_goes(workdir: Path, monkeypatch: pytest.MonkeyPat
 
 def test_what_is_being_built_is_left_alone(workdir: Path) -> None:
     store = Store(workdir / "store")
-    with store.claim(Identity("dedup", "given-up", 1, {}, {}, {}), lambda _: None, lambda: False):
+    with hold(store.building("dedup", "given-up"), lambda _: None, lambda: False):
         prune(workdir)
         assert "dedup/given-up.building" in folders(workdir)
 
@@ -126,6 +145,6 @@ def test_an_empty_workdir(tmp_path: Path) -> None:
 def test_a_plan_that_cannot_be_read_stops_before_anything_goes(workdir: Path) -> None:
     (workdir / "runs" / "r" / "plan.json").write_text("[")
     before = folders(workdir)
-    with pytest.raises(ValueError, match=r"plan\.json: not readable"):
+    with pytest.raises(ValueError, match=r"plan\.json: torn or damaged"):
         prune(workdir)
     assert folders(workdir) == before

@@ -9,9 +9,11 @@ import yaml
 from pydantic import BaseModel
 
 from orchestration.store import Store
+from pipeline.recipe.fields import models_in
 from pipeline.recipe.reading import check_recipe, to_yaml
-from pipeline.recipe.recipe import Recipe, models_in
-from pipeline.runs.plan import STAGES, make_plan
+from pipeline.recipe.recipe import Recipe
+from pipeline.runs.plan import make_plan
+from pipeline.stages.line import STAGES
 from tests.pipeline.tiny_recipe import TINY, changed
 
 ALL = tuple(stage.name for stage in STAGES)
@@ -370,7 +372,7 @@ def fields_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 def fingerprints(recipe: dict[str, Any], folder: Path) -> dict[str, str]:
     steps = make_plan(check_recipe(recipe, "test"), folder, Store(folder / "store"), folder / "runs" / "tiny")
-    return {step.stage.name: step.identity.fingerprint for step in steps}
+    return {step.stage.name: step.key for step in steps}
 
 
 @pytest.fixture(scope="module")

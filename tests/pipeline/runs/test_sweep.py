@@ -122,13 +122,13 @@ def test_a_recipe_can_extend_another_in_its_folder(tmp_path: Path) -> None:
 def test_the_whereabouts_is_read_from_the_end_of_a_log(tmp_path: Path) -> None:
     log = tmp_path / "events.jsonl"
     assert whereabouts(log) == ("", 0)
-    reached = {"event": "training_reached", "stage": "pretrain", "note": "x" * 50}
+    reached = {"time": 1.0, "event": "training_reached", "stage": "pretrain", "note": "x" * 50}
     events: list[dict[str, Any]] = [{**reached, "step": number} for number in range(500)]
-    events.append({"event": "shard_started", "stage": "evaluate", "step": "network"})
+    events.append({"time": 1.0, "event": "shard_started", "stage": "evaluate", "step": "network"})
     log.write_text("".join(json.dumps(event) + "\n" for event in events) + '{"event": "traini')
     assert whereabouts(log) == ("evaluate", 499)
     with log.open("a") as file:
-        file.write('\n{"event": "run_started"}\n')
+        file.write('\n{"time": 1, "event": "run_started"}\n')
     assert whereabouts(log) == ("", 0)
 
 
@@ -164,7 +164,7 @@ def test_a_trial_counts_by_how_its_process_ended(tmp_path: Path) -> None:
     view, log = tmp_path / "s.1", tmp_path / "s.1.log"
     (view / "pretrain").mkdir(parents=True)
     counts = {"steps": 4, "loss": 2.5, "validation_loss": None}
-    (view / "pretrain" / "manifest.json").write_text(json.dumps({"counts": counts}))
+    (view / "pretrain" / "manifest.json").write_text(json.dumps({"format": 1, "counts": counts}))
     log.write_text("gristmill: an earlier attempt\n")
     earlier = size_of(log)
     log.write_text(log.read_text() + "collect reused\ngristmill: no room on this disk\nand a hint\n\n")

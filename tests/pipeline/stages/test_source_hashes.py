@@ -2,20 +2,22 @@
 
 import os
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from data.collect.collect import CollectConfig, SourceConfig
+from data.collect.config import CollectConfig
+from data.sources.config import SourceConfig
 from orchestration.files import checksum
-from orchestration.store import Store
+from orchestration.store import Provenance, Store
+from pipeline.recipe.fields import output_fields
 from pipeline.recipe.reading import check_recipe
 from pipeline.runs.plan import make_plan
 from pipeline.runs.view import link, open_view
 from pipeline.stages import collect
 from pipeline.stages.collect import STAGE
 from pipeline.stages.source_hashes import Remote, SourceHashes, source_bytes
+from tests.artifacts import finish
 
 
 def test_a_file_is_its_content_read_again_only_when_it_looks_changed(tmp_path: Path) -> None:
@@ -71,13 +73,12 @@ def planned(base: Path, store: Store, **fields: object) -> str:
     recipe = check_recipe({"name": "r", "collect": {"sources": [{"name": "web", "path": "in"}], **fields}}, "test")
     view = base / "runs" / "r"
     steps = make_plan(recipe, base, store, view)
-    open_view(view, recipe, steps)
+    open_view(view, recipe, base, steps)
     step = steps[0]
     if step.action == "build":
-        with store.claim(step.identity, lambda _: None, lambda: False) as building:
-            assert building
-            (building.folder / "out.txt").write_text("collect")
-            link(view, store, building.finish({}, {}, time.time()))
+        assert step.identity
+        provenance = Provenance(step.key, output_fields(step.config), step.libraries, {})
+        link(view, store, finish(store, step.identity, {"out.txt": "collect"}, provenance=provenance))
     return step.reason
 
 

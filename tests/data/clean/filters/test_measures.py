@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.clean.config import FAMILIES
 from data.clean.filters import fineweb, gopher_quality, gopher_repetition
-from data.clean.filters.rejection import Rule, first_broken, limits_of
+from data.clean.filters.families import FAMILIES
+from data.clean.filters.rejection import first_broken, limits_of
 from data.text.word_arrays import words_of
 
 CONFIGS = {
@@ -52,15 +52,10 @@ def test_measures_come_in_the_order_of_the_rules(family: Any) -> None:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_limit_of_a_family_belongs_to_a_rule_and_can_be_null(name: str) -> None:
-    rules = FAMILIES[name].RULES.values()
-    fields = {field for rule in rules for field in (rule if isinstance(rule, Rule) else [rule]) if field}
-    config = next(
-        getattr(FAMILIES[name], each)
-        for each in dir(FAMILIES[name])
-        if each.endswith("Config") and each != "BaseConfig"
-    )
-    others = {"stop_words", "end_marks", "short_line_length"}
-    assert fields == config.model_fields.keys() - others
+    family = FAMILIES[name]
+    fields = {field for rule in family.rules.values() for field in rule if field}
+    config = family.config
+    assert fields == config.model_fields.keys() - set(family.deciding)
     switches = {field for field in fields if config.model_fields[field].annotation is bool}
     config(**dict.fromkeys(fields - switches), **dict.fromkeys(switches, False))
 

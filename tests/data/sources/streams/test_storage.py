@@ -16,10 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
 
-from data.collect.collect import CollectConfig, SourceConfig, SourceFile, collect_shard, list_files, plan_shards
-from data.documents import read_table
+from data.collect.collect import SourceFile, collect_shard, list_files, plan_shards
+from data.collect.config import CollectConfig
+from data.sources.config import SourceConfig
 from data.sources.streams import storage
 from data.sources.streams.storage import list_url, open_file
+from data.tables import read_table
 
 RECORDS = [{"text": f"Document number {n}. " + "word " * (n % 40)} for n in range(300)]
 LINES = b"".join(json.dumps(record).encode() + b"\n" for record in RECORDS)
@@ -121,7 +123,7 @@ def web() -> Iterator[tuple[type[Web], str]]:
 
 
 def listed(path: object, **source: object) -> list[SourceFile]:
-    return list_files(CollectConfig(sources=[SourceConfig(name="s", path=path, **source)]), Path("/"))
+    return list_files([SourceConfig(name="s", path=path, **source)], Path("/"))
 
 
 def collected(tmp_path: Path, path: object, name: str, **source: object) -> list[dict[str, Any]]:

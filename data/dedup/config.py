@@ -1,0 +1,29 @@
+"""What the deduplication stage is told: which documents count as duplicates, and which evaluation files stay out."""
+
+from pydantic import Field
+
+from data.section import Section
+
+
+class MinHashConfig(Section):
+    """FineWeb's profile: threshold about (1 / bands) ^ (1 / rows) = 0.72; similarity 0.8 is caught with 0.924."""
+
+    shingle_words: int = Field(default=5, gt=0)  # normalised words in a shingle
+    bands: int = Field(default=14, gt=0, le=256)
+    rows: int = Field(default=8, gt=0, le=256)  # hashes in a band
+    seed: int = Field(default=1, ge=0, lt=2**32)  # of the hash functions
+
+
+class ContaminationConfig(Section):
+    """Which evaluation files training text must not share n-grams with."""
+
+    files: tuple[str, ...] = ()  # JSON Lines of evaluation tasks; every string in a record counts
+    ngram: int = Field(default=13, gt=0)  # words
+
+
+class DedupConfig(Section):
+    """What counts as a duplicate; `null` switches a section off."""
+
+    exact: bool = True  # equal texts, after Unicode normalisation (NFC)
+    minhash: MinHashConfig | None = MinHashConfig()  # near-duplicates
+    contamination: ContaminationConfig | None = None  # evaluation files that training text must not share n-grams with

@@ -1,0 +1,82 @@
+"""What the vocabulary, the token shards and the order of the training samples are told by a recipe."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from data.section import Section
+
+# In the vocabularies that this program trains these have the ids 0 and 1.
+END_OF_TEXT = "<|endoftext|>"
+PAD = "<|pad|>"
+
+
+class VocabConfig(Section):
+    """How the vocabulary is trained, or whose is taken."""
+
+    size: int = Field(
+        16_384, gt=0, le=2**24
+    )  # ids, special tokens and the 256 bytes included; at most so many are found
+    pre_tokenizer: Literal["llama3", "gpt2"] = "llama3"  # what keeps pieces apart; llama3 cuts numbers into 3 digits
+    special_tokens: tuple[str, ...] = ()  # further ones, ids from 2; <|endoftext|> is 0 and <|pad|> is 1
+    min_frequency: int = Field(2, ge=1)  # a pair seen less often is not merged
+    sample_mb: float = Field(200.0, gt=0)  # MB of text to train on, drawn by document; all of it where there is less
+    tokenizer: str | None = (
+        None  # tokenizer.json or a Hugging Face folder of others to take as it is: nothing is trained
+    )
+
+    @model_validator(mode="after")
+    def _trained_or_taken(self) -> "VocabConfig":
+        others = [name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default]
+        if self.tokenizer is not None and others != ["tokenizer"]:
+            raise ValueError(f"{others[0]}: nothing is trained where `tokenizer` is given; leave one of them out")
+        return self
+
+    @model_validator(mode="after")
+    def _room_for_bytes(self) -> "VocabConfig":
+        special = special_tokens(self)
+        if len(set(special)) < len(special) or "" in special:
+            raise ValueError(
+                "special_tokens: each must be non-empty and differ from the others and from the two built in"
+            )
+        if self.size < 256 + len(special):
+            raise ValueError(f"size: {self.size} is too small; 256 bytes and {len(special)} special tokens must fit")
+        return self
+
+
+def special_tokens(config: VocabConfig) -> list[str]:
+    """All special tokens; the place in the list is the id."""
+    return [END_OF_TEXT, PAD, *config.special_tokens]
+
+
+class TokenizeConfig(Section):
+    """How documents are split and stored as tokens."""
+
+    validation: float = Field(0.005, ge=0, lt=1)  # share of the documents held out for the loss during training
+    test: float = Field(0.005, ge=0, lt=1)  # share of the documents held out for evaluation
+    dtype: Literal["auto", "uint16", "int32"] = "auto"  # of the stored ids; auto: uint16 below 65,536 ids, else int32
+
+    @model_validator(mode="after")
+    def _something_left(self) -> "TokenizeConfig":
+        if self.validation + self.test >= 1:
+            raise ValueError(f"validation + test: {self.validation} + {self.test} leave nothing to train on")
+        return self
+
+
+class SamplingConfig(Section):
+    """The mixture of sources and the order of its samples."""
+
+    weights: dict[str, float] | None = (
+        None  # share of each source in the samples, scaled to sum 1; none: every window once
+    )
+    seed: int = Field(0, ge=0)  # of the order
+
+    @field_validator("weights")
+    @classmethod
+    def _positive(cls, weights: dict[str, float] | None) -> dict[str, float] | None:
+        for source, weight in (weights or {}).items():
+            if not 0 <= weight < float("inf"):
+                raise ValueError(f"weight of {source!r} must be a number not below 0, not {weight}")
+        if weights is not None and not any(weights.values()):
+            raise ValueError("weights must have one above 0; leave them out to go once through every source")
+        return weights

@@ -1,0 +1,129 @@
+"""The goldens of clean: every rule by itself on all texts, and each kind of personal data, list and step of the chain."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from data.clean.annotate import FILE, AnnotateConfig, annotate_shard
+from data.clean.block_lists import BlockListConfig
+from data.clean.boilerplate import count_lines, repeated_lines
+from data.clean.chain import Beside
+from data.clean.clean import CleanConfig, clean_shard
+from data.clean.config import CHAIN, FAMILIES
+from data.clean.pii import PIIConfig
+from pipeline.goldens.content import Golden, Values, make_each, shards_made, write_documents
+from pipeline.goldens.personal import PERSONAL
+from pipeline.goldens.sources import INPUTS
+from pipeline.goldens.texts import PROSE, TEXTS
+
+BASE = INPUTS / "lists"
+PARTITIONS = 2  # of the lines that are counted for boilerplate
+NO_PII = dict.fromkeys(PIIConfig.model_fields)
+BLOCKED = {
+    "domain": "https://www.bad.example/a",
+    "hosts": "http://ads.example.com/",
+    "subdomain": "https://a.tracker.example/",
+    "url": "http://example.net:8080/forum/thread?x=1",
+    "query": "https://www.example.org/shop?item=1&page=2",
+    "other": "https://good.example/forum/",
+}
+WORDS = {
+    "word": "A Casino on the pier.",
+    "phrase": "This is a very  bad phrase.",
+    "sign": "Written in C++, mostly.",
+    "unspaced": "这个赌场很大。",
+    "within a word": "Casinos and verybad phrases.",
+}
+FOOTER = "Share this page with your friends, visit number {}."
+REPEATED = {f"page {n}": f"Our site\n{PROSE[n * 20 : n * 20 + 90]}\n{FOOTER.format(n)}" for n in range(4)} | {
+    "other": "A page without a footer."
+}
+
+
+def rule_configs() -> Iterator[tuple[str, CleanConfig]]:
+    """For every rule of every family a config in which it runs alone, C4's with the rules on that are off by default."""
+    for family, module in FAMILIES.items():
+        for rule in module.RULES:
+            sections = {"c4": {"require_end_mark": True}} if family == "c4" else {}
+            yield f"{family}.{rule}", _config([f"{family}.{rule}"], **sections)
+
+
+def _config(chain: Sequence[str], pii: Mapping[str, Any] | None = None, **sections: Any) -> CleanConfig:
+    return CleanConfig.model_validate({"chain": chain, "pii": pii, **sections})
+
+
+def text_configs() -> dict[str, CleanConfig]:
+    """What runs on all texts, by name."""
+    return {
+        **dict(rule_configs()),
+        "language": _config(["language"]),
+        "language.all": _config(["language"], language={"allowed": []}),
+        "language.paragraph": _config(["language"], language={"unit": "paragraph", "min_fraction": 0.3}),
+        "c4": _config(["c4"]),
+        "end_marks": _config(["fineweb"], fineweb={"end_marks": "fineweb"}),
+        "words": _config(list(FAMILIES), words="punctuation"),
+        "custom": _config(
+            ["custom"], custom=[{"function": "rules:ends_well"}, {"function": "rules:vowels", "min": 0.25, "max": 0.33}]
+        ),
+        "whole chain": _config(CHAIN, pii={}),
+    }
+
+
+def _clean(config: CleanConfig, texts: Mapping[str, str], folder: Path, uri: str = "") -> Values:
+    documents = write_documents(folder / "documents.parquet", texts, uri)
+    return _clean_documents(folder, documents, config, Beside(BASE))
+
+
+def _clean_documents(
+    folder: Path, documents: Path, config: CleanConfig, beside: Beside, scores: Path | None = None
+) -> Values:
+    out = folder / "shard"
+    out.mkdir()
+    return shards_made([out], [clean_shard(out, documents, config, beside, scores)])
+
+
+def _clean_annotated(config: CleanConfig, folder: Path) -> Values:
+    """Clean with the measures that annotate has taken."""
+    texts = write_documents(folder / "documents.parquet", TEXTS)
+    annotate = AnnotateConfig(custom=["rules:vowels"])
+    annotate_shard(folder, texts, annotate, BASE)
+    return _clean_documents(folder, texts, config, Beside(BASE, annotate=annotate), folder / FILE)
+
+
+def _clean_repeated(folder: Path) -> Values:
+    """Cut out lines that repeat, counted in two partitions."""
+    config = _config(["boilerplate"], boilerplate={"min_documents": 3, "min_fraction": 0.5})
+    assert config.boilerplate is not None
+    documents = write_documents(folder / "documents.parquet", REPEATED)
+    count_lines(folder, documents, config.boilerplate, PARTITIONS)
+    outs = [folder / f"repeated-{partition}" for partition in range(PARTITIONS)]
+    for partition, out in enumerate(outs):
+        out.mkdir()
+        repeated_lines(out, [folder / "counts.parquet"], partition, config.boilerplate)
+    repeated = [out / "repeated.parquet" for out in outs]
+    return _clean_documents(folder, documents, config, Beside(BASE, repeated))
+
+
+def _clean_blocked(lists: BlockListConfig, folder: Path) -> Values:
+    """Clean pages of many addresses by lists of domains or URLs."""
+    config = _config(["block_lists"], block_lists=lists)
+    pages = {name: partial(_clean, config, {name: PROSE}, uri=uri) for name, uri in BLOCKED.items()}
+    return make_each(pages, folder)
+
+
+SCORES = [{"name": "vowels", "max": 0.33}, {"name": "gopher_quality.word_count", "min": 100}]
+GOLDENS: dict[str, Golden] = {
+    **{name: partial(_clean, config, TEXTS) for name, config in text_configs().items()},
+    "scores": partial(_clean_annotated, _config(["scores"], scores=SCORES)),
+    "annotated chain": partial(_clean_annotated, _config(CHAIN, pii={})),
+    "boilerplate": _clean_repeated,
+    "block_lists.domains": partial(_clean_blocked, BlockListConfig(domains=("domains.txt",))),
+    "block_lists.urls": partial(_clean_blocked, BlockListConfig(urls=("urls.txt",))),
+    "block_lists.words": partial(_clean, _config(["block_lists"], block_lists={"words": ["words.txt"]}), WORDS),
+    **{
+        f"pii.{kind}": partial(_clean, _config([], pii={**NO_PII, kind: field.default}), PERSONAL)
+        for kind, field in PIIConfig.model_fields.items()
+    },
+    "pii": partial(_clean, _config([], pii={}), PERSONAL),
+}

@@ -1,0 +1,107 @@
+"""Accepting an artifact by hand: for a run's stage, what was made of something else is taken as what it is to give."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from orchestration.files import commit_folder, files_below, write_sealed
+from orchestration.identity import Identity
+from orchestration.store import FORMAT, VOLATILE, Artifact, Store
+from pipeline.recipe.fields import output_fields
+from pipeline.recipe.reading import load_recipe
+from pipeline.runs.artifacts import content_of, identity_of
+from pipeline.runs.plan import Step, make_plan, refuse_damage
+from pipeline.runs.reasons import changes
+from pipeline.runs.view import link, read_plan, record_artifact
+
+
+def adopt(view: Path, stage: str, artifact: Path, store: Store) -> Artifact:
+    """Take an artifact as what the stage of a run is to give; gives the adopted one, whose manifest says so.
+
+    Its files are linked, not copied, where the file system can. Raises ValueError where it does not fit the run: another
+    stage's, damaged, of other shapes or of another tokenizer, or where the stage's inputs are not whole yet.
+    """
+    found = _find(artifact, stage, store)
+    step = _step(view, stage, store)
+    refuse_damage(found, checksums=True)
+    if step.identity is None:
+        raise ValueError(
+            f"{stage}: its inputs are not whole yet; `gristmill run RECIPE --until {step.inputs[-1]}` builds them"
+        )
+    if step.stage.fits:
+        step.stage.fits(found.path, step.config, _inputs(step, view))
+    adopted = _link_files(found, step, store)
+    store.write_record(stage, step.key, {"artifact": adopted.name, **({"again": step.again} if step.again else {})})
+    record_artifact(view, stage, adopted.name)
+    link(view, store, adopted)
+    return adopted
+
+
+def _step(view: Path, stage: str, store: Store) -> Step:
+    plan = read_plan(view)
+    if plan["base"] is None:
+        raise ValueError(f"run {view.name}: its recipe's folder is not on record; run its recipe once, then adopt")
+    recipe = load_recipe(view / "recipe.yaml")
+    steps = {step.stage.name: step for step in make_plan(recipe, Path(plan["base"]), store, view)}
+    if stage not in steps:
+        raise ValueError(f"{stage}: run {view.name} has no such stage; it has {', '.join(steps)}")
+    if steps[stage].action == "reuse":
+        raise ValueError(f"{stage}: run {view.name} has it already ({steps[stage].reason})")
+    return steps[stage]
+
+
+def _find(artifact: Path, stage: str, store: Store) -> Artifact:
+    """The artifact that a path, or a name in the store, stands for."""
+    named = store.folder(stage, str(artifact)) if len(artifact.parts) == 1 and not artifact.exists() else artifact
+    path = named.resolve()
+    if not (path / "manifest.json").is_file():
+        raise ValueError(f"{artifact}: no artifact (there is no manifest.json in {path})")
+    found = Artifact(path)
+    if found.manifest["stage"] != stage:
+        raise ValueError(f"{artifact}: an artifact of {found.manifest['stage']}, not of {stage}")
+    return found
+
+
+def _link_files(found: Artifact, step: Step, store: Store) -> Artifact:
+    identity = step.identity
+    assert identity, "the caller has seen to it"
+    final = store.folder(identity.stage, identity.name)
+    temporary = final.with_name(f".{identity.name}.adopted")
+    shutil.rmtree(temporary, ignore_errors=True)  # of an adoption that was killed
+    for path in files_below(found.path):
+        if path.name not in VOLATILE or path.name in ("build.json", "metrics.jsonl"):
+            (temporary / path).parent.mkdir(parents=True, exist_ok=True)
+            _link_or_copy(found.path / path, temporary / path)
+    write_sealed(temporary / "manifest.json", _manifest(found, step, identity, store))
+    commit_folder(temporary, final)
+    return Artifact(final)
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)
+
+
+def _manifest(found: Artifact, step: Step, identity: Identity, store: Store) -> dict[str, Any]:
+    old = found.manifest
+    before = identity_of(store, found, step.stage)
+    return {
+        **old,
+        "format": FORMAT,
+        "version": identity.version,
+        "fingerprint": identity.name,
+        "key": step.key,
+        "inputs": dict(identity.inputs),
+        "artifacts": old.get("artifacts", {}),
+        "config": output_fields(step.config),
+        "extra": dict(identity.extra),
+        "content": content_of(found),
+        "adopted": {"from": found.name, "differs": changes(before, identity) if before else ["not known"]},
+    }
+
+
+def _inputs(step: Step, view: Path) -> dict[str, Path]:
+    return {name: (view / name).resolve() for name in step.inputs}

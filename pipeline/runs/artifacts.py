@@ -1,0 +1,188 @@
+"""Which artifact of the store is the one that a step wants: by what it was made of, whichever release made it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import BaseModel
+
+from orchestration.build_record import read_build
+from orchestration.files import read_sealed, write_sealed
+from orchestration.identity import Identity, digest
+from orchestration.store import CONTENT, VERDICTS, Artifact, Store
+from pipeline.recipe.fields import models_in, named_fields
+from pipeline.recipe.recipe import Recipe
+from pipeline.stages.line import STAGES
+from pipeline.stages.stage import Stage
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What there is for a step whose inputs are whole."""
+
+    identity: Identity
+    artifact: Artifact | None
+    note: str = ""  # why it is taken although something differs
+    compare: bool = False  # It was made with other versions of libraries, and has yet to be compared with today's.
+
+
+def choose(store: Store, stage: Stage, identity: Identity, libraries: Mapping[str, str]) -> Choice:
+    """The artifact to take for `identity`, if there is one, `libraries` being the versions that are installed.
+
+    Where versions of libraries differ, an artifact that can be compared is trusted once it was; a network is taken as it is,
+    and so is one that an older version of the stage trained.
+    """
+    artifact, note = find_artifact(store, stage, identity), ""
+    if artifact is None and stage.trains and not identity.extra:
+        artifact = _of_another_version(store, stage, identity)
+        if artifact:
+            made = artifact.manifest["version"]
+            note = (
+                f"trained by version {made} of the stage, now {stage.version}; `--rebuild {stage.name}` trains it again"
+            )
+    if artifact is None:
+        return Choice(identity, None)
+    changed = changed_libraries(artifact.manifest["versions"], libraries)
+    if not changed or note:
+        return Choice(identity, artifact, note)
+    versions = ", ".join(changed)
+    if stage.map_work is None:
+        return Choice(
+            identity, artifact, f"made with other versions ({versions}); `--rebuild {stage.name}` makes it again"
+        )
+    equal = verdict(artifact, libraries)
+    if equal is None:
+        return Choice(identity, artifact, f"{versions}: will be compared", compare=True)
+    if equal:
+        return Choice(identity, artifact, f"{versions}: compared, nothing comes out otherwise")
+    of_today = replace(identity, extra={**identity.extra, "libraries": dict(libraries)})
+    return Choice(of_today, find_artifact(store, stage, of_today))
+
+
+def find_artifact(store: Store, stage: Stage, identity: Identity) -> Artifact | None:
+    """The artifact that was made of this, also one of format 1, which has another name."""
+    exact = store.find(stage.name, identity.name)
+    if exact:
+        return exact
+    older = (artifact for artifact in store.artifacts(stage.name) if artifact.manifest["format"] == 1)
+    return next((artifact for artifact in older if identity_of(store, artifact, stage) == identity), None)
+
+
+def _of_another_version(store: Store, stage: Stage, identity: Identity) -> Artifact | None:
+    """Of artifacts that differ in the stage's version alone the one that was built last."""
+    wanted = _but_for_the_version(identity)
+    found = [
+        artifact
+        for artifact in store.artifacts(stage.name)
+        if (other := identity_of(store, artifact, stage)) and _but_for_the_version(other) == wanted
+    ]
+    return max(found, key=_built_at, default=None)
+
+
+def _built_at(artifact: Artifact) -> float:
+    """Unix time at which the building began; 0 where it is not on record."""
+    build = read_build(artifact.path)
+    return build["started"] if build else 0.0
+
+
+def _but_for_the_version(identity: Identity) -> Identity:
+    return replace(identity, version=0, extra={})
+
+
+def possible(store: Store, stage: Stage, identity: Identity, pending: Iterable[str]) -> bool:
+    """Whether an artifact may turn out to be the one, once the `pending` inputs are whole: all else is equal."""
+    waiting = set(pending)
+
+    def known(one: Identity) -> Identity:
+        inputs = {name: value for name, value in one.inputs.items() if name not in waiting}
+        one = replace(one, inputs=inputs)
+        return _but_for_the_version(one) if stage.trains and not identity.extra else one
+
+    wanted = known(identity)
+    others = (identity_of(store, artifact, stage) for artifact in store.artifacts(stage.name))
+    return any(known(other) == wanted for other in others if other)
+
+
+def identity_of(store: Store, artifact: Artifact, stage: Stage) -> Identity | None:
+    """What an artifact was made of; None where that cannot be known: an input of an artifact of format 1 is gone."""
+    manifest = artifact.manifest
+    config = named_fields(section_of(stage.name), manifest["config"])
+    if manifest["format"] != 1:
+        return Identity(stage.name, manifest["version"], manifest["inputs"], config, manifest["extra"])
+    inputs = _known_of_format_1(artifact).get("inputs") or _contents_of_inputs(store, manifest["inputs"])
+    if inputs is None:
+        return None
+    _remember_of_format_1(artifact, {"inputs": inputs})
+    return Identity(stage.name, manifest["version"], inputs, config)
+
+
+def _contents_of_inputs(store: Store, inputs: Mapping[str, str]) -> dict[str, str] | None:
+    """Inputs by content, from a manifest of format 1 that has them by name; None where one of them is gone."""
+    contents: dict[str, str] = {}
+    for name, value in inputs.items():
+        if name.startswith("file "):
+            contents[name] = value
+            continue
+        artifact = store.find(name, value)
+        if artifact is None:
+            return None
+        contents[name] = content_of(artifact)
+    return contents
+
+
+def content_of(artifact: Artifact) -> str:
+    """The content of an artifact. For one of format 1 it is computed from its files, once."""
+    manifest = artifact.manifest
+    if "content" in manifest:
+        return str(manifest["content"])
+    content = _known_of_format_1(artifact).get("content")
+    if content is None:
+        content = next(stage for stage in STAGES if stage.name == artifact.stage).content(artifact.path)
+        _remember_of_format_1(artifact, {"content": content})
+    return str(content)
+
+
+def _known_of_format_1(artifact: Artifact) -> dict[str, Any]:
+    """What was found out about an artifact of format 1: its content, and that of its inputs."""
+    try:
+        return read_sealed(artifact.path / CONTENT)
+    except (OSError, ValueError):
+        return {}
+
+
+def _remember_of_format_1(artifact: Artifact, facts: Mapping[str, Any]) -> None:
+    known = _known_of_format_1(artifact)
+    if known != {**known, **facts}:
+        write_sealed(artifact.path / CONTENT, {**known, **facts})
+
+
+def changed_libraries(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """`name old -> new` of each library whose version differs; builds for other machines (`+cpu`) are no other version."""
+    before = {name: version.partition("+")[0] for name, version in old.items()}
+    return [f"{name} {before.get(name, '-')} -> {new[name]}" for name in new if before.get(name) != new[name]]
+
+
+def verdict(artifact: Artifact, libraries: Mapping[str, str]) -> bool | None:
+    """Whether these versions would have made the same artifact; None as long as that was not tried."""
+    try:
+        found = read_sealed(artifact.path / VERDICTS).get(digest(libraries))
+    except (OSError, ValueError):
+        return None
+    return found["equal"] if isinstance(found, dict) and isinstance(found.get("equal"), bool) else None
+
+
+def write_verdict(artifact: Artifact, libraries: Mapping[str, str], different: list[str]) -> None:
+    """Remember beside an artifact whether these versions make the same, or what is `different`."""
+    path = artifact.path / VERDICTS
+    try:
+        known = read_sealed(path)
+    except (OSError, ValueError):
+        known = {}
+    facts = {"versions": dict(libraries), "equal": not different, "different": different}
+    write_sealed(path, {**known, digest(libraries): facts})
+
+
+def section_of(stage: str) -> type[BaseModel]:
+    """The config model of a stage's section of the recipe."""
+    model: type[BaseModel] = models_in(Recipe.model_fields[stage].annotation)[0]
+    return model

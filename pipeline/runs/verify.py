@@ -1,0 +1,127 @@
+"""`gristmill verify`: a whole store, a stage or a run compared with its checksums, and what is damaged built again."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from orchestration.build_record import read_build
+from orchestration.progress import duration
+from orchestration.store import DAMAGED, Artifact, Store, file_fault
+from pipeline.recipe.reading import load_recipe
+from pipeline.runs.run import run_recipe
+from pipeline.runs.verification import remember_verified
+from pipeline.runs.view import ORDER, read_plan, runs_folder
+
+THREADS = 8  # that read at the same time
+
+
+@dataclass(frozen=True)
+class Damage:
+    """An artifact with what is wrong with it."""
+
+    artifact: Artifact
+    faults: Sequence[str]
+
+
+def verify_store(what: str, workdir: Path, repair: bool, console: Console) -> list[Damage]:
+    """Hash the artifacts of a run, of a stage or of `all`; names each damaged file, and what its artifact costs to build.
+
+    With `repair` damaged artifacts are set aside, and the runs that refer to them are run again up to those stages. Gives what
+    was found damaged, and with `repair` what could not be built again. Raises ValueError where there is nothing of that name.
+    """
+    store = Store(workdir.resolve() / "store")
+    store.format()
+    chosen = list(_chosen(what, workdir, store))
+    damaged = []
+    for artifact in chosen:
+        faults = _faults(artifact)
+        if faults:
+            damaged.append(Damage(artifact, faults))
+            for fault in faults:
+                console.print(f"{artifact.stage}/{artifact.name}: {fault}", highlight=False, soft_wrap=True)
+            console.print(f"  {_cost(artifact)}", highlight=False)
+        else:
+            remember_verified(artifact)
+    bytes_read = sum(entry["bytes"] for artifact in chosen if _whole(artifact) for entry in artifact.manifest["files"])
+    console.print(
+        f"{len(chosen) - len(damaged)} of {len(chosen)} artifacts are as they were made ({bytes_read / 1e6:,.1f} MB).",
+        highlight=False,
+    )
+    return _repair(damaged, workdir, console) if repair and damaged else damaged
+
+
+def _chosen(what: str, workdir: Path, store: Store) -> Iterator[Artifact]:
+    view = runs_folder(workdir) / what
+    if what == "all":
+        yield from _all(store)
+    elif what in ORDER:
+        yield from (artifact for artifact in _all(store) if artifact.stage == what)
+    elif Path(what).name == what and (view / "plan.json").is_file():
+        for entry in read_plan(view)["stages"]:
+            path = store.folder(entry["stage"], str(entry["artifact"]))
+            if path.is_dir():
+                yield Artifact(path)
+    else:
+        runs = sorted(path.parent.name for path in runs_folder(workdir).glob("*/plan.json"))
+        raise ValueError(
+            f"{what}: neither `all`, nor a stage ({', '.join(ORDER)}), nor a run ({', '.join(runs) or 'none yet'})"
+        )
+
+
+def _all(store: Store) -> Iterator[Artifact]:
+    """Finished artifacts, those that have lost their manifest among them."""
+    for path in sorted(store.root.glob("*/*")):
+        hidden = path.name.startswith(".") or path.parent.name.startswith(".")
+        if path.is_dir() and not hidden and not path.name.endswith(".building") and DAMAGED not in path.name:
+            yield Artifact(path)
+
+
+def _faults(artifact: Artifact) -> list[str]:
+    try:
+        entries = artifact.manifest["files"]
+        with ThreadPoolExecutor(THREADS) as threads:
+            found = threads.map(lambda entry: file_fault(artifact.path, entry, checksums=True), entries)
+            return [fault for fault in found if fault]
+    except OSError as error:
+        return [f"manifest.json cannot be read ({error.strerror})"]
+    except (ValueError, KeyError, TypeError):
+        return ["manifest.json is not as it was written"]
+
+
+def _whole(artifact: Artifact) -> bool:
+    try:
+        return bool(artifact.manifest["files"]) or True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _cost(artifact: Artifact) -> str:
+    build = read_build(artifact.path)
+    took = f"took {duration(build['seconds'])} to build" if build else "was built in an unknown time"
+    return f"{artifact.stage} {took}; `gristmill verify all --repair` sets it aside and builds it again"
+
+
+def _repair(damaged: Sequence[Damage], workdir: Path, console: Console) -> list[Damage]:
+    for damage in damaged:
+        path = damage.artifact.path
+        aside = next(name for n in range(1000) if not (name := path.with_name(f"{path.name}{DAMAGED}-{n}")).exists())
+        path.rename(aside)
+        console.print(f"{damage.artifact.stage}/{path.name} was set aside as {aside.name}", highlight=False)
+    stages = {damage.artifact.stage for damage in damaged}
+    names = {damage.artifact.name for damage in damaged}
+    for path in sorted(runs_folder(workdir).glob("*/plan.json")):
+        plan = read_plan(path.parent)
+        hit = [entry["stage"] for entry in plan["stages"] if entry["artifact"] in names and entry["stage"] in stages]
+        if not hit:
+            continue
+        run = path.parent.name
+        if plan["base"] is None or not Path(plan["base"]).is_dir():
+            console.print(f"run {run}: its recipe's folder is not on record; run its recipe again", highlight=False)
+            continue
+        recipe = load_recipe(path.parent / "recipe.yaml")
+        for stage in hit:
+            run_recipe(recipe, Path(plan["base"]), workdir, console, until=stage)
+    return [damage for damage in damaged if not damage.artifact.path.is_dir()]
