@@ -30,6 +30,7 @@ QUARANTINE_SCHEMA = pa.schema(
     [("source", pa.string()), ("locator", pa.string()), ("error", pa.string()), ("excerpt", pa.string())]
 )
 
+DOCUMENT_FILES = "documents-*.parquet"  # in the folder of each shard; `document_file` names one
 EXCERPT_CHARACTERS = 500  # of an unreadable record that are kept in quarantine
 
 
@@ -41,6 +42,16 @@ def document_id(source: str, locator: str) -> str:
 def content_hash(text: str) -> str:
     """32 hex digits, equal for equal texts."""
     return xxhash.xxh3_128_hexdigest(text.encode())
+
+
+def document_file(number: int = 0) -> str:
+    """The name of a shard's file of documents; most shards have one."""
+    return f"documents-{number:05d}.parquet"
+
+
+def document_files(folder: Path) -> list[Path]:
+    """The files of documents below `folder`, which is a shard's or that of many shards, in order."""
+    return sorted(folder.rglob(DOCUMENT_FILES))
 
 
 def add_documents(hasher: ContentHasher, documents: pa.Table) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from data.tables import read_table
 from data.tokens.config import SamplingConfig
 from data.tokens.sampling import Samples, validation_windows
-from data.tokens.tokenize import ShardEntry, list_token_shards
+from data.tokens.tokenize import TokenShardEntry, list_token_shards
 from data.tokens.vocabulary import Encoder, load_vocabulary
 from model.network.config import ModelConfig
 from model.training.inputs import Data
@@ -153,13 +153,18 @@ def _check_same_samples(folder: Path, order: dict[str, Any]) -> None:
     path = folder / "samples.json"
     if not path.exists():
         write_json(path, order)  # atomic, and the same on every rank
-    elif read_json(path) != order:
+    elif _order(read_json(path)) != _order(order):
         raise ValueError(
             f"{folder}: was begun on other samples (tokens, sequence_length or sampling differ); choose another folder"
         )
 
 
-def _by_source(entries: list[ShardEntry], split: str) -> dict[str, list[Path]]:
+def _order(order: dict[str, Any]) -> dict[str, Any]:
+    """An order with the sampling as this release reads it: fields that it has more than an older one are at their defaults."""
+    return {**order, "sampling": SamplingConfig.model_validate(order["sampling"])}
+
+
+def _by_source(entries: list[TokenShardEntry], split: str) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for entry in entries:
         if entry.split == split:

@@ -26,7 +26,7 @@ Step = Callable[["Draft"], Rejection | None]
 
 
 @dataclass(frozen=True)
-class Beside:
+class ChainInputs:
     """What the chain of a shard takes beside its config."""
 
     base: Path | None = None  # the folder of the recipe, where the files of functions are
@@ -110,14 +110,14 @@ def run_all(drafts: Sequence[Draft], chain: Sequence[tuple[str, Step]], masked: 
             begin, size = end, 0
 
 
-def make_chain(config: CleanConfig, beside: Beside) -> list[tuple[str, Step]]:
+def make_chain(config: CleanConfig, inputs: ChainInputs) -> list[tuple[str, Step]]:
     """The steps of `config` in its order, with their names; a section that is null or empty has none.
 
     Raises ValueError when a function of the user's cannot be had, and when scores were computed in another way than asked for.
     """
-    if beside.annotate:
-        beside.annotate.check_fits(config)
-    return [(entry, step) for entry in config.chain for step in _steps(entry, config, beside)]
+    if inputs.annotate:
+        inputs.annotate.check_fits(config)
+    return [(entry, step) for entry in config.chain for step in _steps(entry, config, inputs)]
 
 
 def run_chain(draft: Draft, chain: Sequence[tuple[str, Step]], masked: PIIConfig | None) -> None:
@@ -134,23 +134,23 @@ def run_chain(draft: Draft, chain: Sequence[tuple[str, Step]], masked: PIIConfig
     draft.forget_words()
 
 
-def _steps(entry: str, config: CleanConfig, beside: Beside) -> Iterator[Step]:
+def _steps(entry: str, config: CleanConfig, inputs: ChainInputs) -> Iterator[Step]:
     name, _, rule = entry.partition(".")
     section = getattr(config, name)
     if section is None:
         return
-    annotated = beside.annotate is not None and name in beside.annotate.families
+    annotated = inputs.annotate is not None and name in inputs.annotate.families
     if name == "block_lists":
-        assert beside.base is not None, "a recipe that names files lies in a folder"
-        yield _block_lists(BlockLists.load(section, block_lists.files(section, beside.base)))
+        assert inputs.base is not None, "a recipe that names files lies in a folder"
+        yield _block_lists(BlockLists.load(section, block_lists.files(section, inputs.base)))
     elif name == "language":
         yield _language(section, annotated)
     elif name == "boilerplate":
-        yield _boilerplate(Boilerplate.load(list(beside.repeated), section))
+        yield _boilerplate(Boilerplate.load(list(inputs.repeated), section))
     elif name == "scores":
         yield from map(_score, section)
     elif name == "custom":
-        yield from (_custom(each, beside.base) for each in section)
+        yield from (_custom(each, inputs.base) for each in section)
     elif FAMILIES[name].cutter:
         yield _cutting(FAMILIES[name], rule, section)
     else:

@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data.clean.chain import Beside, Draft, make_chain, run_all, run_chain
+from data.clean.chain import ChainInputs, Draft, make_chain, run_all, run_chain
 from data.clean.config import CleanConfig
 from data.content import ContentHasher
-from data.documents import REJECTED_SCHEMA, SCHEMA, add_documents
+from data.documents import REJECTED_SCHEMA, SCHEMA, add_documents, document_file
 from data.profile import Profile, text_bytes
 from data.tables import TableWriter, row_groups
 
@@ -23,12 +23,12 @@ from data.tables import TableWriter, row_groups
 def clean_text(text: str, config: CleanConfig) -> Draft:
     """`text` after all rules: turned away by the first rule that it breaks, or cut and masked."""
     draft = Draft({"text": text}, config.words)
-    run_chain(draft, make_chain(config, Beside()), config.pii)
+    run_chain(draft, make_chain(config, ChainInputs()), config.pii)
     return draft
 
 
 def clean_shard(
-    out: Path, documents: Path, config: CleanConfig, beside: Beside | None = None, scores: Path | None = None
+    out: Path, documents: Path, config: CleanConfig, inputs: ChainInputs | None = None, scores: Path | None = None
 ) -> dict[str, Any]:
     """Clean one shard of documents, a row group at a time.
 
@@ -38,11 +38,11 @@ def clean_shard(
     hash of the kept in order.
     """
 
-    chain = make_chain(config, beside or Beside())
+    chain = make_chain(config, inputs or ChainInputs())
     profile, hasher, documents_in, bytes_in = Profile(), ContentHasher(), 0, 0
     counts: dict[str, Counter[str]] = {"pii": Counter(), "lines_dropped": Counter()}
     with (
-        TableWriter(out / "documents-00000.parquet", SCHEMA, even_empty=True) as kept_file,
+        TableWriter(out / document_file(), SCHEMA, even_empty=True) as kept_file,
         TableWriter(out / "rejected.parquet", REJECTED_SCHEMA) as rejected_file,
     ):
         for group, annotations in _row_groups(documents, scores):

@@ -60,14 +60,14 @@ class PIIConfig(Section):
     jwt: Placeholder | None = "<JWT>"  # signed JSON Web Tokens
 
 
-class _Limits(Section):
+class _Bounds(Section):
     """The least and the most that a number may be."""
 
     min: float | None = None
     max: float | None = None
 
 
-class ScoreConfig(_Limits):
+class ScoreConfig(_Bounds):
     """Limits of a score that the stage `annotate` has computed: a document outside of them falls to rule `scores.<name>`."""
 
     name: str  # a column of the annotations: that of a custom function, or `gopher_quality.word_count` and the like
@@ -79,7 +79,7 @@ class ScoreConfig(_Limits):
         return self
 
 
-class CustomConfig(_Limits):
+class CustomConfig(_Bounds):
     """A rule of the user's own, `custom.<function>`; min and max are for a function that gives a number."""
 
     function: str = Field(pattern=FUNCTION)  # module:function, the module a file beside the recipe

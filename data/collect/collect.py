@@ -19,7 +19,7 @@ from data.sources.listing import SourceFile, file_name, list_files
 from data.sources.readers import reader
 from data.sources.record import Record, Unreadable
 from data.sources.split import Part, split
-from data.sources.streams.input import FileInput, Limits
+from data.sources.streams.input import FileInput, ReadLimits
 from data.tables import TableWriter
 from data.text.normalise import normalise
 
@@ -141,7 +141,7 @@ def _records(
     shard: CollectShard, source: SourceConfig, config: CollectConfig
 ) -> Iterator[tuple[str, Fields, Record | Unreadable]]:
     """The records of the shard, each with the path of its file (or of its dataset)."""
-    limits = Limits(config.max_record_mb * MEGABYTE, config.max_file_gb << 30, config.max_members)
+    limits = ReadLimits(config.max_record_mb * MEGABYTE, config.max_file_gb << 30, config.max_members)
     fields = cache(partial(fields_of, source))
     if shard.parts[0].file.format == "datasets":
         from data.sources.formats.hub import read_dataset

@@ -22,7 +22,7 @@ from data.dedup.components import connected_components, smallest_members
 from data.dedup.config import DedupConfig
 from data.dedup.contamination import benchmark_ngrams, shared_ngram
 from data.dedup.minhash import band_keys
-from data.documents import REJECTED_SCHEMA, SCHEMA, add_documents, content_hash
+from data.documents import REJECTED_SCHEMA, SCHEMA, add_documents, content_hash, document_file
 from data.profile import Profile, text_bytes
 from data.tables import TableWriter, read_table, row_groups, write_table
 
@@ -145,7 +145,7 @@ def dedup_shard(
 
     profile, hasher, bytes_in = Profile(), ContentHasher(), 0
     with (
-        TableWriter(out / "documents-00000.parquet", SCHEMA, even_empty=True) as kept_file,
+        TableWriter(out / document_file(), SCHEMA, even_empty=True) as kept_file,
         TableWriter(out / "rejected.parquet", REJECTED_SCHEMA) as rejected_file,
     ):
         for group in row_groups(documents):

@@ -95,9 +95,9 @@ def _glob(pattern: str, base: str) -> Iterator[str]:
     if "**" not in parts:
         yield from glob.iglob(pattern, root_dir=base)  # noqa: PTH207
         return
-    at = parts.index("**")
-    above = "".join(f"{part}/" for part in parts[:at])
-    below = "/".join(dropwhile(lambda part: part in ("**", ""), parts[at:]))
+    star = parts.index("**")
+    above = "".join(f"{part}/" for part in parts[:star])
+    below = "/".join(dropwhile(lambda part: part in ("**", ""), parts[star:]))
     for top in glob.iglob(above, root_dir=base) if above else [""]:  # noqa: PTH207
         if not below:
             yield top or "."

@@ -28,7 +28,7 @@ class Unit(NamedTuple):
     """The least that a part can begin with."""
 
     number: int  # as the format counts
-    at: int  # stored bytes before it
+    offset: int  # stored bytes before it
 
 
 def split(file: SourceFile, source: SourceConfig, part_bytes: int) -> list[Part]:
@@ -66,10 +66,10 @@ def _cut(file: SourceFile, units: Iterable[Unit], part_bytes: int) -> list[Part]
     parts = []
     start = Unit(0, 0)
     for unit in units:
-        if unit.at > start.at and unit.at - start.at >= part_bytes:
-            parts.append(Part(file, start.number, unit.number, unit.at - start.at))
+        if unit.offset > start.offset and unit.offset - start.offset >= part_bytes:
+            parts.append(Part(file, start.number, unit.number, unit.offset - start.offset))
             start = unit
-    return [*parts, Part(file, start.number, None, file.bytes - start.at)]
+    return [*parts, Part(file, start.number, None, file.bytes - start.offset)]
 
 
 def _frames(file: SourceFile) -> Iterator[Unit]:

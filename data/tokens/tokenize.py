@@ -25,7 +25,7 @@ BATCH_DOCUMENTS = 256  # in memory at a time
 
 
 @dataclass(frozen=True)
-class ShardEntry:
+class TokenShardEntry:
     """A token shard found in a folder; `prefix` plus `.bin`, `.idx` and `.parquet` are its files."""
 
     source: str
@@ -94,7 +94,7 @@ def tokenize_shard(out: Path, documents: Path, tokenizer: Path, config: Tokenize
     }
 
 
-def list_token_shards(folder: Path) -> list[ShardEntry]:
+def list_token_shards(folder: Path) -> list[TokenShardEntry]:
     """All token shards below `folder`, sorted by path. Raises ValueError naming a file that is damaged or out of place."""
 
     entries = []
@@ -103,7 +103,7 @@ def list_token_shards(folder: Path) -> list[ShardEntry]:
         if not source or split not in SPLITS:
             raise ValueError(f"{path}: not named <source>-<split>.idx with a split out of {', '.join(SPLITS)}")
         shard = TokenShard.open(path.with_suffix(""))
-        entries.append(ShardEntry(source, split, shard.prefix, len(shard.tokens), len(shard)))
+        entries.append(TokenShardEntry(source, split, shard.prefix, len(shard.tokens), len(shard)))
     return entries
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from data.collect.collect import collect_shard, plan_shards
 from data.collect.config import CollectConfig
+from data.documents import document_files
 from data.sources.config import SourceConfig
 from data.tables import read_table
 from data.tokens.vocabulary import Encoder, load_vocabulary
@@ -74,7 +75,7 @@ def read_texts(path: Path) -> list[str]:
             if unreadable.is_file():
                 first = read_table(unreadable).to_pylist()[0]
                 raise ValueError(f"{path}: {first['locator'].rsplit('#', 1)[-1]}: {first['error']}")
-            for part in sorted(out.glob("documents-*.parquet")):
+            for part in document_files(out):
                 texts += read_table(part, ["text"])["text"].to_pylist()
     if not texts:
         raise ValueError(f"{path}: there is no text in it")

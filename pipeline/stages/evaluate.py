@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from data.tokens.tokenize import ShardEntry, list_token_shards
+from data.tokens.tokenize import TokenShardEntry, list_token_shards
 from model.evaluation.statistics import bootstrap_difference, bootstrap_ratio
 from orchestration.files import read_json, write_json
 from orchestration.shards import Shard
@@ -51,7 +51,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: EvaluateConfig, o
     return Made(counts, scores_content(out))
 
 
-def _tasks(tests: Sequence[ShardEntry]) -> list[list[Path]]:
+def _tasks(tests: Sequence[TokenShardEntry]) -> list[list[Path]]:
     """The test shards in order, as at most TASKS pieces of about equal size."""
     total, before = sum(entry.tokens for entry in tests), 0
     tasks: dict[int, list[Path]] = {}

@@ -6,11 +6,11 @@ from pathlib import Path
 from orchestration.files import read_json
 from orchestration.identity import digest
 from orchestration.shards import Shard
+from orchestration.store import Artifact
 from pipeline.recipe.recipe import ExportConfig
 from pipeline.releases.find import newest_checkpoint
+from pipeline.stages.chain import account_of_chain
 from pipeline.stages.stage import Context, Made, Stage
-
-INPUTS = ("collect", "clean", "dedup", "vocab", "tokenize", "pretrain", "evaluate", "finetune")
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: ExportConfig, out: Path) -> Made:
@@ -25,6 +25,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: ExportConfig, out
         "config": config,
         "manifests": facts,
         "scores": scores,
+        "chain": account_of_chain(Artifact(path) for path in inputs.values()),
     }
     result = context.map(export_shard, [Shard("checked", work)], out, "")[0]
     if (out / "checked" / "hf").is_dir():
@@ -40,9 +41,9 @@ def _content(artifact: Path) -> str:
 STAGE = Stage(
     name="export",
     version=2,
-    inputs=INPUTS,
+    inputs=("collect", "clean", "dedup", "vocab", "tokenize", "pretrain", "evaluate", "finetune"),
     libraries=("jinja2", "safetensors", "torch", "transformers"),
     run=_run,
     content=_content,
-    verifies=INPUTS,
+    verifies_chain=True,
 )

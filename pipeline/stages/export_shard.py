@@ -26,6 +26,7 @@ def export_shard(
     config: ExportConfig,
     manifests: Mapping[str, Any],
     scores: Mapping[str, Any],
+    chain: Mapping[str, str],
 ) -> dict[str, Any]:
     """Write `hf/`, check it, then add certificate and model card; raises RuntimeError when the check fails."""
     folder, network = out / "hf", load_network(checkpoint)
@@ -41,6 +42,7 @@ def export_shard(
             name: {key: manifest[key] for key in ("fingerprint", "config", "inputs", "versions")}
             for name, manifest in manifests.items()
         },
+        "chain": dict(chain),
     }
     write_json(folder / "certificate.json", certificate)
     card = model_card(config, network.config, manifests, scores, figures)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from data.sources.config import SourceConfig
 from data.sources.record import EXCERPT_BYTES, Record, Unreadable, excerpt, rest_unreadable, too_large
 from data.sources.streams.byte_stream import CHUNK_BYTES
-from data.sources.streams.input import Input, Limits
-from data.sources.streams.pieces import pieces
+from data.sources.streams.input import Input, ReadLimits
+from data.sources.streams.placed_bytes import placed_bytes
 
 BOM = b"\xef\xbb\xbf"
 TABS = re.compile(r"\.tsv(\.[a-z0-9]+)?$", re.IGNORECASE)  # of a name, compressed or not
@@ -39,7 +39,7 @@ class Row(NamedTuple):
     bytes: int
 
 
-def read_csv(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+def read_csv(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     """The rows, each with the fields that the header names; `place` is the row's number behind the header, from 0.
 
     A row that cannot be read, or that has not as many fields as the header, is unreadable; blank lines are no rows. Behind
@@ -71,11 +71,11 @@ def _problem(header: Row, source: SourceConfig) -> str:
     return ""
 
 
-def _lines(input: Input, limits: Limits) -> Iterator[Line]:
+def _lines(input: Input, limits: ReadLimits) -> Iterator[Line]:
     """The lines up to the file's end or to damage."""
     kept = max(limits.record_bytes, EXCERPT_BYTES)
     held, size, quotes = bytearray(), 0, 0  # of the line that is being read
-    for piece in pieces(input, limits.file_bytes):
+    for piece in placed_bytes(input, limits.file_bytes):
         for begin in range(0, len(piece.data), CHUNK_BYTES):
             *ends, rest = piece.data[begin : begin + CHUNK_BYTES].split(b"\n")
             for end in ends:

@@ -13,7 +13,7 @@ from data.extraction.html import html_to_text, to_utf8
 from data.sources.config import SourceConfig
 from data.sources.formats.zip_file import open_zip, read_member
 from data.sources.record import DamagedStream, Record, Unreadable, first_line
-from data.sources.streams.input import Input, Limits
+from data.sources.streams.input import Input, ReadLimits
 
 DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
 # What may stand in the reading order beside chapters.
@@ -32,7 +32,7 @@ XML_ENCODING = re.compile(
 CDATA = b"<![CDATA["  # text as it is, which HTML does not know
 
 
-def read_epub(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+def read_epub(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     """The book as one record: its chapters between blank lines, the table of contents left out.
 
     A book with a chapter that cannot be read is unreadable as a whole.

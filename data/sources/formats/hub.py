@@ -14,7 +14,7 @@ import pyarrow as pa
 from data.sources.config import SourceConfig
 from data.sources.formats.columns import BATCH_ROWS, records_of
 from data.sources.record import EXCERPT_BYTES, Record, Unreadable, first_line, rest_unreadable, too_large
-from data.sources.streams.input import Limits
+from data.sources.streams.input import ReadLimits
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features, IterableDataset
@@ -37,7 +37,7 @@ def is_saved_folder(path: Path) -> bool:
     return (path / "state.json").is_file() or (path / "dataset_dict.json").is_file()
 
 
-def read_dataset(path: str, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+def read_dataset(path: str, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     """The rows of the split of a dataset (a folder, or a name on the hub), streamed; `place` is the row number.
 
     Of the columns only the source's are decoded; a row with a value that cannot be is unreadable, and so is, as one record,

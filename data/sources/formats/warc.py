@@ -15,8 +15,8 @@ from data.sources.config import SourceConfig
 from data.sources.formats.gzip_members import gzip_members
 from data.sources.record import EXCERPT_BYTES, DamagedStream, Record, Unreadable, excerpt, first_line, too_large
 from data.sources.streams.byte_stream import compression_of, decompressed
-from data.sources.streams.input import FILE_BYTES, Input, Limits
-from data.sources.streams.pieces import Piece, pieces
+from data.sources.streams.input import FILE_BYTES, Input, ReadLimits
+from data.sources.streams.placed_bytes import PlacedBytes, placed_bytes
 
 BEGINNING = b"WARC/"
 VERSION = re.compile(rb"WARC/1\.[01]\r?\n")  # what a record begins with
@@ -37,14 +37,14 @@ REASON_CHARACTERS = 200
 MOST_ENCODINGS = 4  # of one page
 
 
-class Block(NamedTuple):
+class RawRecord(NamedTuple):
     """A record with its headers."""
 
     place: str
     content: bytes
 
 
-def read_warc(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+def read_warc(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     """The pages of a WARC file and the texts of a WET file.
 
     `place` is the byte of the stored file at which the record begins; with "+" and the byte in it, where that is the
@@ -52,8 +52,8 @@ def read_warc(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Re
     and plain text) are unreadable, for their reason; records about others (requests, metadata) are passed over.
     """
     count = 0
-    for block in _blocks(_Window(_pieces(input, limits)), limits.record_bytes):
-        found = block if isinstance(block, Unreadable) else _document(block, source, limits.record_bytes)
+    for raw in _raw_records(_Window(_pieces(input, limits)), limits.record_bytes):
+        found = raw if isinstance(raw, Unreadable) else _document(raw, source, limits.record_bytes)
         count += 1
         if found is not None:
             yield found
@@ -61,9 +61,9 @@ def read_warc(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Re
         yield Unreadable("0", "the file is empty", "", 0)
 
 
-def _pieces(input: Input, limits: Limits) -> Iterator[Piece]:
+def _pieces(input: Input, limits: ReadLimits) -> Iterator[PlacedBytes]:
     if compression_of(input.name) != "gzip":
-        yield from pieces(input, limits.file_bytes)
+        yield from placed_bytes(input, limits.file_bytes)
         return
     with input.open() as file:
         yield from gzip_members(file, BEGINNING, limits.file_bytes)
@@ -72,12 +72,12 @@ def _pieces(input: Input, limits: Limits) -> Iterator[Piece]:
 class _Window:
     """The bytes that have been read and not been let go of, and where they stand in the file."""
 
-    def __init__(self, found: Iterator[Piece]) -> None:
+    def __init__(self, found: Iterator[PlacedBytes]) -> None:
         self.pieces = found
         self.data = bytearray()
         self.passed = 0  # bytes before `data`
-        self.origins: deque[tuple[int, Piece]] = deque()  # of the bytes, with how many stand before the piece
-        self.damage: Piece | None = None  # behind the bytes of `data`; read on only when it has been dealt with
+        self.origins: deque[tuple[int, PlacedBytes]] = deque()  # of the bytes, with how many stand before the piece
+        self.damage: PlacedBytes | None = None  # behind the bytes of `data`; read on only when it has been dealt with
 
     def extend(self) -> bool:
         """Read on; False at the end and before damage."""
@@ -106,7 +106,7 @@ class _Window:
         return piece.place(self.passed - begin).removesuffix("+0")
 
 
-def _blocks(window: _Window, limit: int) -> Iterator[Block | Unreadable]:
+def _raw_records(window: _Window, limit: int) -> Iterator[RawRecord | Unreadable]:
     """The records. Behind one that is damaged, or whose length is false, the next begins where its mark is found."""
     while True:
         if blank := BLANK.match(window.data):
@@ -118,7 +118,7 @@ def _blocks(window: _Window, limit: int) -> Iterator[Block | Unreadable]:
             if problem:
                 yield _pass_over(window, problem)
             else:
-                yield Block(window.place(), bytes(window.data[:end]))
+                yield RawRecord(window.place(), bytes(window.data[:end]))
                 window.drop(end)
         elif window.damage:
             damage, window.damage = window.damage, None
@@ -177,18 +177,18 @@ def _find_mark(data: bytearray) -> int:
     return found
 
 
-def _document(block: Block, source: SourceConfig, limit: int) -> Record | Unreadable | None:
-    size = len(block.content)
+def _document(raw: RawRecord, source: SourceConfig, limit: int) -> Record | Unreadable | None:
+    size = len(raw.content)
     uri = None
     try:
-        record = _opened(block.content)
+        record = _opened(raw.content)
         kind, uri = record.headers.get("WARC-Type") or "", record.headers.get("WARC-Target-URI")
         if kind in NO_DOCUMENTS:
             return None
         content_type, charset = _content_type(record, kind)
         if cut := record.headers.get("WARC-Truncated"):
             raise ValueError(f"the page was cut short when it was fetched: {cut}")
-        content = _payload(record, block.content, limit)
+        content = _payload(record, raw.content, limit)
         title, text = "", ""
         if content_type in HTML:
             title, text = extract(content, extractor=source.extractor, declared_encoding=charset)
@@ -196,7 +196,7 @@ def _document(block: Block, source: SourceConfig, limit: int) -> Record | Unread
             text = to_utf8(content, charset).decode()
     except (OSError, ValueError, StopIteration) as problem:
         reason = first_line(problem).partition(": '")[0]  # what fastwarc quotes is the page
-        return Unreadable(block.place, reason[:REASON_CHARACTERS], uri or "", size)
+        return Unreadable(raw.place, reason[:REASON_CHARACTERS], uri or "", size)
     fields = {
         source.text_field: text,
         "uri": uri,
@@ -205,7 +205,7 @@ def _document(block: Block, source: SourceConfig, limit: int) -> Record | Unread
         "id": record.headers.get("WARC-Record-ID"),
         "language": record.headers.get("WARC-Identified-Content-Language"),
     }
-    return Record(block.place, {name: value for name, value in fields.items() if value is not None}, size)
+    return Record(raw.place, {name: value for name, value in fields.items() if value is not None}, size)
 
 
 def _opened(content: bytes, decode: Literal["transfer", "all"] = "transfer") -> WarcRecord:

@@ -12,8 +12,8 @@ from xml.parsers import expat
 from data.extraction.wikitext import FILES_AND_CATEGORIES, wikitext_to_text
 from data.sources.config import SourceConfig
 from data.sources.record import EXCERPT_BYTES, DamagedStream, Record, Unreadable, excerpt, rest_unreadable, too_large
-from data.sources.streams.input import Input, Limits
-from data.sources.streams.pieces import Piece, pieces
+from data.sources.streams.input import Input, ReadLimits
+from data.sources.streams.placed_bytes import PlacedBytes, placed_bytes
 
 BEGIN, END = b"<page>", b"</page>"  # neither can stand in a page's text, where < is written as &lt;
 MARK = re.compile(rb"</?page>")
@@ -44,7 +44,7 @@ class Token(NamedTuple):
     """A mark, or what stands between two, or (with `damage`) what cannot be read."""
 
     data: bytes
-    at: int  # the byte of the stored file that it belongs to: parts are cut by it
+    stored_at: int  # the byte of the stored file that it belongs to: parts are cut by it
     place: str
     damage: str = ""
 
@@ -56,7 +56,7 @@ class Page(NamedTuple):
     content: bytes
 
 
-def read_wikipedia(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+def read_wikipedia(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     """The pages of a dump or of a part of one, with wikitext as plain text; of a page with several revisions the last.
 
     `place` is the number of page and revision; that of a page that cannot be read is its place in the decompressed dump.
@@ -88,7 +88,7 @@ def _wiki(input: Input) -> Wiki | None:
     return Wiki(unescape(base[1]) if base else None, language and language[1], FILES_AND_CATEGORIES | names)
 
 
-def _pages(input: Input, limits: Limits) -> Iterator[Page | Unreadable]:
+def _pages(input: Input, limits: ReadLimits) -> Iterator[Page | Unreadable]:
     """The pages that begin in the part, also where they end behind it.
 
     A part ends with the first mark or damage at or behind its end, where the next one begins.
@@ -97,7 +97,7 @@ def _pages(input: Input, limits: Limits) -> Iterator[Page | Unreadable]:
     page: Token | None = None  # the mark of the page that is being read
     held, size = bytearray(), 0
     first = input.start > 0  # whether the next mark or damage is the one that the part before ends with
-    for token in _tokens(pieces(input, limits.file_bytes)):
+    for token in _tokens(placed_bytes(input, limits.file_bytes)):
         if not token.damage and token.data not in (BEGIN, END):
             if page:
                 size += len(token.data)
@@ -111,7 +111,7 @@ def _pages(input: Input, limits: Limits) -> Iterator[Page | Unreadable]:
         elif token.damage and not first:
             yield Unreadable(token.place, token.damage, "", 0)
         page, first = None, False
-        if input.stop is not None and token.at >= input.stop:
+        if input.stop is not None and token.stored_at >= input.stop:
             return
         if token.data == BEGIN:
             page, size = token, 0
@@ -124,18 +124,23 @@ def _unreadable(page: Token, error: str, held: bytearray, size: int) -> Unreadab
     return Unreadable(page.place, error, excerpt(bytes(held[:EXCERPT_BYTES])), size)
 
 
-def _tokens(found: Iterable[Piece]) -> Iterator[Token]:
+def _tokens(found: Iterable[PlacedBytes]) -> Iterator[Token]:
     """The marks, also those that lie in two pieces, and what stands between them."""
     tail = Token(b"", 0, "")  # the end of the last piece, from a < on, when it may be the beginning of a mark
     for piece in found:
         data, before = tail.data + piece.data, len(tail.data)
 
         def token(
-            begin: int, end: int, piece: Piece = piece, data: bytes = data, before: int = before, tail: Token = tail
+            begin: int,
+            end: int,
+            piece: PlacedBytes = piece,
+            data: bytes = data,
+            before: int = before,
+            tail: Token = tail,
         ) -> Token:
             if begin < before:
                 return tail._replace(data=data[begin:end])
-            return Token(data[begin:end], piece.at, piece.place(begin - before))
+            return Token(data[begin:end], piece.stored_at, piece.place(begin - before))
 
         begin = 0
         for mark in MARK.finditer(data):
@@ -149,7 +154,7 @@ def _tokens(found: Iterable[Piece]) -> Iterator[Token]:
             yield token(begin, end)
         tail = token(end, len(data))
         if piece.damage:
-            yield Token(b"", piece.at, piece.place(0), piece.damage)
+            yield Token(b"", piece.stored_at, piece.place(0), piece.damage)
     if tail.data:
         yield tail
 

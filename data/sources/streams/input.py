@@ -12,7 +12,7 @@ FILE_BYTES = 1 << 37  # 128 GiB
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ReadLimits:
     """Bounds on what one record, one file and one archive may take."""
 
     record_bytes: int

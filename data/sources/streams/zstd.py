@@ -14,7 +14,7 @@ REPEATED_BYTE, RESERVED = 1, 3  # types of a block
 CHECKSUM_FLAG = 4
 
 
-class Block(NamedTuple):
+class ZstdBlock(NamedTuple):
     """A block of a frame, or what stands before and after a frame's blocks."""
 
     frame: int  # where the frame begins in the file
@@ -52,7 +52,7 @@ def decompressed_frames(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
                 yield frame, output
 
 
-def _blocks(file: BinaryIO, keep: bool) -> Iterator[Block]:
+def _blocks(file: BinaryIO, keep: bool) -> Iterator[ZstdBlock]:
     """All blocks from where `file` stands, which is the beginning of a frame; without `keep` they are jumped over."""
     frame = file.tell()
     while magic := file.read(4):
@@ -70,11 +70,11 @@ def _blocks(file: BinaryIO, keep: bool) -> Iterator[Block]:
         raise DamagedStream("truncated zstd")
 
 
-def _blocks_of_frame(file: BinaryIO, frame: int, magic: bytes, keep: bool) -> Iterator[Block]:
+def _blocks_of_frame(file: BinaryIO, frame: int, magic: bytes, keep: bool) -> Iterator[ZstdBlock]:
     descriptor = _exactly(file, 1)
     frame_header = magic + descriptor + _exactly(file, _header_bytes(descriptor[0]))
     _check_window(frame, frame_header)
-    yield Block(frame, frame_header)
+    yield ZstdBlock(frame, frame_header)
     last = False
     while not last:
         header = _exactly(file, 3)
@@ -84,9 +84,9 @@ def _blocks_of_frame(file: BinaryIO, frame: int, magic: bytes, keep: bool) -> It
             raise DamagedStream(f"corrupt zstd: a block of no known type in the frame at byte {frame}")
         stored = 1 if kind == REPEATED_BYTE else size
         content = _exactly(file, stored) if keep else _jump(file, stored)
-        yield Block(frame, header + content)
+        yield ZstdBlock(frame, header + content)
     if descriptor[0] & CHECKSUM_FLAG:
-        yield Block(frame, _exactly(file, 4))
+        yield ZstdBlock(frame, _exactly(file, 4))
 
 
 def _check_window(frame: int, header: bytes) -> None:

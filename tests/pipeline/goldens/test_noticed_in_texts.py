@@ -19,7 +19,6 @@ import data.clean.pii
 import data.collect.collect
 import data.dedup.contamination
 import data.dedup.dedup
-import data.documents
 import data.extraction.html
 import data.extraction.wikitext
 import data.sources.formats.hub
@@ -31,7 +30,7 @@ import data.text.words
 import data.tokens.bpe
 import data.tokens.tokenize
 import data.tokens.vocabulary
-from data.clean.config import FAMILIES
+from data.clean.filters.families import FAMILIES
 from data.clean.pii import _KINDS
 from data.sources.readers import READERS
 from pipeline.goldens.collect import CUT_FILES, SOURCES
@@ -92,7 +91,7 @@ REPLACED: list[tuple[str, str, Any, str, Any]] = [
     ("collect", "nfc", data.text.normalise, "nfc", same),
     ("collect", "nfc", data.text.normalise, "_one_newline", same),
     ("annotate", "default", data.clean.annotate, "_custom_scores", lambda row, functions: {}),
-    ("annotate", "default", data.clean.language, "identify", lambda text, characters: ("en", 1.0)),
+    ("annotate", "default", data.clean.annotate, "identify", lambda text, characters: ("en", 1.0)),
     ("annotate", "words", data.text.word_arrays, "split_words", lambda text, splitter: text.split()),
     ("annotate", "end_marks", data.clean.filters.fineweb, "_MARKS", {"fineweb": frozenset(".")}),
     ("clean", "language", data.clean.language, "identify", lambda text, characters: ("en", 1.0)),
@@ -119,7 +118,7 @@ REPLACED: list[tuple[str, str, Any, str, Any]] = [
     ("clean", "annotated chain", data.clean.chain, "_language", lambda config, annotated: lambda draft: None),
     ("dedup", "minhash", data.dedup.dedup, "band_keys", lambda text, config: []),
     ("dedup", "few bands", data.dedup.dedup, "band_keys", lambda text, config: []),
-    ("dedup", "exact", data.documents, "content_hash", lambda text, numbers=NUMBERS: f"{next(numbers):032x}"),
+    ("dedup", "exact", data.dedup.dedup, "content_hash", lambda text, numbers=NUMBERS: f"{next(numbers):032x}"),
     ("dedup", "exact", data.dedup.dedup.unicodedata, "normalize", lambda form, text: text),
     ("dedup", "contamination", data.dedup.dedup, "shared_ngram", lambda text, benchmark, n: None),
     ("dedup", "contamination", data.dedup.contamination, "_telling_ngrams", data.dedup.contamination.text_ngrams),
@@ -143,12 +142,12 @@ def test_a_step_that_does_nothing(
     assert notices(stage, name, tmp_path)
 
 
-@pytest.mark.parametrize(("family", "rule"), [(family, rule) for family in FAMILIES for rule in FAMILIES[family].RULES])
+@pytest.mark.parametrize(("family", "rule"), [(family, rule) for family in FAMILIES for rule in FAMILIES[family].rules])
 def test_a_rule_that_rejects_nothing(family: str, rule: str, tmp_path: Path, monkeypatch: Patch) -> None:
     if family == "c4":
         monkeypatch.setattr(data.clean.filters.c4, "check", lambda text, config: (text, None, Counter()))
     else:
-        monkeypatch.delitem(FAMILIES[family].RULES, rule)
+        monkeypatch.delitem(FAMILIES[family].rules, rule)
     assert notices("clean", f"{family}.{rule}", tmp_path)
 
 
