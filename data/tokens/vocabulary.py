@@ -184,6 +184,10 @@ class Encoder:
         """The ids of each text, (n,) int32, without special tokens."""
         return [np.array(self._encode(text), dtype=np.int32) for text in texts]
 
+    def encode_to_lists(self, texts: Sequence[str]) -> list[list[int]]:
+        """The same ids as lists, which is what evaluation, fine-tuning and generation take."""
+        return [self._encode(text) for text in texts]
+
     def _encode(self, text: str) -> list[int]:
         if self._fast is None or (
             len(text) > LONG_RUN and any(len(run) > LONG_RUN for run in WHITE_SPACE.findall(text))

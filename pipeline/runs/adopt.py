@@ -22,8 +22,8 @@ def adopt(view: Path, stage: str, artifact: Path, store: Store) -> Artifact:
     Its files are linked, not copied, where the file system can. Raises ValueError where it does not fit the run: another
     stage's, damaged, of other shapes or of another tokenizer, or where the stage's inputs are not whole yet.
     """
-    step = _step(view, stage, store)
     found = _find(artifact, stage, store)
+    step = _step(view, stage, store)
     refuse_damage(found, checksums=True)
     if step.identity is None:
         raise ValueError(

@@ -11,7 +11,7 @@ from typing import (
     NotRequired,  # pydantic takes those of typing from Python 3.12 on only
 )
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from orchestration.files import write_json, write_text
@@ -22,10 +22,9 @@ from pipeline.runs.plan import Step
 from pipeline.stages.line import STAGES
 
 
+@with_config(ConfigDict(extra="allow"))
 class PlannedStage(TypedDict):
     """A stage in the plan of a run."""
-
-    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
     stage: str
     key: str
@@ -36,19 +35,17 @@ class PlannedStage(TypedDict):
     """The folder of the network that a training begins with."""
 
 
+@with_config(ConfigDict(extra="allow"))
 class RunPlan(TypedDict):
     """What `plan.json` in the view of a run says."""
-
-    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
     base: str | None
     """The recipe's folder; None where an older release did not write it down."""
     stages: list[PlannedStage]
 
 
+@with_config(ConfigDict(extra="allow"))
 class _StageOfFormat1(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
-
     stage: str
     fingerprint: str
 

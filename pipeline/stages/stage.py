@@ -104,6 +104,7 @@ class Stage:
     fits: Callable[[Path, Any, Mapping[str, Path]], None] | None = None
     """`fits(artifact, config, inputs)` raises ValueError for an artifact that cannot stand for what the stage would make."""
     verifies: tuple[str, ...] = ()  # inputs whose files are all compared with their checksums before the stage begins
+    verifies_chain: bool = False  # All inputs are compared, and what they were made of, as far as it is in the store.
 
 
 def document_shards(artifact: Path) -> list[Path]:
