@@ -1,11 +1,12 @@
 # make demo and make test set themselves up; everything they write stays in .venv/ and work/.
 PYTHON ?= python3
 BIN := .venv/bin
+PYTHONS := 3.11 3.12 3.13
 LONGEST_TESTS := tests/integration/test_interruption.py
 REST_OF_TESTS := $(filter-out $(LONGEST_TESTS),$(sort $(wildcard tests/integration/test_*.py)))
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: setup demo test lint format bench clean
+.PHONY: setup demo test lint format reseal bench check-pythons clean
 
 setup: .venv/.ready
 
@@ -28,12 +29,25 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+reseal: setup  # after a change of code: write seals where the goldens come out as before, and values where a version was raised
+	$(BIN)/python -m tests.seals
+
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks
+
+# Whether every pinned package has a wheel for each of the Pythons; DeepSpeed comes as source. Nothing is installed.
+check-pythons: setup
+	mkdir -p build
+	grep -v '^deepspeed==' constraints.txt > build/wheels.txt
+	for version in $(PYTHONS); do \
+	  echo "Python $$version"; \
+	  $(BIN)/python -m pip install --quiet --dry-run --no-deps --ignore-installed --only-binary=:all: \
+	    --python-version $$version --target build/none --requirement build/wheels.txt || exit 1; \
+	done
 
 clean:
 	rm -rf .venv work build *.egg-info

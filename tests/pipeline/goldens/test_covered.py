@@ -17,7 +17,7 @@ from model.training.train_config import TrainConfig
 from pipeline.goldens import clean, collect, dedup, networks, pretrain, tokens
 from pipeline.goldens.make import EXPECTED_FILE, GOLDENS, read_expected
 from pipeline.goldens.sources import INPUTS
-from pipeline.runs.plan import STAGES
+from pipeline.stages.line import STAGES
 from tests.pipeline.goldens.test_noticed_in_texts import FORMATS
 
 ON_A_GPU_ONLY = {"float16"}  # a CPU does not train in it
