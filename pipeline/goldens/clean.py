@@ -10,7 +10,8 @@ from data.clean.block_lists import BlockListConfig
 from data.clean.boilerplate import count_lines, repeated_lines
 from data.clean.chain import Beside
 from data.clean.clean import CleanConfig, clean_shard
-from data.clean.config import CHAIN, FAMILIES
+from data.clean.config import CHAIN
+from data.clean.filters.families import FAMILIES
 from data.clean.pii import PIIConfig
 from pipeline.goldens.content import Golden, Values, make_each, shards_made, write_documents
 from pipeline.goldens.personal import PERSONAL
@@ -43,8 +44,8 @@ REPEATED = {f"page {n}": f"Our site\n{PROSE[n * 20 : n * 20 + 90]}\n{FOOTER.form
 
 def rule_configs() -> Iterator[tuple[str, CleanConfig]]:
     """For every rule of every family a config in which it runs alone, C4's with the rules on that are off by default."""
-    for family, module in FAMILIES.items():
-        for rule in module.RULES:
+    for family, described in FAMILIES.items():
+        for rule in described.rules:
             sections = {"c4": {"require_end_mark": True}} if family == "c4" else {}
             yield f"{family}.{rule}", _config([f"{family}.{rule}"], **sections)
 
