@@ -2,7 +2,8 @@
 
 from typing import Any, get_args
 
-from data.clean.config import CHAIN, FAMILIES
+from data.clean.config import CHAIN
+from data.clean.filters.families import FAMILIES
 from data.clean.pii import PIIConfig
 from data.collect.collect import CollectConfig
 from data.dedup.dedup import DedupConfig

@@ -1,7 +1,6 @@
 """Each golden of the data stages notices when what it is for is taken away."""
 
 import itertools
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import data.clean.annotate
 import data.clean.block_lists
 import data.clean.boilerplate
 import data.clean.chain
-import data.clean.filters.c4
 import data.clean.filters.fineweb
 import data.clean.language
 import data.clean.pii
@@ -97,7 +95,7 @@ REPLACED: list[tuple[str, str, Any, str, Any]] = [
     ("clean", "language", data.clean.language, "identify", lambda text, characters: ("en", 1.0)),
     ("clean", "language.all", data.clean.language, "identify", lambda text, characters: ("en", 1.0)),
     ("clean", "language.paragraph", data.clean.language, "_parts", lambda text, least: [(text, 1)]),
-    ("clean", "c4", data.clean.filters.c4, "check", lambda text, config: (text, None, Counter())),
+    ("clean", "c4", data.clean.chain, "_cutting", lambda family, rule, config: lambda draft: None),
     ("clean", "words", data.text.word_arrays, "split_words", lambda text, splitter: text.split()),
     ("clean", "end_marks", data.clean.filters.fineweb, "_MARKS", {"fineweb": frozenset(".")}),
     ("clean", "custom", data.clean.chain, "load_function", lambda name, base: lambda text, document: None),
