@@ -1,6 +1,7 @@
 """Each golden of the data stages notices when what it is for is taken away."""
 
 import itertools
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
