@@ -29,7 +29,9 @@ def account_of_chain(inputs: Mapping[str, Path]) -> dict[str, str]:
             continue
         else:
             account[_key(artifact)] = NOT_READ
-        made_of = (Artifact(artifact.path.parents[1] / stage / name) for stage, name in _inputs(artifact.manifest).items())
+        made_of = (
+            Artifact(artifact.path.parents[1] / stage / name) for stage, name in _inputs(artifact.manifest).items()
+        )
         waiting += [other for other in made_of if _key(other) not in account]
     return dict(sorted(account.items()))
 

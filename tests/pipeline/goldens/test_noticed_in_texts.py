@@ -18,7 +18,6 @@ import data.clean.pii
 import data.collect.collect
 import data.dedup.contamination
 import data.dedup.dedup
-import data.documents
 import data.extraction.html
 import data.extraction.wikitext
 import data.sources.formats.hub
@@ -91,7 +90,7 @@ REPLACED: list[tuple[str, str, Any, str, Any]] = [
     ("collect", "nfc", data.text.normalise, "nfc", same),
     ("collect", "nfc", data.text.normalise, "_one_newline", same),
     ("annotate", "default", data.clean.annotate, "_custom_scores", lambda row, functions: {}),
-    ("annotate", "default", data.clean.language, "identify", lambda text, characters: ("en", 1.0)),
+    ("annotate", "default", data.clean.annotate, "identify", lambda text, characters: ("en", 1.0)),
     ("annotate", "words", data.text.word_arrays, "split_words", lambda text, splitter: text.split()),
     ("annotate", "end_marks", data.clean.filters.fineweb, "_MARKS", {"fineweb": frozenset(".")}),
     ("clean", "language", data.clean.language, "identify", lambda text, characters: ("en", 1.0)),
@@ -118,7 +117,7 @@ REPLACED: list[tuple[str, str, Any, str, Any]] = [
     ("clean", "annotated chain", data.clean.chain, "_language", lambda config, annotated: lambda draft: None),
     ("dedup", "minhash", data.dedup.dedup, "band_keys", lambda text, config: []),
     ("dedup", "few bands", data.dedup.dedup, "band_keys", lambda text, config: []),
-    ("dedup", "exact", data.documents, "content_hash", lambda text, numbers=NUMBERS: f"{next(numbers):032x}"),
+    ("dedup", "exact", data.dedup.dedup, "content_hash", lambda text, numbers=NUMBERS: f"{next(numbers):032x}"),
     ("dedup", "exact", data.dedup.dedup.unicodedata, "normalize", lambda form, text: text),
     ("dedup", "contamination", data.dedup.dedup, "shared_ngram", lambda text, benchmark, n: None),
     ("dedup", "contamination", data.dedup.contamination, "_telling_ngrams", data.dedup.contamination.text_ngrams),
