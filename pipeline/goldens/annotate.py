@@ -12,7 +12,7 @@ from pipeline.goldens.texts import TEXTS
 CONFIGS = {
     "default": AnnotateConfig(custom=["rules:vowels"]),
     "words": AnnotateConfig(families=("gopher_repetition", "gopher_quality", "fineweb"), words="punctuation"),
-    "end_marks": AnnotateConfig(families=("fineweb",), end_marks="fineweb"),
+    "end_marks": AnnotateConfig.model_validate({"families": ["fineweb"], "end_marks": "fineweb"}),
 }
 NOTHING = -1.0  # stands for a score that is null
 

@@ -52,7 +52,7 @@ EPUB = {
 PAGE = (
     "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=iso-8859-1\r\n\r\n<html><title>T</title><body><main><p>{}</p>"
 )
-SAVED_STATE = {
+SAVED_STATE: dict[str, Any] = {
     "_data_files": [{"filename": "data.arrow"}],
     "_fingerprint": "0",
     **dict.fromkeys(("_format_columns", "_format_type", "_split")),
