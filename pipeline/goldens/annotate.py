@@ -3,7 +3,8 @@
 from functools import partial
 from pathlib import Path
 
-from data.clean.annotate import FILE, AnnotateConfig, annotate_shard
+from data.clean.annotate import FILE, annotate_shard
+from data.clean.annotate_config import AnnotateConfig
 from data.tables import read_table
 from pipeline.goldens.clean import BASE
 from pipeline.goldens.content import Golden, Values, counts_content, value_content, write_documents

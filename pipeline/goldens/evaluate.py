@@ -10,7 +10,7 @@ from data.tokens.vocabulary import Encoder, load_vocabulary
 from model.evaluation.choices import parse_item, score_items
 from model.evaluation.evaluate import score_documents
 from model.evaluation.generate import generate
-from model.evaluation.ngrams import Bigram, Unigram, fit_bigram, fit_unigram
+from model.evaluation.ngram_models import Bigram, Unigram, fit_bigram, fit_unigram
 from pipeline.goldens.content import Golden, Values
 from pipeline.goldens.networks import FAMILIES, OTHERS, SIZES, network_of
 from pipeline.goldens.texts import GERMAN, PROSE
@@ -51,7 +51,7 @@ def _score_ngrams(folder: Path) -> Values:
 def _score_task(folder: Path) -> Values:
     encoder = Encoder(load_vocabulary(TRAINED))
     items = [parse_item(record, "") for record in TASK]
-    scores = score_items(network_of({}), items, lambda text: encoder.encode([text])[0].tolist(), start_id=0)
+    scores = score_items(network_of({}), items, encoder.encode_to_lists, start_id=0)
     return {
         "log_likelihoods": [value for item in scores for value in item.log_likelihoods],
         "right": [float(value) for item in scores for value in (item.right, item.right_per_byte)],

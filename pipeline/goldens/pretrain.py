@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from data.tokens.tokenize import TokenizeConfig, tokenize_shard
+from model.formats.checkpoint import find_checkpoint
 from model.formats.convert_hf import export_hf
+from model.formats.tensors import read_weights
 from model.training.distributed import close_distributed
 from pipeline.goldens.content import Golden, Values, write_documents
 from pipeline.goldens.networks import figures, network_of
@@ -104,9 +106,6 @@ def _arguments(variant: Mapping[str, Any], tokens: Path, folder: Path) -> dict[s
 
 def _figures(folder: Path) -> dict[str, list[float]]:
     """What a training logged, step by step, and a figure of each of its weights."""
-    from model.formats.checkpoint import read_weights
-    from model.formats.load import find_checkpoint
-
     records = [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
     steps = [record for record in records if "loss" in record and "event" not in record]
     weights = read_weights(find_checkpoint(folder / CHECKPOINTS))

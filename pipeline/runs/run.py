@@ -30,9 +30,10 @@ from pipeline.runs.attempts import continue_attempt
 from pipeline.runs.comparison import differences
 from pipeline.runs.plan import Step, changed_sources, check_rebuild, make_plan, refuse_damage
 from pipeline.runs.upgrade import upgrade_store
-from pipeline.runs.verification import verify_inputs
+from pipeline.runs.verification import verify_artifacts
 from pipeline.runs.view import link, open_view, record_artifact, runs_folder
-from pipeline.stages.stage import Context
+from pipeline.stages.chain import chain_of
+from pipeline.stages.stage import Context, Stage
 
 FREE_BYTES = 2**30  # a run does not begin with less room than this on the disk of its workdir
 
@@ -239,12 +240,18 @@ def _build_stage(
         context.events.write("stage_started", stage=stage.name, artifact=identity.name)
         if stage.reads_at_start:
             _check_sources(step, context.base, store)
-        verify_inputs(context, [inputs[name] for name in stage.verifies if name in inputs], building.folder)
+        verify_artifacts(context, _to_verify(stage, inputs), building.folder)
         made = stage.run(context, paths, step.config, building.folder)
         if not stage.reads_at_start:
             _check_sources(step, context.base, store, building.folder)
         _check_passed_on(step, made.counts, inputs)
         return building.finish(made.counts, made.content, stage.layout(step.config), started)
+
+
+def _to_verify(stage: Stage, inputs: Mapping[str, Artifact]) -> list[Artifact]:
+    if stage.verifies_chain:
+        return [artifact for artifact in chain_of(inputs.values()) if artifact.path.is_dir()]
+    return [inputs[name] for name in stage.verifies if name in inputs]
 
 
 def _record(step: Step, name: str, store: Store, view: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 import model.evaluation.choices
 import model.evaluation.generate
-import model.evaluation.ngrams
+import model.evaluation.ngram_models
 import model.finetuning.classify
 import model.formats.convert_hf
 import pipeline.goldens.evaluate as evaluate
@@ -90,7 +90,7 @@ def test_a_network_without_one_of_its_options(name: str, option: str, tmp_path: 
 
 # Stage, golden, what is replaced (an attribute of a module), and by what.
 REPLACED: list[tuple[str, str, Any, str, Any]] = [
-    ("evaluate", "ngrams", model.evaluation.ngrams, "_discount", lambda counts: 0.5),
+    ("evaluate", "ngrams", model.evaluation.ngram_models, "_discount", lambda counts: 0.5),
     ("evaluate", "task", model.evaluation.choices, "join", lambda context, choice: (context, choice)),
     ("finetune", "mean", model.finetuning.classify, "rate", lambda step, steps, warmup: (steps - step) / steps),
     ("finetune", "mean", model.finetuning.classify.nn.utils, "clip_grad_norm_", lambda parameters, largest: None),
