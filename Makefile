@@ -1,12 +1,13 @@
 # make demo and make test set themselves up; everything they write stays in .venv/ and work/.
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 PYTHONS := 3.11 3.12 3.13
 LONGEST_TESTS := tests/integration/test_interruption.py
 REST_OF_TESTS := $(filter-out $(LONGEST_TESTS),$(sort $(wildcard tests/integration/test_*.py)))
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: setup demo test lint format reseal bench check-pythons clean
+.PHONY: setup demo test test-long lint format reseal bench check-pythons clean
 
 setup: .venv/.ready
 
@@ -20,8 +21,11 @@ demo: setup
 	$(BIN)/gristmill run configs/demo.yaml
 
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/data tests/model tests/pipeline
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(LONGEST_TESTS) tests/orchestration $(REST_OF_TESTS)
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not long" tests/data tests/model tests/pipeline
+	$(PYTEST) -m "not long" --no-loadscope-reorder $(LONGEST_TESTS) tests/orchestration $(REST_OF_TESTS)
+
+test-long: setup  # what takes long and is not needed on every change
+	$(PYTEST) -m long tests/data tests/model tests/orchestration tests/pipeline tests/integration
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -43,7 +43,7 @@ def read_json(path: Path) -> Any:
     """Read a JSON file; raises ValueError that names the file when it is not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not readable as JSON ({error})") from error
 
 

@@ -5,6 +5,7 @@ a word on the error stream. A command never ends because of one.
 """
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,9 +24,9 @@ def read_side_record(path: Path, shape: TypeAdapter[T], otherwise: str) -> T | N
     except FileNotFoundError:
         return None
     except ValidationError:
-        _say(f"{path}: torn or damaged; {otherwise}")
+        say_once(f"{path}: torn or damaged; {otherwise}")
     except OSError as error:
-        _say(f"{path}: cannot be read ({error.strerror}); {otherwise}")
+        say_once(f"{path}: cannot be read ({error.strerror}); {otherwise}")
     return None
 
 
@@ -36,12 +37,12 @@ def read_side_lines(path: Path, shape: TypeAdapter[T]) -> list[T]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        _say(f"{path}: cannot be read ({error.strerror}); it is passed over")
+        say_once(f"{path}: cannot be read ({error.strerror}); it is passed over")
         return []
     found = [value for line in lines if line.strip() and (value := parse_line(line, shape)) is not None]
     passed_over = sum(bool(line.strip()) for line in lines) - len(found)
     if passed_over:
-        _say(f"{path}: {passed_over} of {len(lines)} lines are torn or damaged and are passed over")
+        say_once(f"{path}: {passed_over} of {len(lines)} lines are torn or damaged and are passed over")
     return found
 
 
@@ -53,5 +54,7 @@ def parse_line(line: bytes, shape: TypeAdapter[T]) -> T | None:
         return None
 
 
-def _say(message: str) -> None:
+@cache  # A command may read a record several times.
+def say_once(message: str) -> None:
+    """Print a word to the user on the error stream, once in a process."""
     print(f"gristmill: {message}", file=sys.stderr)

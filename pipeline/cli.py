@@ -365,7 +365,7 @@ def doctor(workdir: Workdir = WORK, as_json: AsJson = False) -> None:
     """Check that this machine can run Gristmill, part by part."""
     from pipeline.doctor import examine
     from pipeline.reporting.summary import print_findings
-    from pipeline.runs.run import check_name
+    from pipeline.runs.workdir import check_name
 
     check_name(workdir.resolve())
     findings = examine(workdir)

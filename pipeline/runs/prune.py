@@ -48,9 +48,8 @@ def _referred_to(runs: Path, store: Store) -> set[str]:
     """`stage/name` of what the runs are to be made of, of what they are made of now, and of what they began with."""
     root = store.root.resolve()
     found: set[str] = set()
-    for path in sorted(runs.glob("*/plan.json")):
-        view = path.parent
-        for entry in read_plan(view)["stages"]:
+    for view in sorted(runs.glob("*/")):
+        for entry in read_plan(view)["stages"] if (view / "plan.json").exists() else ():
             names = (entry["artifact"], store.record(entry["stage"], entry["key"]).get("artifact"))
             found |= {f"{entry['stage']}/{name}" for name in names if name}
             if "origin" in entry:

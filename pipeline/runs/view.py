@@ -1,7 +1,6 @@
 """The readable view of a run, `runs/<name>/`: recipe, links to artifacts by stage, event log, metrics, report."""
 
 import os
-import sys
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from orchestration.files import write_json, write_text
+from orchestration.side_records import say_once
 from orchestration.store import Artifact, Store
 from pipeline.recipe.reading import to_yaml
 from pipeline.recipe.recipe import Recipe
@@ -100,7 +100,7 @@ def plan_or_links(view: Path) -> list[PlannedStage]:
     try:
         return read_plan(view)["stages"]
     except ValueError as error:
-        print(f"gristmill: {error}; until then its stages are those that it has links to", file=sys.stderr)
+        say_once(f"{error}; until then its stages are those that it has links to")
         places = {stage: view / stage for stage in ORDER if (view / stage).exists()}
         return [{"stage": stage, "key": "", "artifact": place.resolve().name} for stage, place in places.items()]
 

@@ -77,6 +77,7 @@ def test_cloze_items_continue_their_context_and_share_nothing_with_training_text
     assert {name for name, text in texts.items() if shingles(text, 13) & task} == set(HELD_OUT)
 
 
+@pytest.mark.long
 def test_the_script_gives_the_shipped_bytes(addresses: list[dict]) -> None:
     items = cloze_items(addresses)
     assert items == json_lines("cloze.jsonl")

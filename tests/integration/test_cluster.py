@@ -83,6 +83,7 @@ def of_cluster(folder: Path) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.long
 def test_submit_runs_the_recipe_on_two_nodes(
     finished: Any, line: Any, tools: Any, cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -110,6 +111,7 @@ def finished_tokens(finished: Any) -> int:
     return int(json.loads((finished.view / "tokenize" / "manifest.json").read_text())["counts"]["tokens"])
 
 
+@pytest.mark.long
 def test_a_wrong_or_missing_token_is_one_clear_line(line: Any, cluster: Cluster, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong"
     wrong.write_text(secrets.token_hex(32))

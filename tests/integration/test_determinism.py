@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 
 def test_data_artifacts_of_one_and_of_three_workers_are_equal(
     finished: Any, line: Any, tools: Any, tmp_path: Path
@@ -21,6 +23,7 @@ def test_data_artifacts_of_one_and_of_three_workers_are_equal(
     assert side_by_side[1:4] == ["shard_started"] * 3
 
 
+@pytest.mark.long
 def test_torchrun_gives_the_weights_that_ray_gives(finished: Any, line: Any, tools: Any, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (tmp_path / "model.py").write_text("raise ImportError('the user\\'s own model.py')\n")

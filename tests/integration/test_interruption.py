@@ -46,6 +46,7 @@ def test_sigkill_in_a_data_stage_loses_only_the_shards_in_flight(
     assert_same_as(finished, workdir, tools, tools.DATA_STAGES)
 
 
+@pytest.mark.long
 def test_ctrl_c_in_a_data_stage_keeps_what_is_done(finished: Any, line: Any, tools: Any, tmp_path: Path) -> None:
     command = ("run", "recipe.yaml", "--until", "clean", "--workdir", tmp_path)
     process = line.start(*command)
@@ -60,6 +61,7 @@ def test_ctrl_c_in_a_data_stage_keeps_what_is_done(finished: Any, line: Any, too
     assert_same_as(finished, tmp_path, tools, ("collect", "clean"))
 
 
+@pytest.mark.long
 def test_training_goes_on_after_every_kind_of_interruption_to_the_same_end(
     finished: Any, line: Any, tools: Any, workdir: Path
 ) -> None:

@@ -18,6 +18,7 @@ def write_recipe(line: Any, tools: Any, name: str, **changes: Any) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_a_finished_run_is_continued(line: Any, tools: Any, finished: Any, tmp_path: Path) -> None:
     pretrain = tools.RECIPE["pretrain"]
     longer = {
@@ -70,6 +71,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_weights_of_others_are_trained_further_with_their_tokenizer(
     line: Any, tools: Any, finished: Any, theirs: Path, tmp_path: Path
 ) -> None:

@@ -5,9 +5,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 
+@pytest.mark.long
 def test_trials_share_the_data_and_fail_alone(line: Any, tools: Any, finished: Any, tmp_path: Path) -> None:
     tools.copy_of(finished, tmp_path)
     training = {**tools.RECIPE["pretrain"]["training"], "steps": 4, "warmup_steps": 1, "ranks": 1, "zero_stage": 1}

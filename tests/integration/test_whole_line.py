@@ -207,28 +207,6 @@ def test_a_second_run_reuses_every_stage_and_starts_no_ray(
     assert events[-1]["time"] - events[0]["time"] < 10
 
 
-def test_damaged_records_of_how_it_went_build_nothing_anew(
-    finished: Any, line: Any, tools: Any, tmp_path: Path
-) -> None:
-    workdir = tmp_path / "work"
-    shutil.copytree(finished.workdir, workdir, symlinks=True)
-    view = workdir / "runs" / "small"
-    for path, content in (
-        (workdir / "store" / "sources.json", b'{"files": {"'),
-        (view / "collect" / "build.json", b"[]"),
-        (view / "clean" / "build.json", b""),
-        (view / "pretrain" / "metrics.jsonl", b'{"step": "\xff"}\n{"step": 1}\n17\n'),
-        (view / "plan.json", b"null"),
-        (view / "report.html", b""),
-    ):
-        path.write_bytes(content)
-    (view / "events.jsonl").unlink()
-    line.succeed("run", "recipe.yaml", "--workdir", workdir, "--address", "127.0.0.1:1")
-    events = [event["event"] for event in tools.read_events(workdir)]
-    assert events == ["run_started", *["stage_reused"] * 9, "run_finished"]
-    assert "not known" in (view / "report.html").read_text(encoding="utf-8")
-
-
 def test_plan_reuses_everything(finished: Any, line: Any, tools: Any) -> None:
     plan = json.loads(line.succeed("plan", "recipe.yaml", "--workdir", finished.workdir, "--json"))
     assert {stage["stage"]: stage["action"] for stage in plan["stages"]} == dict.fromkeys(tools.STAGES, "reuse")

@@ -1,6 +1,7 @@
 """What the tests of training share: jobs for real ranks, and what came of them."""
 
 import json
+import math
 import os
 import socket
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from model.formats.checkpoint import newest_checkpoint
+from model.formats.checkpoint import newest_checkpoint, read_checkpoint
 from model.formats.tensors import read_file
 
 LLAMA = {"d_model": 32, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "max_sequence_length": 16}
@@ -26,7 +27,9 @@ TRAIN = {
     "validate_every": 2,
     "checkpoint_every": 0,
 }
-HANGS = 900  # seconds; all jobs of a file take 250 on two cores, 100 of them for compiling what offload needs
+SPIKES = {"window": 4, "deviations": 100.0, "patience": 2, "rewinds": 1}
+HUGE, NAN = 1e6, math.nan  # factors of a loss
+HANGS = 900  # seconds; all jobs of a file take 150 on two cores, and compiling what offload needs takes 100
 
 
 def launch(jobs: list[dict], ranks: int, path: Path) -> None:
@@ -102,3 +105,26 @@ def assert_same_state(left: Path, right: Path) -> None:
     assert ours.files.keys() == theirs.files.keys()
     kinds = ("weights", "optimizer", "random")
     assert equal(state(ours.folder, kinds), state(theirs.folder, kinds))
+
+
+def interrupted_jobs(root: Path, name: str, fields: dict) -> list[dict]:
+    """A run with these fields; one that is stopped after three steps; two whose fourth step has a loss out of line."""
+    jobs = [job(root / name, LLAMA, **fields), job(root / f"stopped-{name}", LLAMA, {"stop_after": 3}, **fields)]
+    for kind, factor in (("huge", HUGE), ("nan", NAN)):
+        also = {"poison": {"4": factor}, "stop_after": 4}
+        jobs.append(job(root / f"{kind}-{name}", LLAMA, also, checkpoint_every=3, spikes=SPIKES, **fields))
+    return jobs
+
+
+def assert_fourth_step_left_out(folder: Path) -> None:
+    """The checkpoints after three and four steps differ in nothing but the account of the fourth."""
+    before, after = (read_checkpoint(folder / f"step-0000000{step}") for step in (3, 4))
+    assert equal(state(before.folder), state(after.folder))
+    assert before.optimizer_steps == after.optimizer_steps == 3
+    [spike] = events(folder, "spike")
+    assert (spike["step"], spike["decision"], spike["in_a_row"]) == (4, "skip", 1)
+    then, now = before.progress, after.progress
+    assert now.skipped == [tuple(spike["samples"])] == [(then.cursor, now.cursor)]
+    assert now.guard.skipped == 1 and now.tokens == then.tokens
+    taken = losses(folder)
+    assert now.loss == list(taken.values())[-1] and min(taken) == 1 and 4 not in taken

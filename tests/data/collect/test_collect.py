@@ -327,6 +327,7 @@ def test_counts_are_those_of_the_tables(tmp_path: Path) -> None:
     assert sum(counts["lengths_out"].values()) == len(texts)
 
 
+@pytest.mark.long
 def test_a_hundred_thousand_small_files_are_packed_into_shards_of_the_size(tmp_path: Path) -> None:
     for number in range(100_000):
         folder = tmp_path / "in" / f"{number % 100:02d}"

@@ -381,6 +381,7 @@ for number, (small, large) in enumerate(zip(sys.argv[2::2], sys.argv[3::2])):
 """
 
 
+@pytest.mark.long
 def test_a_line_of_200_mb_is_never_held_in_memory(tmp_path: Path) -> None:
     beginnings = {
         "a.txt": (b"", b"", 0),

@@ -32,12 +32,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     first = [job(root / f"zero{stage}", LLAMA, zero_stage=stage) for stage in range(4)]
     first += [job(root / f"bfloat16-zero{stage}", LLAMA, zero_stage=stage, dtype="bfloat16") for stage in (1, 2, 3)]
     first += [job(root / f"micro{size}", LLAMA, micro_batch=size, zero_stage=1) for size in (1, 8)]
-    for stage in (0, 2, 3):
-        first.append(job(root / f"straight{stage}", dropout, zero_stage=stage))
-        first.append(job(root / f"stopped{stage}", dropout, {"stop_after": 3}, zero_stage=stage))
+    first.append(job(root / "straight", dropout))
+    first.append(job(root / "stopped", dropout, {"stop_after": 3}))
     first.append(job(root / "tied-straight", GPT2, zero_stage=3))
     first.append(job(root / "tied-stopped", GPT2, {"stop_after": 3}, zero_stage=3))
-    first.append(job(root / "bfloat16-stopped", LLAMA, {"stop_after": 3}, dtype="bfloat16"))
     first.append(job(root / "torn", dropout, {"stop_after": 5}, checkpoint_every=2, keep_checkpoints=3))
     first.append(job(root / "half", LLAMA, {"stop_after": 3}))
     launch(first, ranks=2, path=root / "first.json")
@@ -50,9 +48,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     newest.write_bytes(newest.read_bytes()[:-100])
     (root / "torn" / "step-00000004" / "optimizer-00000-of-00002.safetensors").unlink()
 
-    again = [job(root / f"stopped{stage}", dropout, zero_stage=stage) for stage in (0, 2, 3)]
+    again = [job(root / "stopped", dropout)]
     again.append(job(root / "tied-stopped", GPT2, zero_stage=3))
-    again.append(job(root / "bfloat16-stopped", LLAMA, dtype="bfloat16"))
     again.append(job(root / "torn", dropout, checkpoint_every=2, keep_checkpoints=3))
     again.append(job(root / "half-to-zero3", LLAMA, zero_stage=3))
     again.append(job(root / "half", LLAMA))
@@ -62,14 +59,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     alone = [job(root / "half-to-one", LLAMA, ranks=1, micro_batch=16), job(root / "one", LLAMA, ranks=1)]
     launch(alone, ranks=1, path=root / "alone.json")
     return root
-
-
-def test_zero_stages_give_the_same_losses(root: Path) -> None:
-    reference = losses(root / "zero0")
-    assert len(reference) == 6
-    for stage in (1, 2, 3):
-        assert losses(root / f"zero{stage}") == pytest.approx(reference, rel=1e-6)
-    assert losses(root / "one") == pytest.approx(reference, rel=1e-6)
 
 
 def test_accumulation_does_not_change_the_loss(root: Path) -> None:
@@ -107,20 +96,15 @@ def test_validation_loss_agrees_between_stages_and_ranks(root: Path) -> None:
         assert last[name] == pytest.approx(last["zero0"], rel=1e-5)
 
 
-@pytest.mark.parametrize("stage", [0, 2, 3])
-def test_resume_on_the_same_layout_is_exact(root: Path, stage: int) -> None:
-    straight, stopped = root / f"straight{stage}", root / f"stopped{stage}"
+def test_a_resume_with_dropout_is_exact(root: Path) -> None:
+    straight, stopped = root / "straight", root / "stopped"
     assert result(stopped)["resumed_from"] == 3
     assert {step: loss for step, loss in losses(straight).items() if step > 3} == losses(stopped)
     assert_same_state(straight, stopped)
 
 
 def test_dropout_was_at_work(root: Path) -> None:
-    assert losses(root / "straight2")[1] != pytest.approx(losses(root / "zero2")[1], rel=1e-4)
-
-
-def test_resume_in_bfloat16_is_exact(root: Path) -> None:
-    assert_same_state(root / "bfloat16-zero2", root / "bfloat16-stopped")
+    assert losses(root / "straight")[1] != pytest.approx(losses(root / "zero2")[1], rel=1e-4)
 
 
 def test_bfloat16_is_near_float32(root: Path) -> None:
@@ -156,7 +140,7 @@ def test_torn_checkpoints_are_passed_over_and_said(root: Path) -> None:
     assert "weights-00001-of-00002.safetensors" in messages[0] and "bytes" in messages[0]
     assert "optimizer-00000-of-00002.safetensors: missing" in messages[1]
     assert result(root / "torn")["resumed_from"] == 2
-    assert_same_state(root / "torn", root / "straight2")
+    assert_same_state(root / "torn", root / "straight")
 
 
 def test_old_checkpoints_and_leftovers_go(root: Path) -> None:

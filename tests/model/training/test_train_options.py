@@ -15,11 +15,16 @@ from model.formats.tensors import read_weights
 from model.network.config import ModelConfig
 from model.training.origin import origin_identity, origin_model
 from tests.model.ranks import (
+    HUGE,
     LLAMA,
+    NAN,
+    SPIKES,
     TRAIN,
+    assert_fourth_step_left_out,
     assert_same_state,
     equal,
     events,
+    interrupted_jobs,
     job,
     launch,
     losses,
@@ -32,8 +37,6 @@ LONG = {"steps": 20, "global_batch": 32, "validate_every": 0}
 TIED = {**LLAMA, "tied_embeddings": True, "dropout": 0.1}
 RAMP = {"batch_ramp": {"start": 4, "increment": 4, "samples": 30}, "micro_batch": 2}
 SHAPES = {"": {}, "-padded": {"padded": True}}
-SPIKES = {"window": 4, "deviations": 100.0, "patience": 2, "rewinds": 1}
-HUGE, NAN = 1e6, math.nan
 # Settings under which a step may be left out, and by whom: the engine's wrapper, the ZeRO optimizer, DeepSpeed's for bfloat16.
 ENGINES = {
     "zero0": {"zero_stage": 0},
@@ -45,8 +48,6 @@ ENGINES = {
     "bfloat16-zero3": {"zero_stage": 3, "dtype": "bfloat16"},
     "muon": {"zero_stage": 2, "optimizer": "muon"},
     "muon-bfloat16": {"zero_stage": 1, "optimizer": "muon", "dtype": "bfloat16"},
-    "offload": {"zero_stage": 2, "offload_optimizer": True},
-    "offload-zero3": {"zero_stage": 3, "offload_optimizer": True, "offload_parameters": True},
     "ramp": RAMP,
 }
 
@@ -60,11 +61,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     first = [job(root / f"long-zero{stage}", LLAMA, zero_stage=stage, micro_batch=None, **LONG) for stage in range(4)]
     for name, fields in ENGINES.items():
-        first.append(job(root / name, LLAMA, **fields))
-        first.append(job(root / f"stopped-{name}", LLAMA, {"stop_after": 3}, **fields))
-        for kind, factor in (("huge", HUGE), ("nan", NAN)):
-            also = {"poison": {"4": factor}, "stop_after": 4}
-            first.append(job(root / f"{kind}-{name}", LLAMA, also, checkpoint_every=3, spikes=SPIKES, **fields))
+        first += interrupted_jobs(root, name, fields)
     rewind = {"checkpoint_every": 2, "keep_checkpoints": 4, "spikes": SPIKES}
     first.append(job(root / "rewound", LLAMA, {"poison": {"3": NAN, "4": HUGE}}, **rewind))
     forever = {"poison": dict.fromkeys("3456789", NAN), "fails": True}
@@ -118,7 +115,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         alone.append(job(root / f"32x1{kind}", LLAMA, also, ranks=1, micro_batch=1, **LONG))
     alone.append(job(root / "muon-alone", LLAMA, ranks=1, zero_stage=1, optimizer="muon"))
     alone.append(job(root / "ramp-alone", LLAMA, ranks=1, **RAMP))
-    alone.append(job(root / "compiled", LLAMA, ranks=1, compile=True))
     launch(alone, ranks=1, path=root / "alone.json")
     return root
 
@@ -159,22 +155,7 @@ def test_a_resume_is_exact_with_every_engine(root: Path, name: str) -> None:
 @pytest.mark.parametrize("kind", ["huge", "nan"])
 @pytest.mark.parametrize("name", ENGINES)
 def test_a_step_that_is_left_out_changes_nothing(root: Path, name: str, kind: str) -> None:
-    folder = root / f"{kind}-{name}"
-    before, after = folder / "step-00000003", folder / "step-00000004"
-    assert equal(state(before), state(after))
-    assert read_checkpoint(before).optimizer_steps == read_checkpoint(after).optimizer_steps == 3
-    [spike] = events(folder, "spike")
-    assert (spike["step"], spike["decision"], spike["in_a_row"]) == (4, "skip", 1)
-    info = read_checkpoint(after)
-    assert (
-        info.progress.skipped
-        == [tuple(spike["samples"])]
-        == [(read_checkpoint(before).progress.cursor, info.progress.cursor)]
-    )
-    assert info.progress.guard.skipped == 1 and info.progress.tokens == read_checkpoint(before).progress.tokens
-    assert (
-        info.progress.loss == list(losses(folder).values())[-1] and min(losses(folder)) == 1 and 4 not in losses(folder)
-    )
+    assert_fourth_step_left_out(root / f"{kind}-{name}")
 
 
 def test_the_run_goes_back_and_leaves_the_data_out(root: Path) -> None:
@@ -224,11 +205,6 @@ def test_muon_agrees_over_ranks_and_stages(root: Path) -> None:
     assert moments == {"exp_avg", "exp_avg_sq", "momentum_buffer"}
 
 
-def test_offload_agrees(root: Path) -> None:
-    for name in ("offload", "offload-zero3"):
-        assert losses(root / name) == pytest.approx(losses(root / "zero2"), rel=1e-5)
-
-
 def test_the_batch_grows(root: Path) -> None:
     sizes = [record["global_batch"] for record in records(root / "ramp") if "loss" in record]
     assert sizes == [4, 4, 4, 8, 12, 16]  # rises at cursor 10, 20 and 30
@@ -238,10 +214,6 @@ def test_the_batch_grows(root: Path) -> None:
 
 def test_activation_checkpointing_changes_no_number(root: Path) -> None:
     assert equal(state(root / "checkpointing" / "step-00000006"), state(root / "no-checkpointing" / "step-00000006"))
-
-
-def test_compiled_blocks_agree(root: Path) -> None:
-    assert losses(root / "compiled") == pytest.approx(losses(root / "zero2"), rel=1e-5)
 
 
 def test_document_masks_are_at_work(root: Path) -> None:
