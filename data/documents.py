@@ -17,7 +17,7 @@ SCHEMA = pa.schema(
     [
         ("id", pa.string()),  # document_id of source and locator
         ("text", pa.string()),
-        ("source", pa.string()),  # the source's name in the recipe
+        ("source", pa.string()),  # name of the source in the recipe
         ("uri", pa.string()),  # where a reader finds the document: an address, or file and place in it
         ("license", pa.string()),
         ("language", pa.string()),  # null until the language is identified
@@ -30,7 +30,8 @@ QUARANTINE_SCHEMA = pa.schema(
     [("source", pa.string()), ("locator", pa.string()), ("error", pa.string()), ("excerpt", pa.string())]
 )
 
-EXCERPT_CHARACTERS = 500  # of an unreadable record that are kept in quarantine
+DOCUMENT_FILES = "documents-*.parquet"  # pattern of the names that `document_file` gives
+EXCERPT_CHARACTERS = 500  # Quarantine keeps so much of an unreadable record.
 
 
 def document_id(source: str, locator: str) -> str:
@@ -41,6 +42,16 @@ def document_id(source: str, locator: str) -> str:
 def content_hash(text: str) -> str:
     """32 hex digits, equal for equal texts."""
     return xxhash.xxh3_128_hexdigest(text.encode())
+
+
+def document_file(number: int = 0) -> str:
+    """The name of a shard's file of documents; most shards have one."""
+    return f"documents-{number:05d}.parquet"
+
+
+def document_files(folder: Path) -> list[Path]:
+    """The files of documents below `folder`, which is a shard's or that of many shards, in order."""
+    return sorted(folder.rglob(DOCUMENT_FILES))
 
 
 def add_documents(hasher: ContentHasher, documents: pa.Table) -> None:

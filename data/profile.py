@@ -85,7 +85,9 @@ def count_bytes(keys: pa.Array | pa.ChunkedArray, texts: pa.Array | pa.ChunkedAr
 
 def count_lengths(texts: pa.Array | pa.ChunkedArray) -> dict[str, int]:
     """Texts by their number of characters: "1024" counts those of 1,024 to 2,047, "0" the empty ones."""
-    _, exponents = np.frexp(pc.utf8_length(texts.drop_null()).to_numpy())  # of n: how many binary digits n has
+    _, exponents = np.frexp(
+        pc.utf8_length(texts.drop_null()).to_numpy()
+    )  # the exponent of n is its number of binary digits
     return {str(1 << digits >> 1): int(n) for digits, n in enumerate(np.bincount(exponents)) if n}
 
 

@@ -6,15 +6,20 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ROW_GROUP_ROWS = 4096  # fixed, so that a table's bytes are a function of its rows
+ROW_GROUP_ROWS = 4096  # The number is fixed so that a table's bytes depend on its rows alone.
 REPEATING = [
     "source",
     "license",
     "language",
     "rule",
     "reason",
-]  # a dictionary makes these columns smaller, and no others
-LONG = {"text", "meta", "excerpt", "detail"}  # nobody looks for rows by the smallest and largest value of these
+]  # Only these columns are made smaller by a dictionary.
+LONG = {
+    "text",
+    "meta",
+    "excerpt",
+    "detail",
+}  # These columns get no statistics: nobody looks for rows by their smallest and largest value.
 
 
 class TableWriter:
@@ -83,7 +88,7 @@ def write_table(path: Path, rows: list[dict[str, object]] | pa.Table, schema: pa
 
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     """The table at `path`, or some of its columns."""
-    with pq.ParquetFile(path) as file:  # `pq.read_table` imports pandas too: a second in a process that has not
+    with pq.ParquetFile(path) as file:  # `pq.read_table` would also import pandas, which takes a second
         return file.read(columns)
 
 

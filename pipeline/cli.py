@@ -179,8 +179,8 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Score a checkpoint on text or on a task."""
+    from pipeline.releases.evaluate_release import evaluate_release
     from pipeline.releases.find import find_release
-    from pipeline.releases.use import evaluate_release
     from pipeline.runs.view import runs_folder
 
     if data is None and task is None:
@@ -206,13 +206,30 @@ def finetune(
 ) -> None:
     """Fine-tune a checkpoint for classification; scores beside the majority class and random weights."""
     from pipeline.releases.find import find_release
-    from pipeline.releases.use import finetune_release
+    from pipeline.releases.finetune_release import finetune_release
     from pipeline.runs.view import runs_folder
 
     release = find_release(checkpoint, runs_folder(workdir))
     folder = out or workdir / "finetuned" / f"{Path(checkpoint).name}-{data.name.split('.')[0]}"
     result = finetune_release(release, data, overrides or [], folder, Console(stderr=True))
     _print_json(result) if as_json else _print_facts(result)
+
+
+@app.command()
+@report_failures
+def predict(
+    classifier: Annotated[Path, typer.Argument(help="The folder of a fine-tuned classifier.", show_default=False)],
+    text: Annotated[list[str], typer.Option(help="A text to classify; repeat it for more.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Say which class a fine-tuned classifier gives to texts, one a line."""
+    from model.finetuning.classifier_files import predict as predicted_labels
+
+    labels = predicted_labels(classifier, text)
+    if as_json:
+        _print_json([{"text": each, "label": label} for each, label in zip(text, labels, strict=True)])
+    else:
+        print("\n".join(labels))
 
 
 @app.command()
@@ -228,7 +245,7 @@ def generate(
 ) -> None:
     """Let a checkpoint go on from a prompt."""
     from pipeline.releases.find import find_release
-    from pipeline.releases.use import generate_text
+    from pipeline.releases.generate_text import generate_text
     from pipeline.runs.view import runs_folder
 
     release = find_release(checkpoint, runs_folder(workdir))
@@ -243,8 +260,8 @@ def export(
     workdir: Workdir = WORK,
 ) -> None:
     """Write a checkpoint as a Hugging Face folder and check it against the network."""
+    from pipeline.releases.export_release import export_release
     from pipeline.releases.find import find_release
-    from pipeline.releases.use import export_release
     from pipeline.runs.view import runs_folder
 
     _print_facts(export_release(find_release(checkpoint, runs_folder(workdir)), to))
@@ -348,7 +365,7 @@ def doctor(workdir: Workdir = WORK, as_json: AsJson = False) -> None:
     """Check that this machine can run Gristmill, part by part."""
     from pipeline.doctor import examine
     from pipeline.reporting.summary import print_findings
-    from pipeline.runs.run import check_name
+    from pipeline.runs.workdir import check_name
 
     check_name(workdir.resolve())
     findings = examine(workdir)

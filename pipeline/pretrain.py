@@ -15,22 +15,48 @@ if __name__ == "__main__":
 import argparse
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from data.tables import read_table
 from data.tokens.config import SamplingConfig
+from data.tokens.sampling import Samples, validation_windows
+from data.tokens.tokenize import TokenShardEntry, list_token_shards
+from data.tokens.vocabulary import Encoder, load_vocabulary
 from model.network.config import ModelConfig
+from model.training.inputs import Data
+from model.training.origin import Origin
 from model.training.train_config import TrainConfig
 from orchestration.events import ends_torn
 from orchestration.files import commit_folder, read_json, write_json, write_text
 from orchestration.lease import occupy
-
-if TYPE_CHECKING:
-    from model.training.batch import Data
+from pipeline.recipe.reading import load_recipe
+from pipeline.recipe.recipe import PretrainConfig
+from pipeline.releases.origin import check_vocabulary, with_origin
 
 METRICS = "metrics.jsonl"
 REFUSED = "refused"  # a file of this name says why no further attempt would end otherwise
 STOP = "stop"  # a file of this name asks the ranks to save a checkpoint and end
 CHECKPOINTS = "checkpoints"
+
+
+def rank_arguments(config: PretrainConfig, tokens: Path, tokenizer: Path, folder: Path) -> dict[str, Any]:
+    """The arguments of `run_rank`, as JSON values.
+
+    Raises ValueError when the vocabulary is not that of the network or of what the run begins from.
+    """
+    model = with_vocabulary(config.model, tokenizer)
+    if config.init_from is not None:
+        check_vocabulary(Path(config.init_from), tokenizer)
+    return {
+        "model": model.model_dump(mode="json"),
+        "training": config.training.model_dump(mode="json"),
+        "sampling": config.sampling.model_dump(mode="json"),
+        "tokens": str(tokens),
+        "tokenizer": str(tokenizer),
+        "folder": str(folder),
+        "init_from": config.init_from,
+        "init": config.init,
+    }
 
 
 def run_rank(arguments: dict[str, Any]) -> None:
@@ -41,7 +67,7 @@ def run_rank(arguments: dict[str, Any]) -> None:
     attempt may have left some); where the run begins with another's weights, `init_from` (a checkpoint or a Hugging Face
     folder) and `init` ("weights" or "continue").
     """
-    from model.training.start import Origin
+    # DeepSpeed comes with it, which the driver, who only sends this function, has no use for.
     from model.training.train import train
 
     folder = Path(arguments["folder"])
@@ -66,25 +92,17 @@ def run_rank(arguments: dict[str, Any]) -> None:
         )
 
 
-def read_data(tokens: Path, tokenizer: Path, training: TrainConfig, sampling: SamplingConfig) -> "Data":
+def read_data(tokens: Path, tokenizer: Path, training: TrainConfig, sampling: SamplingConfig) -> Data:
     """What the trainer reads: samples and validation windows of a folder of token shards, prompts in tokens."""
-    from data.tokens.sampling import Samples, validation_windows
-    from data.tokens.tokenize import list_token_shards
-    from data.tokens.vocabulary import Encoder, load_vocabulary
-    from model.training.batch import Data
-
-    entries = list_token_shards(tokens)
-    shards = {split: _by_source(entries, split) for split in ("train", "validation")}
-    if not shards["train"]:
-        raise ValueError(f"{tokens}: there are no token shards of the train split in this folder")
-    samples = Samples(shards["train"], training.sequence_length, sampling)
+    samples = train_samples(tokens, training, sampling)
+    held_out = _by_source(list_token_shards(tokens), "validation")
     validation = {
         source: validation_windows(prefixes, training.sequence_length, training.validation_samples)
-        for source, prefixes in shards["validation"].items()
+        for source, prefixes in held_out.items()
     }
     vocabulary = load_vocabulary(tokenizer)
-    prompts = zip(training.prompts, Encoder(vocabulary).encode(training.prompts), strict=True)
-    sizes = {source: _bytes_per_token(prefixes) for source, prefixes in shards["validation"].items()}
+    prompts = zip(training.prompts, Encoder(vocabulary).encode_to_lists(training.prompts), strict=True)
+    sizes = {source: _bytes_per_token(prefixes) for source, prefixes in held_out.items()}
     return Data(
         batches=samples.batch,
         validation={source: windows for source, windows in validation.items() if len(windows)},
@@ -95,15 +113,21 @@ def read_data(tokens: Path, tokenizer: Path, training: TrainConfig, sampling: Sa
         },
         bytes_per_token={source: size for source, size in sizes.items() if size},
         end_id=vocabulary.end_id,
-        prompts={text: [vocabulary.start_id, *ids.tolist()] for text, ids in prompts},
+        prompts={text: [vocabulary.start_id, *ids] for text, ids in prompts},
         continued=vocabulary.continued,
     )
 
 
+def train_samples(tokens: Path, training: TrainConfig, sampling: SamplingConfig) -> Samples:
+    """The training samples of a folder of token shards. Raises ValueError when it has none."""
+    shards = _by_source(list_token_shards(tokens), "train")
+    if not shards:
+        raise ValueError(f"{tokens}: there are no token shards of the train split in this folder")
+    return Samples(shards, training.sequence_length, sampling)
+
+
 def _bytes_per_token(prefixes: list[Path]) -> float | None:
     """UTF-8 bytes of text per token, separators included, of a source's shards; None where tables beside them are missing."""
-    from data.tables import read_table
-
     tables = [Path(f"{prefix}.parquet") for prefix in prefixes]
     if not all(path.is_file() for path in tables):
         return None
@@ -129,13 +153,18 @@ def _check_same_samples(folder: Path, order: dict[str, Any]) -> None:
     path = folder / "samples.json"
     if not path.exists():
         write_json(path, order)  # atomic, and the same on every rank
-    elif read_json(path) != order:
+    elif _order(read_json(path)) != _order(order):
         raise ValueError(
             f"{folder}: was begun on other samples (tokens, sequence_length or sampling differ); choose another folder"
         )
 
 
-def _by_source(entries: list[Any], split: str) -> dict[str, list[Path]]:
+def _order(order: dict[str, Any]) -> dict[str, Any]:
+    """An order with the sampling as this release reads it: fields that it has more than an older one are at their defaults."""
+    return {**order, "sampling": SamplingConfig.model_validate(order["sampling"])}
+
+
+def _by_source(entries: list[TokenShardEntry], split: str) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for entry in entries:
         if entry.split == split:
@@ -156,8 +185,6 @@ def _appender(path: Path) -> Callable[[dict[str, Any]], None]:
 
 def with_vocabulary(model: ModelConfig, tokenizer: Path) -> ModelConfig:
     """The network's config with its vocabulary size taken from the tokenizer where it is 0; raises ValueError if too small."""
-    from data.tokens.vocabulary import load_vocabulary
-
     size = load_vocabulary(tokenizer).size
     if model.vocab_size == 0:
         return model.model_copy(update={"vocab_size": size})
@@ -170,9 +197,7 @@ def with_vocabulary(model: ModelConfig, tokenizer: Path) -> ModelConfig:
 
 def main() -> None:
     """The command line of `torchrun -m pipeline.pretrain`."""
-    from model.training.distributed import close_distributed
-    from pipeline.recipe.reading import load_recipe
-    from pipeline.releases.origin import check_vocabulary, with_origin
+    from model.training.distributed import close_distributed  # it brings torch
 
     parser = argparse.ArgumentParser(
         prog="torchrun -m pipeline.pretrain", description="Pretrain on given token shards."
@@ -188,24 +213,13 @@ def main() -> None:
         pretrain = with_origin(load_recipe(options.recipe, options.overrides), base, options.out.resolve()).pretrain
         if pretrain is None:
             raise ValueError(f"{options.recipe}: there is no pretrain section")
-        model = with_vocabulary(pretrain.model, options.tokenizer)
-        if pretrain.init_from is not None:
-            check_vocabulary(Path(pretrain.init_from), options.tokenizer)
+        arguments = rank_arguments(
+            pretrain, options.tokens.resolve(), options.tokenizer.resolve(), options.out.resolve()
+        )
     except ValueError as error:
         sys.exit(f"gristmill: {error}")
     options.out.mkdir(parents=True, exist_ok=True)
-    run_rank(
-        {
-            "model": model.model_dump(mode="json"),
-            "training": pretrain.training.model_dump(mode="json"),
-            "sampling": pretrain.sampling.model_dump(mode="json"),
-            "tokens": str(options.tokens.resolve()),
-            "tokenizer": str(options.tokenizer.resolve()),
-            "folder": str(options.out.resolve()),
-            "init_from": pretrain.init_from,
-            "init": pretrain.init,
-        }
-    )
+    run_rank(arguments)
     close_distributed()
 
 

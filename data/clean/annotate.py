@@ -26,7 +26,6 @@ def annotate_shard(out: Path, documents: Path, config: AnnotateConfig, base: Pat
     A score is null where there is nothing to measure. `base` is the folder in which the files of functions lie. Returns counts
     and, as `content`, the hash of the rows in order.
     """
-
     schema = score_schema(config)
     functions = {name.partition(":")[2]: load_function(name, base) for name in config.custom}
     hasher = ContentHasher()
@@ -43,7 +42,6 @@ def annotate_shard(out: Path, documents: Path, config: AnnotateConfig, base: Pat
 
 def annotations_content(paths: Iterable[Path]) -> str:
     """The content of the annotations in these files, one file after another, whichever way they were cut into files."""
-
     hasher = ContentHasher()
     for path in paths:
         for annotations in row_groups(path):
@@ -59,14 +57,12 @@ def _add_annotations(hasher: ContentHasher, annotations: pa.Table) -> None:
 
 def score_schema(config: AnnotateConfig) -> pa.Schema:
     """The columns of annotations.parquet."""
-
     texts = [("id", pa.string()), *([("language", pa.string())] if "language" in config.families else [])]
     return pa.schema([*texts, *((name, pa.float64()) for name in config.scores)])
 
 
 def scores_of(row: Mapping[str, Any], config: AnnotateConfig) -> dict[str, Any]:
     """The measures of one document, by the names of their columns, its id among them."""
-
     scores: dict[str, Any] = {"id": row["id"]}
     text = row["text"]
     if not text.strip():

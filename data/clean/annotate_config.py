@@ -23,8 +23,8 @@ class AnnotateConfig(Section):
     such as `stop_words`; they have to be the same in the family's section of `clean`."""
 
     families: tuple[str, ...] = ("language", *MEASURED)
-    words: WordSplitter = "whitespace"  # as clean.words
-    characters: int = Field(default=10_000, gt=0)  # as clean.language.characters
+    words: WordSplitter = "whitespace"  # has to equal clean.words
+    characters: int = Field(default=10_000, gt=0)  # has to equal clean.language.characters
     custom: list[Annotated[str, Field(pattern=FUNCTION)]] = Field(default=[])
     """Functions `module:function` that give a number (or None); the score bears the function's name."""
 

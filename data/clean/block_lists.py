@@ -22,8 +22,8 @@ from data.clean.config import BlockListConfig
 from data.clean.filters.rejection import Rejection, above
 from data.text.words import word_pattern
 
-MAX_FILE_BYTES = 1 << 29  # of one list
-_MAX_URL_CHARACTERS = 8192  # what follows is not looked at
+MAX_FILE_BYTES = 1 << 29  # A larger list is refused.
+_MAX_URL_CHARACTERS = 8192  # Only the beginning of a longer URL is compared with the lists.
 
 _HOST = re.compile(r"(?:\*\.|\.)?\w[\w\-.]*|\[?[0-9a-fA-F]*:[0-9a-fA-F:.]+\]?")
 _PLAIN_HOST = re.compile(r"[a-z0-9][a-z0-9_\-.]*(?<!\.)")
@@ -90,10 +90,10 @@ class BlockLists:
 class _Words:
     """Words and phrases in lower case, by the way in which they are looked for."""
 
-    words: frozenset[str]  # entries of letters and digits alone: looked up word by word
+    words: frozenset[str]  # entries of letters and digits alone; each word of a text is looked up here
     phrases: Mapping[str, tuple[str, ...]]  # other entries, by the longest word in each
-    unspaced: frozenset[str]  # entries in scripts without spaces: may begin and end anywhere
-    lengths: Mapping[str, tuple[int, ...]]  # of these, by their first character
+    unspaced: frozenset[str]  # entries in scripts without spaces; they may begin and end anywhere in a text
+    lengths: Mapping[str, tuple[int, ...]]  # lengths of the unspaced entries by their first character
 
     def occurrences(self, text: str) -> Counter[str]:
         """How often each entry that is in `text` occurs there; entries may overlap."""
@@ -108,7 +108,7 @@ class _Words:
         return found
 
     def _candidates(self, words: set[str]) -> list[str]:
-        """The phrases that a text of these words may have: few are left to be looked for."""
+        """The phrases all of whose words are among `words`: only these few need to be searched for."""
         found = (phrase for word in self.phrases.keys() & words for phrase in self.phrases[word])
         return [phrase for phrase in found if words.issuperset(word_pattern().findall(phrase))]
 
@@ -133,7 +133,7 @@ def _count_flanked(text: str, phrase: str) -> int:
 
 
 def _is_in_words(character: str) -> bool:
-    """Whether it is a letter, a digit, an underscore or a mark that stands on one."""
+    """Whether `character` is a letter, a digit, an underscore or a mark that stands on one."""
     return character != "" and word_pattern().fullmatch(f"a{character}") is not None
 
 
@@ -178,7 +178,7 @@ def _entries(path: Path) -> Iterator[tuple[int, str]]:
 
 def _domains(path: Path) -> Iterator[str]:
     for number, entry in _entries(path):
-        if _PLAIN_HOST.fullmatch(entry):  # as nearly all of a list of millions
+        if _PLAIN_HOST.fullmatch(entry):  # nearly every entry of a long list is plain, and this test is fast
             yield entry
             continue
         names = entry.split()

@@ -26,7 +26,7 @@ from data.clean.config import BoilerplateConfig
 from data.tables import read_table, write_table
 from data.text.words import normalize
 
-_NOT_COUNTED = str.maketrans("", "", "0 ")  # in a normalised line every number is a 0
+_NOT_COUNTED = str.maketrans("", "", "0 ")  # A normalised line has a 0 for every number.
 
 
 def count_lines(out: Path, documents: Path, config: BoilerplateConfig, partitions: int) -> dict[str, Any]:
@@ -34,7 +34,6 @@ def count_lines(out: Path, documents: Path, config: BoilerplateConfig, partition
 
     A line falls to the partition of its hash's remainder; rows are sorted, so that a partition's rows stand together.
     """
-
     documents_by_source: Counter[str] = Counter()
     lines_by_source: defaultdict[str, list[np.ndarray]] = defaultdict(list)
     for batch in pq.ParquetFile(documents).iter_batches(256, columns=["text", "source"]):
@@ -68,10 +67,9 @@ def repeated_lines(out: Path, counts: list[Path], partition: int, config: Boiler
 
     `counts` are the counts.parquet of all shards, each with its sources.parquet beside it.
     """
-
     schema = _line_schema()
     mine = [pq.read_table(file, columns=schema.names, filters=[("partition", "=", partition)]) for file in counts]
-    # One thread: the order of the groups is then that of the rows.
+    # With one thread the groups come in the order of the rows.
     groups = pa.concat_tables([schema.empty_table(), *mine]).group_by(["source", "line"], use_threads=False)
     lines = groups.aggregate([("documents", "sum")]).rename_columns(schema.names)
     least = _least_documents(counts, config)
@@ -84,7 +82,6 @@ def repeated_lines(out: Path, counts: list[Path], partition: int, config: Boiler
 
 def _least_documents(counts: list[Path], config: BoilerplateConfig) -> dict[str, float]:
     """By source, the number of documents from which on a line is boilerplate."""
-
     documents: Counter[str] = Counter()
     for file in counts:
         for row in read_table(file.with_name("sources.parquet")).to_pylist():
@@ -102,13 +99,11 @@ class Boilerplate:
     @classmethod
     def load(cls, repeated: list[Path], config: BoilerplateConfig) -> "Boilerplate":
         """From the repeated.parquet of all partitions."""
-
         lines = [read_table(file, ["line"])["line"].to_numpy() for file in repeated]
         return cls(np.unique(np.concatenate([np.empty(0, np.uint64), *lines])), config)
 
     def strip(self, text: str, source: str) -> tuple[str, int]:
         """`text` without the lines that are boilerplate in `source`, and how many these were."""
-
         if not len(self.lines):
             return text, 0
         lines = text.split("\n")

@@ -20,18 +20,18 @@ from data.section import Section
 from data.text.word_arrays import WordArrays, Words, words_of
 from data.text.words import WordSplitter
 
-SHARED_CHARACTERS = 1 << 17  # of texts whose words share arrays: of 2^14 to 2^18 the fastest
-DETAIL_CHARACTERS = 300  # of the reason that a function of the user's gives
+SHARED_CHARACTERS = 1 << 17  # Texts of about so many characters share word arrays; of 2^14 to 2^18 this was fastest.
+DETAIL_CHARACTERS = 300  # A longer reason from a user's function is cut.
 Step = Callable[["Draft"], Rejection | None]
 
 
 @dataclass(frozen=True)
-class Beside:
-    """What the chain of a shard takes beside its config."""
+class ChainInputs:
+    """What the chain of a shard needs and its config does not hold."""
 
-    base: Path | None = None  # the folder of the recipe, where the files of functions are
+    base: Path | None = None  # the recipe's folder, in which the files of lists and functions lie
     repeated: Sequence[Path] = ()  # the tables of boilerplate lines
-    annotate: AnnotateConfig | None = None  # what the documents' scores were computed with, if there are any
+    annotate: AnnotateConfig | None = None  # the config of the documents' scores, if they have any
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Draft:
 
     row: Mapping[str, Any]  # the document as it came
     splitter: WordSplitter = "whitespace"
-    scores: Mapping[str, Any] = field(default_factory=dict)  # what the stage `annotate` has measured in it, as it came
+    scores: Mapping[str, Any] = field(default_factory=dict)  # measured by the stage `annotate` before any step
     rejection: Rejection | None = None
     language: str | None = None
     language_score: float | None = None
@@ -49,12 +49,11 @@ class Draft:
 
     def __post_init__(self) -> None:
         self.text: str = self.row["text"]
-        self.shared: SharedWords | None = None  # the words of the text as it came
+        self.shared: SharedWords | None = None  # the words of the text before any step, cut for several drafts at once
 
     @cached_property
     def words(self) -> Words:
-        """The words of the text as it is now."""
-
+        """The words of the present text."""
         if self.shared and self.is_as_it_came:
             return self.shared.words_of(self)
         return words_of(self.text, self.splitter)
@@ -70,7 +69,7 @@ class Draft:
         return self.text == self.row["text"]
 
     def cut(self, text: str, dropped: Mapping[str, int]) -> None:
-        """Go on with what a step has left of the text."""
+        """Take `text` as the document's text from here on; `dropped` are the lines that the step dropped, by rule."""
         if text != self.text:
             self.text = text
             self.forget_words()
@@ -78,7 +77,7 @@ class Draft:
 
 
 class SharedWords:
-    """The words of several drafts as they came, cut when one of them asks."""
+    """The words of several drafts before any step; they are cut when the first draft asks for its own."""
 
     def __init__(self, drafts: Sequence[Draft]) -> None:
         self._drafts = drafts
@@ -90,7 +89,6 @@ class SharedWords:
 
     def words_of(self, draft: Draft) -> Words:
         """The words of one of the drafts."""
-
         number = next(number for number, each in enumerate(self._drafts) if each is draft)
         return Words(self._arrays, number)
 
@@ -110,14 +108,14 @@ def run_all(drafts: Sequence[Draft], chain: Sequence[tuple[str, Step]], masked: 
             begin, size = end, 0
 
 
-def make_chain(config: CleanConfig, beside: Beside) -> list[tuple[str, Step]]:
+def make_chain(config: CleanConfig, inputs: ChainInputs) -> list[tuple[str, Step]]:
     """The steps of `config` in its order, with their names; a section that is null or empty has none.
 
     Raises ValueError when a function of the user's cannot be had, and when scores were computed in another way than asked for.
     """
-    if beside.annotate:
-        beside.annotate.check_fits(config)
-    return [(entry, step) for entry in config.chain for step in _steps(entry, config, beside)]
+    if inputs.annotate:
+        inputs.annotate.check_fits(config)
+    return [(entry, step) for entry in config.chain for step in _steps(entry, config, inputs)]
 
 
 def run_chain(draft: Draft, chain: Sequence[tuple[str, Step]], masked: PIIConfig | None) -> None:
@@ -134,23 +132,23 @@ def run_chain(draft: Draft, chain: Sequence[tuple[str, Step]], masked: PIIConfig
     draft.forget_words()
 
 
-def _steps(entry: str, config: CleanConfig, beside: Beside) -> Iterator[Step]:
+def _steps(entry: str, config: CleanConfig, inputs: ChainInputs) -> Iterator[Step]:
     name, _, rule = entry.partition(".")
     section = getattr(config, name)
     if section is None:
         return
-    annotated = beside.annotate is not None and name in beside.annotate.families
+    annotated = inputs.annotate is not None and name in inputs.annotate.families
     if name == "block_lists":
-        assert beside.base is not None, "a recipe that names files lies in a folder"
-        yield _block_lists(BlockLists.load(section, block_lists.files(section, beside.base)))
+        assert inputs.base is not None, "a recipe that names files lies in a folder"
+        yield _block_lists(BlockLists.load(section, block_lists.files(section, inputs.base)))
     elif name == "language":
         yield _language(section, annotated)
     elif name == "boilerplate":
-        yield _boilerplate(Boilerplate.load(list(beside.repeated), section))
+        yield _boilerplate(Boilerplate.load(list(inputs.repeated), section))
     elif name == "scores":
         yield from map(_score, section)
     elif name == "custom":
-        yield from (_custom(each, beside.base) for each in section)
+        yield from (_custom(each, inputs.base) for each in section)
     elif FAMILIES[name].cutter:
         yield _cutting(FAMILIES[name], rule, section)
     else:

@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data.clean.chain import Beside, Draft, make_chain, run_all, run_chain
+from data.clean.chain import ChainInputs, Draft, make_chain, run_all, run_chain
 from data.clean.config import CleanConfig
 from data.content import ContentHasher
-from data.documents import REJECTED_SCHEMA, SCHEMA, add_documents
+from data.documents import REJECTED_SCHEMA, SCHEMA, add_documents, document_file
 from data.profile import Profile, text_bytes
 from data.tables import TableWriter, row_groups
 
@@ -23,12 +23,12 @@ from data.tables import TableWriter, row_groups
 def clean_text(text: str, config: CleanConfig) -> Draft:
     """`text` after all rules: turned away by the first rule that it breaks, or cut and masked."""
     draft = Draft({"text": text}, config.words)
-    run_chain(draft, make_chain(config, Beside()), config.pii)
+    run_chain(draft, make_chain(config, ChainInputs()), config.pii)
     return draft
 
 
 def clean_shard(
-    out: Path, documents: Path, config: CleanConfig, beside: Beside | None = None, scores: Path | None = None
+    out: Path, documents: Path, config: CleanConfig, inputs: ChainInputs | None = None, scores: Path | None = None
 ) -> dict[str, Any]:
     """Clean one shard of documents, a row group at a time.
 
@@ -37,12 +37,11 @@ def clean_shard(
     beside them, `pii` by kind and `lines_dropped` by rule, both of the kept, `bytes_in` (UTF-8 of the texts), and `content`, the
     hash of the kept in order.
     """
-
-    chain = make_chain(config, beside or Beside())
+    chain = make_chain(config, inputs or ChainInputs())
     profile, hasher, documents_in, bytes_in = Profile(), ContentHasher(), 0, 0
     counts: dict[str, Counter[str]] = {"pii": Counter(), "lines_dropped": Counter()}
     with (
-        TableWriter(out / "documents-00000.parquet", SCHEMA, even_empty=True) as kept_file,
+        TableWriter(out / document_file(), SCHEMA, even_empty=True) as kept_file,
         TableWriter(out / "rejected.parquet", REJECTED_SCHEMA) as rejected_file,
     ):
         for group, annotations in _row_groups(documents, scores):
@@ -71,7 +70,6 @@ def clean_shard(
 
 def _row_groups(documents: Path, scores: Path | None) -> Iterator[tuple[pa.Table, list[dict[str, Any]]]]:
     """The row groups of a file of documents, each with the annotations of its rows."""
-
     if scores is None:
         for group in row_groups(documents):
             yield group, [{}] * len(group)
@@ -84,7 +82,6 @@ def _row_groups(documents: Path, scores: Path | None) -> Iterator[tuple[pa.Table
 
 def _split(group: pa.Table, drafts: list[Draft]) -> tuple[pa.Table, pa.Table]:
     """The documents of a row group that are kept, as they are now, and those that are rejected, as they came."""
-
     columns: dict[str, list[Any]] = {
         "language": [draft.language for draft in drafts],
         "language_score": [draft.language_score for draft in drafts],

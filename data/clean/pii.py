@@ -39,7 +39,7 @@ def mask(text: str, config: PIIConfig) -> tuple[str, dict[str, int]]:
 
 
 _BLANK = "\0"
-# What pages write in numbers so that they do not break at the end of a line. A dash is no hyphen: it stands between numbers.
+# Pages write these signs within numbers so that no line ends there. A dash is not among them: it stands between numbers.
 _SPACES, _HYPHENS = "\xa0\u2009\u202f", "\u2010\u2011\u2012"
 
 
@@ -51,7 +51,7 @@ def _blank(text: str, config: PIIConfig) -> str:
         for hyphen in _HYPHENS:
             text = re.sub(f"(?<=[0-9]){hyphen}(?=[0-9])", "-", text) if hyphen in text else text
     for placeholder in filter(None, vars(config).values()):
-        if placeholder[0] in text and placeholder in text:  # a single character is looked for much faster
+        if placeholder[0] in text and placeholder in text:  # searching for a single character first is much faster
             text = text.replace(placeholder, _BLANK * len(placeholder))
     return text
 
@@ -67,7 +67,7 @@ def _matches(text: str, config: PIIConfig) -> Iterator[tuple[int, int, int]]:
 
 
 def _joined(matches: list[tuple[int, int, int]]) -> Iterator[tuple[int, int, str]]:
-    """Sorted `matches` with those that overlap made one: start, stop, kind."""
+    """Sorted `matches`, of which overlapping ones are joined: start, stop, kind."""
     start, stop, rank = matches[0]
     for next_start, next_stop, next_rank in matches[1:]:
         if next_start < stop:
@@ -88,7 +88,7 @@ _NOT_PUBLIC_V4 = [
     )
 ]
 _NOT_PUBLIC_V6 = [IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "3fff::/20")]  # within 2000::/3
-# A version, a section or an object identifier, not an address: `"version": "1.2.3.4"`, `§ 1.2.3.4`, `>= 1.2.3.4`.
+# These stand before a version, section or object identifier: `"version": "1.2.3.4"`, `§ 1.2.3.4`, `>= 1.2.3.4`.
 _NUMBERING = re.compile(
     r"(?:(?:version|\bver|\bv|release|revision|\brev|build|firmware|section|\bsec|chapter|clause|identifier|\boid|[§\0])"
     r"[.]?[\s\"'=:(]{0,4}|[<>=~^!]=\s?|[A-Za-z\0]-)$",
@@ -124,10 +124,10 @@ _ISSUER = re.compile(
 def _is_card(match: re.Match[str]) -> bool:
     separator, before = match["separator"], match.string[max(0, match.start() - 2) : match.start()]
     if separator and before.endswith(separator) and (before[0].isdigit() or before[0] == _BLANK):
-        return False  # within a longer row of digits
+        return False  # the digits belong to a longer row
     groups = match[0].split(separator)
     if separator and len({group[:2] for group in groups}) == 1:
-        return False  # a row of a table, such as code points
+        return False  # the digits are a row of a table, such as code points
     digits = "".join(groups)
     if not separator and len(digits) > 16:
         return False  # the few cards with so many digits have them in groups
@@ -159,9 +159,11 @@ def _holds_a_key(match: re.Match[str]) -> bool:
 
 
 class _Kind(NamedTuple):
-    name: str  # its field
-    hints: tuple[str, ...]  # one of these is in every text with a match; none if the search is as fast as theirs
-    pattern: re.Pattern[str]  # its group `value`, else all of it, is replaced
+    name: str  # the kind's field in PIIConfig
+    hints: tuple[
+        str, ...
+    ]  # every text with a match has one of these; empty where searching for hints would be as slow as matching
+    pattern: re.Pattern[str]  # the group `value` is replaced, or the whole match when there is no such group
     is_personal: Callable[[re.Match[str]], bool] = lambda match: True
 
 
@@ -173,7 +175,7 @@ _COUNTRY_CODES = (
 
 _EXTENSION = r"(?: ?x[0-9]{1,6}+(?![\w\0]))?+"  # 212-555-1234x101
 
-# The lookbehinds stand behind the first character: an expression that begins with a character set is searched ten times
+# The lookbehinds stand after the first character: an expression that begins with a character set is searched ten times
 # faster than one that begins with a lookbehind.
 _KINDS = (
     _Kind(

@@ -19,13 +19,13 @@ from data.sources.listing import SourceFile, file_name, list_files
 from data.sources.readers import reader
 from data.sources.record import Record, Unreadable
 from data.sources.split import Part, split
-from data.sources.streams.input import FileInput, Limits
+from data.sources.streams.input import FileInput, ReadLimits
 from data.tables import TableWriter
 from data.text.normalise import normalise
 
 MEGABYTE = 1 << 20
 DETAILS = {"empty": "no text after extraction and normalisation", "withdrawn": "in the list of what was withdrawn"}
-MEMBER = re.compile("(@[0-9]+)?#[^#]*$")  # what follows a member's name in the places of an archive
+MEMBER = re.compile("(@[0-9]+)?#[^#]*$")  # In a place within an archive this follows the member's name.
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def plan_shards(config: CollectConfig, base: Path) -> list[CollectShard]:
     sources = {source.name: source for source in config.sources}
     groups: list[list[Part]] = []
     for name, files in groupby(list_files(config.sources, base), key=lambda file: file.source):
-        held = None  # bytes in the last group
+        held = None  # bytes in the last group; None at the beginning of a source
         for part in (part for file in files for part in split(file, sources[name], size)):
             whole = part.file.format == "datasets"
             if held is None or (not whole and held + part.bytes > size):
@@ -64,7 +64,7 @@ def plan_shards(config: CollectConfig, base: Path) -> list[CollectShard]:
 
 @dataclass
 class Counts:
-    """What came in and what became of it."""
+    """Counts of the records that came in and of their outcomes."""
 
     documents_in: int = 0
     documents_out: int = 0
@@ -75,7 +75,7 @@ class Counts:
     dropped: Counter[str] = field(default_factory=Counter)
     bytes_dropped: Counter[str] = field(default_factory=Counter)
     licenses: Counter[str] = field(default_factory=Counter)
-    bits_out: Counter[int] = field(default_factory=Counter)  # documents by the bits of their number of characters
+    bits_out: Counter[int] = field(default_factory=Counter)  # documents by how many bits their number of characters has
 
     def drop(self, rule: str, size: int) -> None:
         """A document of `size` bytes was dropped by `rule`."""
@@ -95,7 +95,7 @@ class Counts:
         sources = {"documents_by_source": {source: self.documents_out}, "bytes_by_source": {source: self.bytes_out}}
         counts = {name: dict(value) if isinstance(value, dict) else value for name, value in vars(self).items()}
         lengths = {str(1 << bits >> 1): number for bits, number in counts.pop("bits_out").items()}
-        return counts | {"lengths_out": lengths} | sources  # as `data.profile.count_lengths` has them
+        return counts | {"lengths_out": lengths} | sources  # `data.profile.count_lengths` counts them the same way
 
 
 def collect_shard(out: Path, shard: CollectShard, config: CollectConfig) -> dict[str, object]:
@@ -106,7 +106,6 @@ def collect_shard(out: Path, shard: CollectShard, config: CollectConfig) -> dict
     A record without text goes to rejected.parquet under the rule `empty`, one that was withdrawn under the rule `withdrawn` and
     without its text; one that cannot be read goes to quarantine.parquet with its error.
     """
-
     source = next(source for source in config.sources if source.name == shard.source)
     withdrawn = read_withdrawn(shard.withdrawn) if shard.withdrawn else frozenset()
     counts = Counts()
@@ -141,9 +140,10 @@ def _records(
     shard: CollectShard, source: SourceConfig, config: CollectConfig
 ) -> Iterator[tuple[str, Fields, Record | Unreadable]]:
     """The records of the shard, each with the path of its file (or of its dataset)."""
-    limits = Limits(config.max_record_mb * MEGABYTE, config.max_file_gb << 30, config.max_members)
+    limits = ReadLimits(config.max_record_mb * MEGABYTE, config.max_file_gb << 30, config.max_members)
     fields = cache(partial(fields_of, source))
     if shard.parts[0].file.format == "datasets":
+        # Late, as all readers are: this one brings `datasets`, which takes a second to load.
         from data.sources.formats.hub import read_dataset
 
         dataset = _dataset_path([part.file for part in shard.parts], source)
@@ -153,7 +153,7 @@ def _records(
     for file, start, stop, _ in shard.parts:
         input = FileInput(file_name(file.path), file.absolute, limits.file_bytes, start, stop)
         for record in reader(file.format)(input, source, limits):
-            # What is in an archive has the fields of its own format.
+            # A member of an archive has the fields of its own format.
             format = format_of(MEMBER.sub("", record.place)) if file.format == "archive" else file.format
             yield file.path, fields(format), record
 
@@ -162,12 +162,12 @@ def _dataset_path(files: Sequence[SourceFile], source: SourceConfig) -> str:
     """The absolute path of a local dataset, the name of one of the hub."""
     if not files[0].absolute:
         return str(source.path)
-    inside = Path(files[0].path).relative_to(os.path.normpath(str(source.path)))  # the files' paths are normal ones
+    inside = Path(files[0].path).relative_to(os.path.normpath(str(source.path)))  # the files' paths are normalised, too
     return str(Path(files[0].absolute).parents[len(inside.parts) - 1])
 
 
 def _rejected_row(document: Document, source: SourceConfig, rule: str) -> dict[str, object]:
-    """Of a document that has no text, or none that may be kept."""
+    """The row of a document that has no text, or none that may be kept."""
     _, _, _, uri, license, meta = document
     row: dict[str, object] = {
         "id": document.id,

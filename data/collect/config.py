@@ -11,12 +11,12 @@ class CollectConfig(Section):
     """Where the text comes from and how it is brought into one form."""
 
     sources: list[SourceConfig] = Field(min_length=1)
-    withdrawn: str | None = None  # text file of document ids, records' own ids or uris to leave out, one a line
+    withdrawn: str | None = None  # a text file with a line for each document id, record's own id or uri to leave out
     normalise: Normalisation = "ftfy"  # ftfy: mojibake, entities, control characters, NFC; nfc: NFC and newlines only
-    shard_mb: int = Field(default=64, gt=0)  # input that one task reads, and text in one document shard
+    shard_mb: int = Field(default=64, gt=0)  # one task reads so much input, and one file of documents has so much text
     max_record_mb: int = Field(default=64, gt=0, le=512)  # a longer record is quarantined; bounds a task's memory
-    max_file_gb: int = Field(default=128, gt=0)  # what a compressed file, or a part of one, may unpack to
-    max_members: int = Field(default=1_000_000, gt=0)  # files in one archive
+    max_file_gb: int = Field(default=128, gt=0)  # a compressed file, or a part of one, may unpack to so much
+    max_members: int = Field(default=1_000_000, gt=0)  # files in one archive; those that follow are not read
 
     @field_validator("sources")
     @classmethod

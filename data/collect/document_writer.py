@@ -7,10 +7,12 @@ import pyarrow as pa
 
 from data.collect.fields import Document
 from data.content import Content, ContentHasher
-from data.documents import SCHEMA
+from data.documents import SCHEMA, document_file
 from data.tables import ROW_GROUP_ROWS, TableWriter
 
-ROW_GROUP_BYTES = 1 << 23  # of text in a row group. Less is less compact, more falls out of the processor's caches
+ROW_GROUP_BYTES = (
+    1 << 23
+)  # Text in a row group: smaller groups compress less, larger ones fall out of the processor's caches.
 
 
 class DocumentWriter:
@@ -53,7 +55,7 @@ class DocumentWriter:
 
     def _write_rows(self) -> None:
         if self._file is None:
-            self._file = TableWriter(self._folder / f"documents-{self._files:05d}.parquet", SCHEMA, even_empty=True)
+            self._file = TableWriter(self._folder / document_file(self._files), SCHEMA, even_empty=True)
             self._files += 1
         self._file.write(self._table())
         self._rows.clear()

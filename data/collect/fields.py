@@ -17,7 +17,7 @@ class Document(NamedTuple):
 
     id: str
     text: bytes  # UTF-8
-    characters: int  # of the text
+    characters: int  # number of characters in the text
     uri: str
     license: str
     meta: str  # a JSON object
@@ -30,7 +30,7 @@ class Fields(NamedTuple):
     id: str | None
     uri: str | None
     license: str | None
-    meta: tuple[tuple[str, str], ...]  # name in meta, field
+    meta: tuple[tuple[str, str], ...]  # pairs of a name in meta and the field that it takes
 
 
 def fields_of(source: SourceConfig, format: Format | None) -> Fields:
@@ -107,7 +107,7 @@ def _meta(fields: Mapping[str, object], which: Fields) -> str:
         return AS_JSON.encode(meta)
     except RecursionError:
         raise ValueError("a field that meta takes is nested too deeply") from None
-    except ValueError:  # NaN and infinity, which JSON does not have, become null
+    except ValueError:  # JSON has no NaN and no infinity: they become null
         plain = json.loads(json.dumps(meta, default=str), parse_constant=lambda name: None)
         return json.dumps(plain, sort_keys=True)
 

@@ -10,7 +10,7 @@ def withdrawn_path(name: str, base: Path) -> Path:
     path = base / name
     if not path.is_file():
         raise ValueError(f"withdrawn: there is no file {name!r} under {base}")
-    _lines(path)  # so that a mistake in it is found before any worker reads it
+    _lines(path)  # a mistake in the file is found here, before any worker reads it
     return path
 
 

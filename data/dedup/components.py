@@ -5,6 +5,7 @@ import numpy as np
 
 def connected_components(nodes: int, edges: np.ndarray) -> np.ndarray:
     """A label for each node, shape (nodes,), the same for all that are connected; `edges` has shape (edges, 2)."""
+    # Late: scipy takes half a second to load, and this is its only use.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components as label
 

@@ -10,15 +10,15 @@ class MinHashConfig(Section):
 
     shingle_words: int = Field(default=5, gt=0)  # normalised words in a shingle
     bands: int = Field(default=14, gt=0, le=256)
-    rows: int = Field(default=8, gt=0, le=256)  # hashes in a band
-    seed: int = Field(default=1, ge=0, lt=2**32)  # of the hash functions
+    rows: int = Field(default=8, gt=0, le=256)  # MinHash values in a band
+    seed: int = Field(default=1, ge=0, lt=2**32)  # the hash functions are drawn with it
 
 
 class ContaminationConfig(Section):
     """Which evaluation files training text must not share n-grams with."""
 
     files: tuple[str, ...] = ()  # JSON Lines of evaluation tasks; every string in a record counts
-    ngram: int = Field(default=13, gt=0)  # words
+    ngram: int = Field(default=13, gt=0)  # words in an n-gram
 
 
 class DedupConfig(Section):

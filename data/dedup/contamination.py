@@ -21,20 +21,17 @@ def benchmark_ngrams(files: list[Path], n: int) -> np.ndarray:
 
     Raises ValueError naming file and line for a line that is not JSON.
     """
-
     found = [_telling_ngrams(text, n) for file in files for text in _strings_of_file(file)]
     return np.unique(np.concatenate([np.empty(0, np.uint64), *found]))
 
 
 def text_ngrams(text: str, n: int) -> np.ndarray:
     """Hashes of the n-grams of normalised words of `text`, uint64."""
-
     return ngram_hashes(normalize(text).split(), n)
 
 
 def _telling_ngrams(text: str, n: int) -> np.ndarray:
-    """Those of `text_ngrams` of which at least half are words other than numbers (which `normalize` makes 0)."""
-
+    """The n-grams of `text_ngrams` at least half of whose words are no numbers (`normalize` makes a 0 of each number)."""
     hashes = text_ngrams(text, n)
     words = np.cumsum([0, *(word != "0" for word in normalize(text).split())])
     return hashes[2 * (words[n:] - words[:-n]) >= n] if len(hashes) else hashes
@@ -42,7 +39,6 @@ def _telling_ngrams(text: str, n: int) -> np.ndarray:
 
 def shared_ngram(text: str, benchmark: np.ndarray, n: int) -> str | None:
     """The first n-gram of `text`, normalised, that is among the sorted hashes `benchmark`."""
-
     hashes = text_ngrams(text, n)
     if not len(hashes) or not len(benchmark):
         return None

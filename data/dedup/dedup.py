@@ -22,14 +22,13 @@ from data.dedup.components import connected_components, smallest_members
 from data.dedup.config import DedupConfig
 from data.dedup.contamination import benchmark_ngrams, shared_ngram
 from data.dedup.minhash import band_keys
-from data.documents import REJECTED_SCHEMA, SCHEMA, add_documents, content_hash
+from data.documents import REJECTED_SCHEMA, SCHEMA, add_documents, content_hash, document_file
 from data.profile import Profile, text_bytes
 from data.tables import TableWriter, read_table, row_groups, write_table
 
 
 def sign_shard(out: Path, documents: Path, config: DedupConfig) -> dict[str, Any]:
     """Write signatures.parquet: id, content hash, characters, and the band keys of each document (none if too short)."""
-
     schema = pa.schema(
         [
             ("id", pa.string()),
@@ -60,13 +59,14 @@ def match_partition(
 
     A key falls to the partition of its remainder; every key is in exactly one, so partitions can run side by side.
     """
-
     found = [_band_keys_of(file, partition, partitions) for file in signatures if config.minhash]
     keys = np.concatenate([np.empty(0, np.uint64), *(keys for keys, _ in found)])
     ids = np.concatenate([np.empty(0, "S32"), *(ids for _, ids in found)])
     order = np.lexsort((ids, keys))
     keys, ids = keys[order], ids[order]
-    opens = np.concatenate([[True], keys[1:] != keys[:-1]])[: len(keys)]  # where a bucket begins, with its smallest id
+    opens = np.concatenate([[True], keys[1:] != keys[:-1]])[
+        : len(keys)
+    ]  # True where a bucket begins; its first id is its smallest
     smallest = ids[np.maximum.accumulate(np.where(opens, np.arange(len(keys)), 0))]
     edges = np.unique(np.stack([smallest[~opens], ids[~opens]], axis=1), axis=0)
     schema = pa.schema([("smallest", pa.string()), ("id", pa.string())])
@@ -77,7 +77,6 @@ def match_partition(
 
 def _band_keys_of(file: Path, partition: int, partitions: int) -> tuple[np.ndarray, np.ndarray]:
     """Keys and ids of the bands in one signature file that fall to `partition`."""
-
     table = read_table(file, ["id", "bands"]).combine_chunks()
     keys = pc.list_flatten(table["bands"]).to_numpy()
     rows = pc.list_parent_indices(table["bands"]).to_numpy()
@@ -93,7 +92,6 @@ def resolve_duplicates(
     The survivor of a component is its smallest (content hash, id). Of the others, a document whose text also stands
     under a smaller id is an `exact_duplicate`, the rest are `near_duplicate`.
     """
-
     exact = config is None or config.exact
     schema = pa.schema([("id", pa.string()), ("reason", pa.string()), ("kept", pa.string())])
     documents = pa.concat_tables(read_table(file, ["id", "content_hash"]) for file in signatures)
@@ -110,7 +108,7 @@ def resolve_duplicates(
         ]
         links.append(np.stack(ends, axis=1).astype(np.int64))
     labels = connected_components(len(ids), np.concatenate(links))
-    kept = smallest_members(labels)  # nodes are numbered by (content hash, id)
+    kept = smallest_members(labels)  # nodes are numbered in the order of (content hash, id)
     reasons = np.full(len(ids), "near_duplicate", object)
     reasons[copies] = "exact_duplicate"
     dropped = by_id[kept[by_id] != by_id]
@@ -130,7 +128,6 @@ def dedup_shard(
     of a contaminated document the n-gram that it shares. Returns the counts of data.profile and `content`, the hash of the
     documents that stay, in order.
     """
-
     ids = read_table(documents, ["id"])["id"].to_pylist()
     here = pq.read_table(duplicates, filters=[("id", "in", ids)]).to_pylist() if ids else []
     reasons = {row["id"]: (row["reason"], row["kept"]) for row in here}
@@ -145,7 +142,7 @@ def dedup_shard(
 
     profile, hasher, bytes_in = Profile(), ContentHasher(), 0
     with (
-        TableWriter(out / "documents-00000.parquet", SCHEMA, even_empty=True) as kept_file,
+        TableWriter(out / document_file(), SCHEMA, even_empty=True) as kept_file,
         TableWriter(out / "rejected.parquet", REJECTED_SCHEMA) as rejected_file,
     ):
         for group in row_groups(documents):

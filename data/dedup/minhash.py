@@ -13,12 +13,11 @@ from data.dedup.config import MinHashConfig
 from data.text.words import normalize
 
 MERSENNE_PRIME = 2**61 - 1
-_BLOCK = 256  # shingles hashed at a time: with 112 hash functions their values fit a core's cache
+_BLOCK = 256  # Shingles are hashed in blocks: with 112 hash functions the values of one block fit a core's cache.
 
 
 def shingles(text: str, config: MinHashConfig) -> np.ndarray:
     """Distinct 64-bit hashes of the shingles of `text`, sorted, uint64; none when it is shorter than a shingle."""
-
     words = normalize(text).encode().split(b" ")
     ends = np.cumsum([len(word) + 1 for word in words])
     joined = b" ".join(words)
@@ -37,7 +36,6 @@ def signature(shingle_hashes: np.ndarray, config: MinHashConfig) -> np.ndarray:
     A function is `((h * a + b) mod 2^64) mod (2^61 - 1)`: products wrap at 64 bits first, as in datatrove.
     Raises ValueError without shingles: such documents have no signature, and would all be alike.
     """
-
     if not len(shingle_hashes):
         raise ValueError("a document without shingles has no signature")
     a, b = (numbers[:, None] for numbers in _functions(config))
@@ -51,8 +49,8 @@ def signature(shingle_hashes: np.ndarray, config: MinHashConfig) -> np.ndarray:
         values += b
         np.right_shift(values, bits, out=other)
         values &= prime
-        values += other  # below 2^61 + 7, and equal to what it was modulo the prime
-        np.subtract(values, prime, out=other)  # what is below the prime wraps upwards, and is not the minimum
+        values += other  # now below 2^61 + 7, and unchanged modulo the prime
+        np.subtract(values, prime, out=other)  # values below the prime wrap to large ones, which are never the minimum
         np.minimum(values, other, out=values)
         np.minimum(least, values.min(axis=1), out=least)
     return least.reshape(config.bands, config.rows)
@@ -60,7 +58,6 @@ def signature(shingle_hashes: np.ndarray, config: MinHashConfig) -> np.ndarray:
 
 def band_keys(text: str, config: MinHashConfig) -> list[int]:
     """One 64-bit key a band, equal in a band for documents that agree in all its rows; none for a short document."""
-
     hashes = shingles(text, config)
     if not len(hashes):
         return []
@@ -70,7 +67,6 @@ def band_keys(text: str, config: MinHashConfig) -> list[int]:
 @cache
 def _functions(config: MinHashConfig) -> tuple[np.ndarray, np.ndarray]:
     """The factors and summands of the hash functions, (bands * rows,) uint64 each, drawn as datatrove draws them."""
-
     random = np.random.RandomState(config.seed)
     count = config.bands * config.rows
     a = random.randint(1, MERSENNE_PRIME, dtype=np.uint64, size=count)

@@ -18,5 +18,5 @@ def ngram_hashes(words: list[str], n: int) -> np.ndarray:
     hashes = word_hashes = hash_words(words)
     for size in range(1, n):
         weight = np.uint64(pow(_WEIGHT, size, 2**64))
-        hashes = hashes[:-1] + word_hashes[size:] * weight  # wraps at 2^64, as is meant
+        hashes = hashes[:-1] + word_hashes[size:] * weight  # the sum wraps at 2^64 on purpose
     return hashes

@@ -18,13 +18,13 @@ Extractor = Literal["resiliparse", "trafilatura"]
 
 
 class Extracted(NamedTuple):
-    """What was found in a page."""
+    """The title and the text of a page."""
 
     title: str  # empty where the page has none
     text: str
 
 
-# A character for private use, as bytes or as a reference: those of fonts of icons.
+# A character for private use, as bytes or as a reference: fonts of icons use these.
 ICON = rb"(?:\xee[\x80-\xbf]{2}|\xef[\x80-\xa3][\x80-\xbf]|&#(?:[xX][eEfF][0-9a-fA-F]{3}|5[7-9]\d{3}|6[0-3]\d{3});)"
 # A sign that links to its own heading.
 PERMALINK = rb"<[aA] [^<>]*+>\s*+(?:#|\xc2\xb6|\xc2\xa7|&(?i:para|#182|#xb6);)\s*+</[aA]>"
@@ -44,18 +44,18 @@ LONE = re.compile(
     rb"(>\s*+(?!%b)(?:[\xe0-\xef][\x80-\xbf]{2}|&(?!nbsp|lt|gt|amp|quot|shy|#160|#[xX]0*[aA]0)#?\w++;"
     rb"|%b(?:[\xc2-\xdf][\x80-\xbf]|&(?!lt|gt|amp|quot)#?\w++;)))(?=\s*+<)" % (ICON, ASCII)
 )
-COMPANY = "\ufdd0"  # no character; put beside the lone one and taken out again
+COMPANY = "\ufdd0"  # This code point is no character; it is put beside the lone one and taken out again.
 
-# Never content, whatever its place. One selector of many takes less time than many.
+# These elements are never content, whatever their place. One selector with many parts is faster than many selectors.
 SKIPPED = ", ".join((
-    # what alt_texts=False would leave out, which leaves out whole figures, code and caption, as well
+    # alt_texts=False would leave these out, but with them whole figures, code and caption included
     *("video", "audio", "object", "svg", "annotation"),
-    # DocBook's links to the chapters before and after, tables of contents, "[edit]" beside a wiki's headings
+    # DocBook's links to the previous and next chapter, tables of contents, "[edit]" beside a wiki's headings
     *(".navheader", ".navfooter", ".toc", "#toc", ".table-of-contents", ".mw-editsection"),
     # numbers beside lines of code
     *(".linenos", ".lineno", ".gutter"),
 ))  # fmt: skip
-# Lists that are dropped for their place: at most two elements between them and the body.
+# Lists with at most two elements between them and the body are dropped for their place.
 SHALLOW_LISTS = "body > ul, body > * > ul, body > * > * > ul"
 # Cookie notices by the names that makers of consent software give them; looked for where the word is.
 COOKIE_NOTICES = ", ".join((
@@ -88,7 +88,6 @@ def extract(
     `declared_encoding` is what came with the page, in an HTTP header. With `main_content` false all text that a browser
     would show is kept, always by resiliparse. Raises ValueError for a page past the bounds of `data.html_bounds`.
     """
-
     html = page.encode(errors="replace") if isinstance(page, str) else to_utf8(page, declared_encoding)
     check_classes(html)
     html = _prepared(html)
@@ -107,15 +106,14 @@ def to_utf8(page: bytes, declared: str | None) -> bytes:
 
     The first of these that fits all the bytes is taken; where none does, the first, with U+FFFD for what does not fit.
     """
-
     if page.startswith((b"\xff\xfe", b"\xfe\xff")):
         return page.decode("utf-16", errors="replace").encode(errors="replace")
     if page.startswith((b"<\0", b"\0<")):
         return page.decode("utf-16-le" if page[0] else "utf-16-be", errors="replace").encode(errors="replace")
-    # Not ISO-2022-JP, whose bytes are ASCII; one byte is found faster than two.
+    # A page with an escape of ISO-2022-JP, whose bytes are ASCII, is not taken for UTF-8. One byte is found faster than two.
     if b"\x1b" not in page or b"\x1b$" not in page:
         try:
-            page.decode()  # hardly ever by accident, while declarations are often wrong
+            page.decode()  # other encodings hardly ever pass for UTF-8, while declarations are often wrong
         except UnicodeDecodeError:
             pass
         else:
@@ -161,7 +159,6 @@ def _what_stays(unwanted: re.Match[bytes]) -> bytes:
 @lru_cache(maxsize=1 << 14)
 def _is_plain(attributes: bytes) -> bool:
     """Whether the extraction treats an element inside a line with these attributes as text, wherever it is."""
-
     # Some names count from a depth on, some only where there are cookies.
     probe = b"<!--cookies--><body><div><div><div><p>a<span" + attributes + b">b</span>c"
     return _by_resiliparse(HTMLTree.parse_from_bytes(probe), probe, main_content=True) == "abc"
@@ -187,8 +184,8 @@ def _move_shallow_lists(tree: HTMLTree) -> None:
 
 
 def _by_trafilatura(tree: HTMLTree, html: bytes) -> str:
-    import trafilatura
+    import trafilatura  # late: it takes a quarter of a second to load, and few recipes ask for it
 
     check_for_trafilatura(tree, html.count(b"<"))
-    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it reports every page in which it finds nothing
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it would report every page in which it finds nothing
     return trafilatura.extract(tree.document.html if tree.document else "", include_comments=False) or ""

@@ -8,9 +8,9 @@ from collections import Counter
 
 from resiliparse.parse.html import HTMLTree
 
-MAX_TAGS = 1_000_000  # in a page, start tags and end tags: about 0.5 GB as a tree
-MAX_ATTRIBUTES = 256  # of an element
-MAX_DEPTH = 512  # of elements in one another; browsers cut there, too
+MAX_TAGS = 1_000_000  # Start tags and end tags in a page; so many make a tree of about 0.5 GB.
+MAX_ATTRIBUTES = 256  # An element may have so many.
+MAX_DEPTH = 512  # Elements may be nested so deep; browsers cut there, too.
 
 # Finding the main content takes steps in proportion to elements times depth: with few tags any depth will do.
 FEW_TAGS = 3000
@@ -43,7 +43,7 @@ START_TAG = re.compile(rb"<(?=[a-zA-Z])")
 ATTRIBUTES = re.compile(
     rb"<[^\t\n\f\r />]*+ (?:%b){0,%d}+ (?P<more>%b)?+" % (ATTRIBUTE, MAX_ATTRIBUTES, ATTRIBUTE), re.VERBOSE
 )
-SCANS = 50  # of the whole page, in bytes looked at; a page takes one, unless made to take more
+SCANS = 50  # The scans may look at so many times the page's bytes; an ordinary page takes one scan.
 
 # What an element inside a line is depends on its class: each takes 0.07 ms to find out.
 LARGE_PAGE = 300_000  # bytes: 20,000 classes
@@ -56,7 +56,7 @@ FORMATTING = re.compile(
     rb"<[bcefistuBCEFISTU](?=[\s/>iomtIOMT])(?i:|ig|ode|m|ont|mall|trike|trong|t)(?=[\s/>])"  # a fast test, then exact
 )
 FORMATTING_NAME = re.compile(rb"(</?)(?:b|big|code|em|font|i|s|small|strike|strong|tt|u)(?=[\s/>])", re.IGNORECASE)
-MAX_REOPENED = 2_000_000  # elements, 0.7 GB
+MAX_REOPENED = 2_000_000  # Elements that may be opened again; so many take 0.7 GB.
 
 
 def check_classes(html: bytes) -> None:

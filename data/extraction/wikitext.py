@@ -14,8 +14,8 @@ from itertools import pairwise
 from data.extraction.wikitext_templates import template_text
 from data.extraction.wikitext_variants import LANGUAGES, with_first_variants
 
-MAX_DEPTH = 100  # of open markup; the work is bounded by characters times depth
-FILES_AND_CATEGORIES = frozenset({"file", "image", "media", "category"})  # English names, which hold in every wiki
+MAX_DEPTH = 100  # Markup may be nested so deep; the work is bounded by characters times depth.
+FILES_AND_CATEGORIES = frozenset({"file", "image", "media", "category"})  # The English names hold in every wiki.
 
 
 def _names(words: str) -> frozenset[str]:
@@ -40,8 +40,8 @@ TAG_NAME = re.compile(r"</?([A-Za-z][^\s/>]*)")
 COMMENT_OR_TAG = re.compile(r"<(?:!--|([A-Za-z][^\s/<>]*+)[^<>]*+>)")
 
 
-# By what becomes of them: gone with all they hold; kept with what they hold as it is; a line break; gone, what they
-# hold stays. Other tags are no tags, but text.
+# Tags by their treatment: some are removed with their content, some keep their content as it is, some become a line break,
+# and of some only the content stays. Any other tag is text.
 DROPPED_TAGS = _names(
     "ref references gallery timeline imagemap score graph mapframe maplink templatedata templatestyles table includeonly "
     "indicator categorytree inputbox hiero"
@@ -53,15 +53,15 @@ INLINE_TAGS = _names(
     "small span strike strong sub sup time translate tt tvar u var wbr"
 )
 END_OF_TAG = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in DROPPED_TAGS | RAW_TAGS}
-EXTENSION_TAGS = END_OF_TAG.keys() - {"table", "code"}  # MediaWiki finds them and comments before all other markup
+EXTENSION_TAGS = END_OF_TAG.keys() - {"table", "code"}  # MediaWiki finds these and comments before all other markup.
 
 ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});")
 # A link to the page in another language, by its code; not the prefixes of other kinds that are as short.
 INTERLANGUAGE = re.compile(r"(?!(?:doi|mod|re|rfc|voy):)[a-z]{2,3}(?:-[a-z-]+)?:")
 NOWIKI = re.compile(r"</?nowiki\s*+/?>", re.IGNORECASE)
 ITEM = re.compile(r"[*#:;]+")
-GONE = "\1"  # where something was left out
-# What is left there: a pronunciation in brackets, two spaces, a space before a full stop.
+GONE = "\1"  # stands where something was left out
+# What a removal leaves behind: a pronunciation in brackets, two spaces, a space before a full stop.
 LEFT_OVER = [
     (re.compile(r" \([\s,;:]*+\x01[\s,;:\x01]*+\)"), ""),
     (re.compile(r" \([ \t]*+\x01[ \t,;:\x01]*+"), " ("),
@@ -75,15 +75,15 @@ KEPT = re.compile("\0([0-9]+)\0")
 
 @dataclass(slots=True)
 class Frame:
-    """What was opened and is not closed yet; `opened` is the markup that opened it, empty for the page itself."""
+    """Markup that is not closed yet; `opened` is the text that opened it, empty for the page itself."""
 
     kind: str
     opened: str
     pieces: list[str] = field(default_factory=list)
-    bars: list[int] = field(default_factory=list)  # where in `pieces` the | are that separate arguments
+    bars: list[int] = field(default_factory=list)  # places in `pieces` of the | that separate arguments
 
     def arguments(self) -> list[str]:
-        """What stands between the bars."""
+        """The arguments, which are the text between the bars."""
         edges = [-1, *self.bars, len(self.pieces)]
         return ["".join(self.pieces[before + 1 : after]) for before, after in pairwise(edges)]
 
@@ -113,7 +113,7 @@ def _space(entity: re.Match[str]) -> str:
 
 
 def _unescape(text: str) -> str:
-    return ENTITY.sub(lambda entity: unescape(entity[0]), text)  # not all at once: unescape fails on long numbers
+    return ENTITY.sub(lambda entity: unescape(entity[0]), text)  # one by one, as unescape fails on long numbers
 
 
 def _without_comments(text: str) -> str:
@@ -134,7 +134,7 @@ def _without_comments(text: str) -> str:
 
 
 def _end_of_tag(name: str, tag: str, source: str, position: int, never_closed: set[str]) -> re.Match[str] | None:
-    """The end of what `tag`, which ends at `position`, sets apart; `never_closed` are names without an end behind there."""
+    """The end of what `tag`, which ends at `position`, sets apart; `never_closed` are names without an end tag after that."""
     if tag.endswith("/>") or name in never_closed:
         return None
     end = END_OF_TAG[name].search(source, position)
@@ -151,8 +151,8 @@ class _Page:
         self.dropped_namespaces = dropped_namespaces
         self.position = 0
         self.stack = [Frame("", "")]
-        self.kept: list[str] = []  # what no later step may touch; \0number\0 stands for it in the text
-        self.never_closed: set[str] = set()  # tags that have no end in the rest of the page
+        self.kept: list[str] = []  # text that no later step may touch; \0number\0 stands in its place
+        self.never_closed: set[str] = set()  # names of tags without an end tag in the rest of the page
 
     def text(self) -> tuple[str, list[str]]:
         """The text without inline markup, and what was kept out of it."""
@@ -177,7 +177,7 @@ class _Page:
             case "{|" | "[[" as kind:
                 self._open(kind, token)
             case kind if kind[0] == "[":
-                if top.kind == "[":  # there are no links in links: that one was never closed
+                if top.kind == "[":  # links cannot be nested, so the outer one was never closed
                     self._give_up()
                 self._open("[", token)
             case "}}":
@@ -286,7 +286,7 @@ class _Page:
 
 def _readable_lines(text: str) -> str:
     """The text with its headings and list items without markup, and no headings of sections that have no text."""
-    lines: list[tuple[int, str]] = []  # level of the heading or 0
+    lines: list[tuple[int, str]] = []  # each line with the level of its heading, or 0
     for raw in text.split("\n"):
         line = raw.strip()
         level = _heading_level(line)

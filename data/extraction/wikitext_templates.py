@@ -26,7 +26,7 @@ INLINE_TEMPLATES = {
     "!": ["|"],
     "=": ["="],
 }
-# Likewise, but of numbers none is better than a wrong one: a form must have places for all the arguments.
+# The same for numbers, where no text is better than a wrong one: a form must have places for all the arguments.
 NUMBERS = {
     "frac": ["{1} {2}/{3}", "{1}/{2}", "1/{1}"],
     "val": [

@@ -6,11 +6,11 @@ flags before a bar.
 
 import re
 
-# Those of MediaWiki's converters: elsewhere -{ and }- are text.
+# The languages of MediaWiki's converters: in other wikis -{ and }- are text.
 LANGUAGES = frozenset(
     ["ban", "crh", "gan", "iu", "kk", "ku", "mni", "sh", "shi", "sr", "tg", "tly", "uz", "wuu", "zgh", "zh"]
 )
-MAX_DEPTH = 3  # of choices within choices
+MAX_DEPTH = 3  # Choices may be nested so deep.
 MARKUP = re.compile(r"-\{([^{}]*+)\}-")
 CODE = r"[a-z]{2,3}(?:-[a-z]{2,8})*+"
 FLAG = re.compile(rf"\s*+(?:[A-Z-]|{CODE})?\s*+")
@@ -33,5 +33,5 @@ def _first_variant(content: str) -> str:
     elif not NOT_SHOWN.isdisjoint(map(str.strip, flags)):
         return ""
     rules = [part.strip() for part in RULE.split(shown)]
-    # With text before the first rule it is none.
+    # Text before the first rule means that this is no list of rules.
     return rules[1] if len(rules) > 1 and not rules[0] else shown

@@ -11,7 +11,7 @@ from data.text.normalise import normalise
 # Where the demo's recipe sees the files. Of two equal texts dedup keeps the one with the smaller document id.
 SOTU_SOURCE, SOTU_FILE = "sotu", "../data/samples/sotu.jsonl.gz"
 PLANTED_SOURCE, PLANTED_FILE = "planted", "../data/samples/planted.jsonl"
-DUPLICATE_BYTES = 20_000  # of the address that is planted a second time, at most
+DUPLICATE_BYTES = 20_000  # The address that is planted a second time has at most so many.
 NEAR_DUPLICATE_OF = "1800_john_adams"
 CHANGED_WORDS = 9  # of about 1,370, far apart: each takes 5 of the shingles of 5 words, which leaves a Jaccard of 0.93
 BROKEN_LINE = '{"id": "planted-broken", "text": "This record ends in the middle of a str'

@@ -9,7 +9,7 @@ def read_addresses(folder: Path) -> list[dict[str, object]]:
     addresses = []
     for path in sorted(folder.glob("[0-9]*.json")):
         address = json.loads(path.read_text())
-        name = path.stem.rpartition("_")[0]  # without the letter of the party
+        name = path.stem.rpartition("_")[0]  # the letter of the party at the end is left out
         title = f"State of the Union Address of {address['name']}, {address['year']}"
         addresses.append(
             {

@@ -16,10 +16,10 @@ HAM_FOLDERS = ("easy-ham-1", "easy-ham-2", "hard-ham-1")
 SPAM_FOLDERS = ("spam-1", "spam-2")
 MESSAGES_PER_LABEL = 600
 TEST_PER_LABEL = 200
-CHARACTERS = 1000  # of a message that are kept
+CHARACTERS = 1000  # A message is cut to so many.
 MIN_CHARACTERS = 80
-MIN_ASCII = 0.97  # share of the characters: the vocabulary of the demo is made from English
-SAME_LETTERS = 200  # messages that begin with the same letters are copies of one mailing
+MIN_ASCII = 0.97  # Least share of the characters: the demo's vocabulary is made from English text.
+SAME_LETTERS = 200  # Messages whose first so many letters are equal are copies of one mailing.
 SEED = 20020822
 
 # Order matters: the user part of an address in a link goes before the addresses themselves.
@@ -38,7 +38,7 @@ LEAKS = re.compile(
     r"(?i)spam-?assassin|x-spam|\[?spam\]|taint\.org|netnoteinc|example\.com|\[(?:ilug|razor|sadev|zzzzteana|exmh)[^\]]*\]"
 )
 
-MARKUP = re.compile(r"(?i)<(?:html|body|table)\b")  # in bodies that call themselves plain
+MARKUP = re.compile(r"(?i)<(?:html|body|table)\b")  # Some bodies have markup though they call themselves plain.
 
 
 def read_messages(folder: Path) -> list[dict[str, object]]:
@@ -83,7 +83,7 @@ def message_text(content: bytes) -> str:
 def _subject(message: EmailMessage) -> str:
     try:
         return str(message["Subject"] or "")
-    except (ValueError, IndexError, LookupError):  # headers that the parser of the standard library gives up on
+    except (ValueError, IndexError, LookupError):  # the standard library's parser gives up on some headers
         return ""
 
 

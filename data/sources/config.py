@@ -35,8 +35,8 @@ FORMAT_BY_SUFFIX: dict[str, Format] = {
     ".tgz": "archive",
 }
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
-WIKIPEDIA_DUMP = re.compile(r"-pages-articles[^/]*\.xml$")  # other XML says nothing about itself
-# Formats without fields of their own: what their readers know stands under uri, date, title, id and language.
+WIKIPEDIA_DUMP = re.compile(r"-pages-articles[^/]*\.xml$")  # Of other XML files the name does not tell the format.
+# These formats have no fields of their own: their readers fill uri, date, title, id and language.
 FIXED_FIELDS: frozenset[Format] = frozenset({"text", "html", "epub", "warc", "wikipedia"})
 
 
@@ -55,19 +55,23 @@ class SourceConfig(Section):
 
     name: str = Field(pattern=r"^[a-z0-9_-]+$")  # unique; part of every document's id
     path: str | list[str]  # files, globs (** for any depth), folders, URLs; of a dataset its folder or its hub name
-    format: Literal["auto"] | Format = "auto"  # auto goes by the suffix, before that of a compression
-    text_field: str = "text"  # of formats with fields: JSON Lines, CSV, Parquet, Arrow and datasets, like those below
+    format: Literal["auto"] | Format = "auto"  # auto goes by the suffix, leaving out that of a compression
+    text_field: str = (
+        "text"  # for formats with fields (JSON Lines, CSV, Parquet, Arrow, datasets), like the fields below
+    )
     id_field: str | None = None  # the record's own id: kept in meta under "id"
-    uri_field: str | None = None  # without it the uri is file#place
+    uri_field: str | None = None  # without it a document's uri is file#place
     date_field: str | None = None  # kept in meta under "date"
-    license_field: str | None = None  # where a record has its own licence
-    license: str = "unknown"  # SPDX identifier of all other records
-    meta_fields: list[str] = Field(default=[])  # copied into meta
-    documents: Literal["file", "line"] = "file"  # text only: what one document is
+    license_field: str | None = None  # the field with the record's own licence
+    license: str = "unknown"  # SPDX identifier for all records without a licence of their own
+    meta_fields: list[str] = Field(default=[])  # these fields are copied into meta
+    documents: Literal["file", "line"] = "file"  # text only: each file, or each line, is a document
     html: bool = False  # text_field holds HTML: its main content is taken
-    extractor: Literal["resiliparse", "trafilatura"] = "resiliparse"  # of the main content of HTML
-    delimiter: str | None = Field(default=None, min_length=1, max_length=1)  # CSV only; without it , or, in .tsv, a tab
-    namespaces: list[int] = Field(default=[0])  # wikipedia only: 0 are the articles
+    extractor: Literal["resiliparse", "trafilatura"] = "resiliparse"  # finds the main content of HTML
+    delimiter: str | None = Field(
+        default=None, min_length=1, max_length=1
+    )  # CSV only; by default a comma, in .tsv files a tab
+    namespaces: list[int] = Field(default=[0])  # wikipedia only: namespace 0 has the articles
     config: str | None = None  # datasets only: the configuration (subset)
     split: str = "train"  # datasets only
     revision: str | None = None  # datasets of the hub only: the commit, so that a run can be repeated

@@ -17,10 +17,10 @@ class SourceFile(NamedTuple):
 
     source: str
     path: str  # as the recipe would write it: relative to its folder unless the source's path is absolute
-    absolute: str  # or the URL
+    absolute: str  # absolute path, or the URL
     bytes: int
     format: Format
-    identity: str = ""  # of a file behind a URL: what changes when it does
+    identity: str = ""  # of a file behind a URL: a value that changes when the file does
 
 
 def list_files(sources: Sequence[SourceConfig], base: Path) -> list[SourceFile]:
@@ -90,14 +90,14 @@ def _matches(pattern: str, base: str) -> Iterator[tuple[str, int]]:
 
 def _glob(pattern: str, base: str) -> Iterator[str]:
     """The paths that `pattern` matches. `**` goes into no linked folder: a link may lead back to a folder above it."""
-    # Not Path.glob: it refuses absolute patterns and takes hidden files.
+    # Path.glob will not do: it refuses absolute patterns and takes hidden files.
     parts = pattern.split("/")
     if "**" not in parts:
         yield from glob.iglob(pattern, root_dir=base)  # noqa: PTH207
         return
-    at = parts.index("**")
-    above = "".join(f"{part}/" for part in parts[:at])
-    below = "/".join(dropwhile(lambda part: part in ("**", ""), parts[at:]))
+    star = parts.index("**")
+    above = "".join(f"{part}/" for part in parts[:star])
+    below = "/".join(dropwhile(lambda part: part in ("**", ""), parts[star:]))
     for top in glob.iglob(above, root_dir=base) if above else [""]:  # noqa: PTH207
         if not below:
             yield top or "."
@@ -145,7 +145,7 @@ def _format(source: SourceConfig, path: str) -> Format:
 
 
 def file_name(path: str) -> str:
-    """The part of a path or URL whose suffixes tell format and compression: a web address may have a query behind it."""
+    """The part of a path or URL whose suffixes tell format and compression: a web address may end in a query."""
     return urlsplit(path).path if path.startswith(("http://", "https://")) else path
 
 

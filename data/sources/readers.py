@@ -6,9 +6,9 @@ from importlib import import_module
 
 from data.sources.config import Format, SourceConfig
 from data.sources.record import Record, Unreadable
-from data.sources.streams.input import Input, Limits
+from data.sources.streams.input import Input, ReadLimits
 
-Reader = Callable[[Input, SourceConfig, Limits], Iterator[Record | Unreadable]]
+Reader = Callable[[Input, SourceConfig, ReadLimits], Iterator[Record | Unreadable]]
 
 READERS: dict[Format, str] = {
     "text": "data.sources.formats.text:read_text",

@@ -12,7 +12,7 @@ class Record(NamedTuple):
 
     place: str
     fields: Mapping[str, object]
-    bytes: int  # of the record in the decompressed file, or of its text where the file has columns
+    bytes: int  # size of the record in the decompressed file, or of its text where the file has columns
 
 
 class Unreadable(NamedTuple):
@@ -28,7 +28,7 @@ class DamagedStream(Exception):
     """The stream is truncated, corrupt or too large: what follows cannot be read."""
 
 
-EXCERPT_BYTES = 2000  # of what could not be read: enough for the characters that quarantine keeps
+EXCERPT_BYTES = 2000  # This much of an unreadable record is enough for the characters that quarantine keeps.
 
 
 def excerpt(content: bytes) -> str:

@@ -21,14 +21,14 @@ class Part(NamedTuple):
     file: SourceFile
     start: int
     stop: int | None
-    bytes: int  # about, as stored
+    bytes: int  # approximate size in the stored file
 
 
 class Unit(NamedTuple):
-    """The least that a part can begin with."""
+    """A place at which a part can begin."""
 
-    number: int  # as the format counts
-    at: int  # stored bytes before it
+    number: int  # in the units of the format, such as row groups
+    offset: int  # stored bytes before it
 
 
 def split(file: SourceFile, source: SourceConfig, part_bytes: int) -> list[Part]:
@@ -49,7 +49,7 @@ def split(file: SourceFile, source: SourceConfig, part_bytes: int) -> list[Part]
 
 
 def _kind(file: SourceFile, source: SourceConfig) -> str | None:
-    """Of the units that the file consists of; None when it cannot be cut."""
+    """The kind of units that the file consists of; None when it cannot be cut."""
     if file.format in ("parquet", "arrow"):
         return file.format
     if file.format in ("jsonl", "wikipedia") or (file.format == "text" and source.documents == "line"):
@@ -62,14 +62,14 @@ def _kind(file: SourceFile, source: SourceConfig) -> str | None:
 
 
 def _cut(file: SourceFile, units: Iterable[Unit], part_bytes: int) -> list[Part]:
-    """Parts of `part_bytes` or, by a unit, more; the last has what is left."""
+    """Parts of `part_bytes` or up to a unit more; the last part has what is left."""
     parts = []
     start = Unit(0, 0)
     for unit in units:
-        if unit.at > start.at and unit.at - start.at >= part_bytes:
-            parts.append(Part(file, start.number, unit.number, unit.at - start.at))
+        if unit.offset > start.offset and unit.offset - start.offset >= part_bytes:
+            parts.append(Part(file, start.number, unit.number, unit.offset - start.offset))
             start = unit
-    return [*parts, Part(file, start.number, None, file.bytes - start.at)]
+    return [*parts, Part(file, start.number, None, file.bytes - start.offset)]
 
 
 def _frames(file: SourceFile) -> Iterator[Unit]:
@@ -79,7 +79,7 @@ def _frames(file: SourceFile) -> Iterator[Unit]:
             for offset in frame_offsets(stored):
                 yield Unit(offset, offset)
         except DamagedStream:
-            return  # the last part will come upon it
+            return  # the task that reads the last part will report the damage
 
 
 def _row_groups(file: SourceFile) -> Iterator[Unit]:
@@ -89,7 +89,7 @@ def _row_groups(file: SourceFile) -> Iterator[Unit]:
             metadata = pq.read_metadata(stored)
     except (pa.ArrowException, OSError) as problem:
         raise_if_no_damage(problem)
-        return  # whoever reads it says what is wrong
+        return  # the task that reads the file will say what is wrong
     sizes = [metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups)]
     *begins, total = accumulate(sizes, initial=0)
     for number, begin in enumerate(begins):
@@ -103,6 +103,6 @@ def _record_batches(file: SourceFile) -> Iterator[Unit]:
             count = reader.num_record_batches
     except (pa.ArrowException, OSError) as problem:
         raise_if_no_damage(problem)
-        return  # a stream, or damaged
+        return  # an Arrow stream has no index; a damaged file is reported by the task that reads it
     for number in range(count):
-        yield Unit(number, file.bytes * number // count)  # how large each is stands only in itself
+        yield Unit(number, file.bytes * number // count)  # only the batches themselves tell how large each is

@@ -16,9 +16,9 @@ from ftfy.chardata import CONTROL_CHARS, HTML_ENTITY_RE, LIGATURES, WIDTH_MAP
 
 from data.text.nfc import nfc, with_sorted_marks
 
-# harmless: left as it is. form: another form of the same characters. suspect: may be bad, by what stands around it.
-# control: removed or replaced.
-# Of a run: nothing to repair; not in its usual form, and no more; perhaps wrongly decoded; with a character that goes.
+# A harmless character is left as it is; one with another form may be replaced by it; a suspect one may be wrongly decoded,
+# depending on its neighbours; a control is removed or replaced.
+# A run is harmless, or only not in its usual form, or perhaps wrongly decoded, or has a character that is removed.
 Kind = Literal["harmless", "form", "suspect", "control"]
 
 CONFIG = ftfy.TextFixerConfig(uncurl_quotes=False, normalization="NFC", explain=False)
@@ -26,18 +26,18 @@ CONFIG = ftfy.TextFixerConfig(uncurl_quotes=False, normalization="NFC", explain=
 # fewer at a time.
 MARKS = re.compile("[^\0-\x7f]{1000}")
 CONFIG_OF_MARKS = CONFIG._replace(max_decode_length=20_000)
-ASCII_CONTROLS = bytes([*(code for code in CONTROL_CHARS if code < 128), ord("\r")])  # that ftfy removes or replaces
+ASCII_CONTROLS = bytes([*(code for code in CONTROL_CHARS if code < 128), ord("\r")])  # ftfy removes or replaces these
 # For bytes of UTF-8: what is not ASCII stays, a control is a bell, the rest are spaces, between which the runs stand.
 BELL = 7
 RUNS = bytes(code if code > 127 else BELL if code in ASCII_CONTROLS else ord(" ") for code in range(256))
 ENTITY = re.compile(HTML_ENTITY_RE.pattern.encode())
 FORMS = LIGATURES | WIDTH_MAP
 FORM = re.compile(f"[{re.escape(''.join(map(chr, sorted(FORMS))))}]")
-# What ftfy removes or replaces, and the newlines that `normalise` does.
+# The characters that ftfy removes or replaces, and the newlines that `normalise` replaces.
 CONTROL = re.compile(f"[\r\x80-\x9f\u2028\u2029{re.escape(''.join(map(chr, sorted(CONTROL_CHARS))))}]")
 # A test that is quick beside the pattern: what is bad has a control character, or one of a few that are bad alone, or two
 # characters of those that the pattern knows beside each other, at least one of them none of its common ones (but Ђ is bad
-# behind в, which is common, too). It knows nothing of ASCII in this, nor of these scripts.
+# after в, which is common, too). The test does not apply to ASCII, nor to these scripts.
 UNKNOWN = "\0-\x7f\u0530-\u1fff\u2e80-\uf8fe\uff00-\uffef"
 COMMON = "".join(MOJIBAKE_CATEGORIES[name] for name in ("common", "lower_common", "upper_common")).replace(
     "Ё-Я", "ЁЃ-Я"
@@ -48,15 +48,15 @@ EAST_ASIAN = re.compile("[\u3001\u3002\u300c-\u300f\u3041-\u3096\u30a1-\u30fc\u4
 # Of each kind of ASCII that the pattern asks for around a run.
 BEFORE = ("", "a", "Z", "a ", " ", ".")
 BEHIND = ("", "aa", " ", ".a")
-MOST_RUNS, LONG_RUN = 1 << 16, 512  # that are remembered, and bytes of the longest such one
-LONG_EAST_ASIAN = 64  # is not remembered either: it does not come again as a ruler does, and is known at a glance
-_known: dict[bytes, Kind] = {}  # of runs that were seen
-_harmless: set[bytes] = set()  # those that are: most
+MOST_RUNS, LONG_RUN = 1 << 16, 512  # So many runs are remembered, none of more bytes than LONG_RUN.
+LONG_EAST_ASIAN = 64  # A longer East Asian run is not remembered either: it does not repeat, and is judged at once.
+_known: dict[bytes, Kind] = {}  # the kinds of runs that were seen
+_harmless: set[bytes] = set()  # most runs are harmless, and a set is faster to ask
 
 
 def kinds_of(content: bytes) -> set[Kind]:
-    """What there is to look at in UTF-8 text: the kinds, all but harmless, of its characters that are not ASCII or that go."""
-    apart = stringzilla.translate(content, RUNS)  # in a tenth of the time of `bytes.translate`
+    """The kinds, other than harmless, of the characters of a UTF-8 text that are not ASCII or that are removed."""
+    apart = stringzilla.translate(content, RUNS)  # takes a tenth of the time of `bytes.translate`
     if content.isascii():
         return {"control"} if BELL in apart else set()
     runs = apart.split()
@@ -81,9 +81,9 @@ def repair(text: str) -> str:
     entities = True
     lines = text.split("\n")
     for number, line in enumerate(lines):
-        entities = entities and "<" not in line  # as ftfy: behind a tag they are meant as such
+        entities = entities and "<" not in line  # like ftfy: after a tag, entities are meant as such
         end = "\n" if number < len(lines) - 1 else ""
-        plain = line.isascii() and line.isprintable() and "&" not in line  # most lines are
+        plain = line.isascii() and line.isprintable() and "&" not in line  # most lines are plain
         lines[number] = line + end if plain else _repaired(line + end, entities)
     return "".join(lines)
 
@@ -96,7 +96,7 @@ def _repaired(line: str, entities: bool) -> str:
         return line
     if not (has_entity or "control" in kinds or ("suspect" in kinds and BADNESS_RE.search(line))):
         other = in_usual_form(line)
-        if other == line or _repaired(other, entities) == other:  # ftfy, too, goes on until nothing changes
+        if other == line or _repaired(other, entities) == other:  # ftfy also goes on until nothing changes
             return other
     config = CONFIG_OF_MARKS if MARKS.search(line) else CONFIG
     return ftfy.fix_text(with_sorted_marks(line), config if entities else config._replace(unescape_html=False))
@@ -127,7 +127,7 @@ def _kind_of(run: bytes) -> Kind:
 def _find_kind(run: str) -> Kind:
     if CONTROL.search(run):
         return "control"
-    # Of a run that begins with a mark the first composes with what stands before it.
+    # When a run begins with a mark, that mark composes with the character before it.
     usual = not (unicodedata.combining(run[0]) or FORM.search(run)) and unicodedata.is_normalized("NFC", run)
     if SUSPECT.search(run) and not (usual and _is_never_bad(run)):
         return "suspect"

@@ -1,6 +1,6 @@
 """Unicode's normal form C in time that grows with the text, whatever it is.
 
-CPython sorts the combining marks behind a character in the square of their number: a megabyte of them would take minutes.
+CPython sorts the combining marks of a character in the square of their number: a megabyte of them would take minutes.
 """
 
 import re
@@ -28,5 +28,5 @@ def _sorted(run: re.Match[str]) -> str:
 
 @cache
 def _long_run_of_marks() -> re.Pattern[str]:
-    marks = filter(unicodedata.combining, map(chr, range(sys.maxunicode + 1)))  # in some 60 ms
+    marks = filter(unicodedata.combining, map(chr, range(sys.maxunicode + 1)))  # this takes some 60 ms, once
     return re.compile(f"[{re.escape(''.join(marks))}]{{100,}}")

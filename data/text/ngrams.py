@@ -10,10 +10,10 @@ import numpy as np
 # Powers of an odd 64-bit constant weigh the places within an n-gram (2^64 divided by the golden ratio).
 _WEIGHT = 0x9E3779B97F4A7C15
 _INVERSE = pow(_WEIGHT, -1, 2**64)
-_TABLE_BITS = (10, 22)  # least and most, of the number of slots in a table of n-grams: between 4 KB and 16 MB
-FEWEST, LARGEST = 5, 10  # words of the n-grams whose duplicates are counted
-_WINDOW = 16  # characters that duplicates begin with; so few that most 5-grams have more
-_BLOCK = 1 << 15  # characters that are hashed at a time: bounds the memory beside a long text
+_TABLE_BITS = (10, 22)  # The least and the most bits in the number of a table's slots: a table has 4 KB to 16 MB.
+FEWEST, LARGEST = 5, 10  # Duplicates are counted of n-grams of so many words.
+_WINDOW = 16  # Duplicates are found by their first characters; most 5-grams are longer than this.
+_BLOCK = 1 << 15  # Characters are hashed in blocks, which bounds the memory that a long text takes.
 
 
 def _powers(base: int) -> np.ndarray:
@@ -58,7 +58,7 @@ class Ngrams:
     """
 
     def __init__(self, words: WordsAsArrays) -> None:
-        # Not the words themselves, which know their n-grams: a circle would stay until the garbage collector finds it.
+        # The words themselves are not kept: they know their n-grams, and the circle would wait for the garbage collector.
         self._spaced, self._counts, self._firsts, self._starts = words.spaced, words.counts, words.firsts, words.starts
         # Beyond the last word there are as many empty ones as the longest n-gram needs.
         self._ends = _lengthen(words.ends)
@@ -72,7 +72,7 @@ class Ngrams:
         self._bounds: dict[int, np.ndarray] = {}
         self._first: dict[int, np.ndarray] = {}
 
-    # An n-gram may begin in one text and end in the next. That makes a bound no smaller, and no exact count has any.
+    # An n-gram may begin in one text and end in the next. It makes no bound smaller, and exact counts leave it out.
 
     def most_top_characters(self, n: int) -> np.ndarray:
         """The most that `top_characters` can be, shape (texts,), int64."""
@@ -90,14 +90,14 @@ class Ngrams:
             first = self._first[n] = _find_first(self._hashes(n, self._may_repeat))
             copies = self._may_repeat[first != self._numbers[: len(first)]]
             starts = self._starts[copies]
-            # Copies that are counted do not overlap: where these do, up to the next one is enough.
+            # Counted copies do not overlap: where these overlap, each counts up to the next one.
             ends = np.minimum(self._ends[copies + (n - 1)], np.append(starts[1:], self._ends[-1]))
             self._bounds[n] = np.zeros(len(self._counts), np.int64)
             np.add.at(self._bounds[n], self._texts[copies], ends - starts)
         return self._bounds[n]
 
     def top_characters(self, text: int, n: int) -> int:
-        """Characters, spaces included, in all copies of a text's most frequent n-gram; of several, the first in the text."""
+        """Characters, spaces included, in all copies of a text's most frequent n-gram; on a tie, of the first in the text."""
         words = self._spaced[text].split()
         ngrams = Counter(zip(*(words[place:] for place in range(n)), strict=False)).most_common(1)
         return sum((sum(map(len, ngram)) + n - 1) * count for ngram, count in ngrams)
@@ -160,9 +160,9 @@ def _find_first(hashes: np.ndarray) -> np.ndarray:
     bits = min(max((16 * count).bit_length(), _TABLE_BITS[0]), _TABLE_BITS[1])
     table, numbers = _scratch(bits), np.arange(count, dtype=np.int32)
     slots = (hashes >> np.uint64(64 - bits)).view(np.int64)
-    table[slots[::-1]] = numbers[::-1]  # of several the first stays; what no n-gram wrote is not read
+    table[slots[::-1]] = numbers[::-1]  # the first of several stays; slots that no n-gram wrote are not read
     first = table[slots]
-    strangers = np.flatnonzero(hashes[first] != hashes)  # whose slot another n-gram has taken
+    strangers = np.flatnonzero(hashes[first] != hashes)  # n-grams whose slot another one has taken
     first[strangers] = strangers
     ordered = np.sort(hashes[strangers])
     if (ordered[1:] == ordered[:-1]).any():
@@ -202,7 +202,7 @@ def _prefix_hashes(codes: np.ndarray, *places: np.ndarray) -> list[np.ndarray]:
 
 
 def _shifts(places: np.ndarray) -> np.ndarray:
-    """What moves the hash of characters from each place to the start of a text: weight^-place, modulo 2^64."""
+    """Factors that move the hash of characters from each place to the start of a text: weight^-place, modulo 2^64."""
     if places[-1] < _BLOCK:
         return _INVERSE_POWERS[places]
     blocks = places // _BLOCK

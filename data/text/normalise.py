@@ -39,7 +39,7 @@ def normalise_utf8(text: Utf8, method: Normalisation) -> Utf8:
     """`normalise`, of UTF-8 to UTF-8: most texts are not changed, and then need not be decoded."""
     if method == "nfc":
         return _in_nfc(str(text))
-    import data.text.mojibake as mojibake  # late: ftfy takes a while; and not its names, which takes longer
+    import data.text.mojibake as mojibake  # late: ftfy takes a while to load; importing its names would take longer
 
     kinds = mojibake.kinds_of(text.content)
     if "control" in kinds:
@@ -49,7 +49,9 @@ def normalise_utf8(text: Utf8, method: Normalisation) -> Utf8:
         return _strip(text)
     if kinds <= {"form"}:
         usual = encode(mojibake.in_usual_form(str(text)))
-        if mojibake.is_clean(usual.content, mojibake.kinds_of(usual.content)):  # as all lines on their own would become
+        if mojibake.is_clean(
+            usual.content, mojibake.kinds_of(usual.content)
+        ):  # every line by itself would become the same
             return _strip(usual)
     return _in_nfc(mojibake.repair(str(text)))
 

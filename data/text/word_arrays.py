@@ -21,13 +21,13 @@ class WordArrays:
     """The words of texts, one after the other. No text is without words, where n-grams are asked for."""
 
     def __init__(self, texts: Sequence[str], splitter: WordSplitter = "whitespace") -> None:
-        # Words of any splitter are cut at white space, once there is some between them.
+        # With white space between them, the words of any splitter can be cut at white space.
         self.spaced = texts if splitter == "whitespace" else [" ".join(split_words(text, splitter)) for text in texts]
 
     @cached_property
     def counts(self) -> np.ndarray:
         """Words of each text, shape (texts,), int64."""
-        if len(self.spaced) == 1:  # often nothing else is asked for
+        if len(self.spaced) == 1:  # often nothing else is asked for, and this is fast
             return np.array([len(self.spaced[0].split())])
         return np.diff(self.firsts, append=len(self.ends))
 
@@ -41,7 +41,7 @@ class WordArrays:
     def _characters(self) -> tuple[np.ndarray, np.ndarray]:
         """Code points of the texts with a space before and after each, and their kinds, shape (characters,), uint32 and uint8."""
         codes = np.frombuffer(" ".join(["", *self.spaced, ""]).encode("utf-32-le", "surrogatepass"), np.uint32)
-        return codes, _kinds_of_characters().take(codes, mode="clip")  # which checks no bounds
+        return codes, _kinds_of_characters().take(codes, mode="clip")  # mode clip checks no bounds, which is faster
 
     @cached_property
     def _edges(self) -> np.ndarray:
@@ -83,10 +83,10 @@ class WordArrays:
 
 @dataclass(frozen=True)
 class Words:
-    """The words of one text, of those that share arrays."""
+    """The words of one of the texts that share arrays."""
 
     arrays: WordArrays
-    text: int = 0  # its number among them
+    text: int = 0  # number of the text among those that share the arrays
 
     def __len__(self) -> int:
         return int(self.arrays.counts[self.text])

@@ -18,8 +18,8 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from data.tokens.config import VocabConfig, special_tokens
 from data.tokens.vocabulary import PATTERNS, SETTINGS, Encoder, Vocabulary, load_vocabulary
 
-MEASURED_BYTES = 2_000_000  # text of each source that the report encodes
-LONGEST_TOKENS = 20  # listed in the report
+MEASURED_BYTES = 2_000_000  # The report encodes about so much text of each source.
+LONGEST_TOKENS = 20  # The report lists so many.
 
 
 def train_tokenizer(out: Path, documents: list[Path], config: VocabConfig, seed: int) -> dict[str, Any]:
@@ -139,7 +139,6 @@ def _report(
 
 def _rows(documents: list[Path]) -> Iterator[tuple[str, str, str]]:
     """Id, text and source of every document, a few hundred in memory at a time."""
-
     for path in documents:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=256, columns=["id", "text", "source"]):
@@ -157,5 +156,4 @@ def _bytes_by_source(documents: list[Path]) -> dict[str, tuple[int, int]]:
 
 def _draw(key: str) -> float:
     """A number in [0, 1) that depends on `key` alone."""
-
     return xxhash.xxh3_64_intdigest(key.encode()) / 2**64

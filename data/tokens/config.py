@@ -14,16 +14,16 @@ PAD = "<|pad|>"
 class VocabConfig(Section):
     """How the vocabulary is trained, or whose is taken."""
 
-    size: int = Field(
-        16_384, gt=0, le=2**24
-    )  # ids, special tokens and the 256 bytes included; at most so many are found
-    pre_tokenizer: Literal["llama3", "gpt2"] = "llama3"  # what keeps pieces apart; llama3 cuts numbers into 3 digits
-    special_tokens: tuple[str, ...] = ()  # further ones, ids from 2; <|endoftext|> is 0 and <|pad|> is 1
-    min_frequency: int = Field(2, ge=1)  # a pair seen less often is not merged
-    sample_mb: float = Field(200.0, gt=0)  # MB of text to train on, drawn by document; all of it where there is less
-    tokenizer: str | None = (
-        None  # tokenizer.json or a Hugging Face folder of others to take as it is: nothing is trained
+    # Number of ids, special tokens and the 256 bytes included; a small text may give fewer.
+    size: int = Field(16_384, gt=0, le=2**24)
+    pre_tokenizer: Literal["llama3", "gpt2"] = (
+        "llama3"  # cuts text into pieces; llama3 cuts numbers into groups of 3 digits
     )
+    special_tokens: tuple[str, ...] = ()  # more special tokens, with ids from 2 on; <|endoftext|> is 0 and <|pad|> is 1
+    min_frequency: int = Field(2, ge=1)  # a pair seen less often is not merged
+    sample_mb: float = Field(200.0, gt=0)  # MB of text to train on, drawn by document; when there is less, all of it
+    # Somebody else's tokenizer.json, or the Hugging Face folder with one: it is taken as it is, and nothing is trained.
+    tokenizer: str | None = None
 
     @model_validator(mode="after")
     def _trained_or_taken(self) -> "VocabConfig":
@@ -52,9 +52,11 @@ def special_tokens(config: VocabConfig) -> list[str]:
 class TokenizeConfig(Section):
     """How documents are split and stored as tokens."""
 
-    validation: float = Field(0.005, ge=0, lt=1)  # share of the documents held out for the loss during training
-    test: float = Field(0.005, ge=0, lt=1)  # share of the documents held out for evaluation
-    dtype: Literal["auto", "uint16", "int32"] = "auto"  # of the stored ids; auto: uint16 below 65,536 ids, else int32
+    validation: float = Field(0.005, ge=0, lt=1)  # this share of the documents is held out for the loss during training
+    test: float = Field(0.005, ge=0, lt=1)  # this share of the documents is held out for evaluation
+    dtype: Literal["auto", "uint16", "int32"] = (
+        "auto"  # how ids are stored; auto is uint16 below 65,536 ids, else int32
+    )
 
     @model_validator(mode="after")
     def _something_left(self) -> "TokenizeConfig":
@@ -66,10 +68,9 @@ class TokenizeConfig(Section):
 class SamplingConfig(Section):
     """The mixture of sources and the order of its samples."""
 
-    weights: dict[str, float] | None = (
-        None  # share of each source in the samples, scaled to sum 1; none: every window once
-    )
-    seed: int = Field(0, ge=0)  # of the order
+    # Share of each source in the samples, scaled to sum 1; without weights every window comes once.
+    weights: dict[str, float] | None = None
+    seed: int = Field(0, ge=0)  # decides the order of the samples
 
     @field_validator("weights")
     @classmethod

@@ -20,8 +20,8 @@ import xxhash
 from data.tokens.config import SamplingConfig
 from data.tokens.token_shards import TokenShard
 
-ERA_SAMPLES = 10_000  # of a weighted mixture: weights are kept to one sample in so many, in each era anew
-ROUNDS = 8  # of the Feistel network; for large domains 4 are strong already (Luby and Rackoff 1988)
+ERA_SAMPLES = 10_000  # A weighted mixture keeps its weights, to one sample in so many, in each era anew.
+ROUNDS = 8  # Rounds of the Feistel network; for large domains 4 are strong already (Luby and Rackoff 1988).
 GOLDEN = 0x9E3779B97F4A7C15  # 2^64 / golden ratio, odd
 
 

@@ -35,9 +35,9 @@ DTYPE_CODES = {
     "int32": 4,
     "int64": 5,
     "uint16": 8,
-}  # integers only: these are tokens
+}  # Tokens are integers; Megatron's codes of floats are left out.
 DTYPES = {code: np.dtype(name).newbyteorder("<") for name, code in DTYPE_CODES.items()}
-LARGEST_DOCUMENT = 2**31 - 1  # tokens; lengths are int32
+LARGEST_DOCUMENT = 2**31 - 1  # tokens, as the index stores lengths as int32
 
 
 def token_dtype(vocab_size: int) -> np.dtype:

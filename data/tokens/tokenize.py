@@ -21,11 +21,11 @@ from data.tokens.token_shards import TokenShard, TokenShardWriter, token_dtype
 from data.tokens.vocabulary import Encoder, load_vocabulary
 
 SPLITS = ("train", "validation", "test")
-BATCH_DOCUMENTS = 256  # in memory at a time
+BATCH_DOCUMENTS = 256  # So many documents are in memory at a time.
 
 
 @dataclass(frozen=True)
-class ShardEntry:
+class TokenShardEntry:
     """A token shard found in a folder; `prefix` plus `.bin`, `.idx` and `.parquet` are its files."""
 
     source: str
@@ -37,7 +37,6 @@ class ShardEntry:
 
 def split_of(identifier: str, config: TokenizeConfig) -> str:
     """The split of a document, by a hash of its id; raising `validation` moves no document into or out of test."""
-
     place = xxhash.xxh3_64_intdigest(f"split\0{identifier}".encode()) / 2**64
     if place < config.test:
         return "test"
@@ -46,7 +45,6 @@ def split_of(identifier: str, config: TokenizeConfig) -> str:
 
 def check_dtype(config: TokenizeConfig, vocab_size: int) -> str:
     """The dtype of the shards, "uint16" or "int32". Raises ValueError when the ids do not fit the one that was asked for."""
-
     wanted = token_dtype(vocab_size).name if config.dtype == "auto" else config.dtype
     if wanted == "uint16" and vocab_size >= 65_536:
         raise ValueError(f"tokenize.dtype: uint16 holds less than 65,536 ids and there are {vocab_size:,}; use auto")
@@ -60,7 +58,6 @@ def tokenize_shard(out: Path, documents: Path, tokenizer: Path, config: Tokenize
     each document in the order of the shard: document (its number), id, uri, license, bytes (of the text in UTF-8), tokens
     (its end included). `content` among the counts has the hash of each `<source>-<split>`: its documents' tokens in order.
     """
-
     vocabulary = load_vocabulary(tokenizer)
     encoder = Encoder(vocabulary)
     dtype = check_dtype(config, vocabulary.size)
@@ -94,22 +91,20 @@ def tokenize_shard(out: Path, documents: Path, tokenizer: Path, config: Tokenize
     }
 
 
-def list_token_shards(folder: Path) -> list[ShardEntry]:
+def list_token_shards(folder: Path) -> list[TokenShardEntry]:
     """All token shards below `folder`, sorted by path. Raises ValueError naming a file that is damaged or out of place."""
-
     entries = []
     for path in sorted(folder.rglob("*.idx")):
         source, _, split = path.stem.rpartition("-")
         if not source or split not in SPLITS:
             raise ValueError(f"{path}: not named <source>-<split>.idx with a split out of {', '.join(SPLITS)}")
         shard = TokenShard.open(path.with_suffix(""))
-        entries.append(ShardEntry(source, split, shard.prefix, len(shard.tokens), len(shard)))
+        entries.append(TokenShardEntry(source, split, shard.prefix, len(shard.tokens), len(shard)))
     return entries
 
 
 def tokens_content(folder: Path) -> dict[str, str]:
     """The content of all token shards below `folder` by `<source>-<split>`; shards of the same name follow one another."""
-
     hashers: dict[str, ContentHasher] = defaultdict(ContentHasher)
     for entry in list_token_shards(folder):
         shard = TokenShard.open(entry.prefix)
@@ -119,12 +114,11 @@ def tokens_content(folder: Path) -> dict[str, str]:
 
 
 def _add_document(hasher: ContentHasher, tokens: np.ndarray) -> None:
-    hasher.add(tokens.astype("<i4").tobytes())  # whatever the dtype in the shard
+    hasher.add(tokens.astype("<i4").tobytes())  # the dtype of the shard does not matter to the content
 
 
 def provenance(prefix: Path, document: int) -> dict[str, Any]:
     """Where a document of a token shard comes from: id, uri, license, bytes, tokens."""
-
     path = Path(f"{prefix}.parquet")
     if not path.is_file():
         raise ValueError(f"{path}: no such table; it is written beside each token shard")

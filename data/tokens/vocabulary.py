@@ -1,6 +1,6 @@
 """A vocabulary in use: text to token ids and back, and the ids that mark where documents begin and end.
 
-It is a `tokenizer.json`, trained by this program (`data.bpe`) or by others; beside one of others stands the
+It is a `tokenizer.json`, trained by this program (`data.tokens.bpe`) or by others; beside one of others stands the
 `tokenizer_config.json` that says which of its tokens ends a text.
 """
 
@@ -26,16 +26,16 @@ PATTERNS = {
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
 }
 SETTINGS = "tokenizer_config.json"
-MODEL_SETTINGS = "config.json"  # that of old families alone says which token ends a text
-SETTINGS_BYTES = 16 << 20  # some list every added token
+MODEL_SETTINGS = "config.json"  # Old families name the token that ends a text here alone.
+SETTINGS_BYTES = 16 << 20  # Some of these files list every added token.
 TOKENIZER_BYTES = 1 << 28
-LONG_RUN = 100_000  # characters of white space in a row; tiktoken panics from about a million
+LONG_RUN = 100_000  # Characters of white space in a row: tiktoken panics from about a million on.
 WHITE_SPACE = re.compile(r"\s{100,}")
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """A tokenizer, and the ids that have a part of their own in a sequence of tokens."""
+    """A tokenizer, and the ids that mark beginnings, ends and padding in a sequence of tokens."""
 
     tokenizer: Tokenizer
     end_id: int
@@ -52,17 +52,16 @@ class Vocabulary:
 
     @property
     def start_id(self) -> int:
-        """What stands before the first word of a text: the beginning of a document, or the end of the one before."""
+        """The id before the first word of a text: the beginning of a document, or the end of the previous one."""
         return self.end_id if self.begin_id is None else self.begin_id
 
     def document(self, ids: np.ndarray) -> np.ndarray:
         """The ids of a text (n,) as a document (n + 1 or n + 2,), with its beginning, if it has one, and its end."""
-
         begin = [] if self.begin_id is None else [self.begin_id]
         return np.concatenate([begin, ids, [self.end_id]]).astype(np.int32)
 
     def continued(self, prompt: Sequence[int], ids: Sequence[int]) -> str:
-        """The text of new `ids` behind those of a prompt; special tokens have none.
+        """The text of the new `ids` that follow those of a prompt; special tokens have no text.
 
         Decoded alone they could lack the space that some vocabularies put before a word, and take from the first of a text.
         """
@@ -81,10 +80,10 @@ def load_vocabulary(path: Path) -> Vocabulary:
     would not encode a text as such, or not always alike.
     """
     tokenizer = read_tokenizer(path)
-    tokenizer.no_truncation()  # as some are saved: documents would be cut to a model's length
+    tokenizer.no_truncation()  # some files have it switched on: documents would be cut to a model's length
     tokenizer.no_padding()
-    wrapped = tokenizer.encode("").ids  # what its post-processor puts around a text
-    tokenizer.encode_special_tokens = True  # not stored in the file
+    wrapped = tokenizer.encode("").ids  # the ids that its post-processor puts around a text
+    tokenizer.encode_special_tokens = True  # the file does not store this setting
     end = _special(tokenizer, path, "eos_token", END_OF_TEXT)
     if end is None:
         raise ValueError(
@@ -106,12 +105,11 @@ def load_vocabulary(path: Path) -> Vocabulary:
 
 def read_tokenizer(path: Path) -> Tokenizer:
     """A `tokenizer.json` as it stands there. Raises ValueError naming the file when it is none."""
-
     try:
         if path.stat().st_size > TOKENIZER_BYTES:
             raise ValueError(f"larger than {TOKENIZER_BYTES:,} bytes")
         return Tokenizer.from_file(str(path))
-    except Exception as error:  # the Rust side raises bare Exception
+    except Exception as error:  # the library, written in Rust, raises bare Exception
         raise ValueError(f"{path}: not a tokenizer file ({error})") from error
 
 
@@ -184,8 +182,11 @@ class Encoder:
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
         """The ids of each text, (n,) int32, without special tokens."""
-
         return [np.array(self._encode(text), dtype=np.int32) for text in texts]
+
+    def encode_to_lists(self, texts: Sequence[str]) -> list[list[int]]:
+        """The same ids as lists, which is what evaluation, fine-tuning and generation take."""
+        return [self._encode(text) for text in texts]
 
     def _encode(self, text: str) -> list[int]:
         if self._fast is None or (

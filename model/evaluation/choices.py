@@ -8,14 +8,14 @@
   neither has any, one space is put (the default `target_delimiter` of lm-evaluation-harness).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
 import numpy as np
 
-from model.evaluation.evaluate import Progress, score_continuations
+from model.evaluation.evaluate import Encode, OnProgress, score_continuations
 from model.evaluation.json_lines import read_json_lines
 from model.network.network import Network
 
@@ -49,7 +49,7 @@ class ItemScores:
 
 
 def read_items(path: Path) -> list[Item]:
-    """Read a JSON Lines file of `{"context": str, "choices": [str, ...], "answer": index}`; other fields are let be.
+    """Read a JSON Lines file of `{"context": str, "choices": [str, ...], "answer": index}`; other fields are ignored.
 
     Raises ValueError naming file and line for anything that is not such an item, and for a file or line that is too large.
     """
@@ -87,11 +87,11 @@ def join(context: str, choice: str) -> tuple[str, str]:
 def score_items(
     network: Network,
     items: Sequence[Item],
-    encode: Callable[[str], list[int]],
+    encode: Encode,
     start_id: int,
     context_length: int | None = None,
     batch_size: int = 8,
-    progress: Progress = lambda done, total: None,
+    progress: OnProgress = lambda done, total: None,
 ) -> list[ItemScores]:
     """Log-likelihoods of all choices of all items. A context too long is cut on the left."""
     sequences, first, sizes = [], [], []
@@ -99,16 +99,16 @@ def score_items(
         for choice in item.choices:
             head, tail = join(item.context, choice)
             # Encoded as a whole: some vocabularies put a space before every text, which a choice alone would have, too.
-            whole, before = encode(head + tail), encode(head)
+            whole, before = encode([head + tail, head])
             sequences.append(np.array([start_id, *whole], dtype=np.int64))
             first.append(1 + min(len(before), len(whole) - 1))
             sizes.append(len(choice.strip().encode()))
     log_likelihoods = -score_continuations(network, sequences, first, context_length, batch_size, progress=progress)
-    scores, at = [], 0
+    scores, first_choice = [], 0
     for item in items:
-        mine = slice(at, at + len(item.choices))
+        mine = slice(first_choice, first_choice + len(item.choices))
         scores.append(ItemScores(tuple(map(float, log_likelihoods[mine])), tuple(sizes[mine]), item.answer))
-        at = mine.stop
+        first_choice = mine.stop
     return scores
 
 

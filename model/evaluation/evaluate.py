@@ -19,7 +19,8 @@ import torch.nn.functional as F
 
 from model.network.network import Network
 
-Progress = Callable[[int, int], None]  # called with what is done and the total
+OnProgress = Callable[[int, int], None]  # it is called with what is done and the total
+Encode = Callable[[Sequence[str]], list[list[int]]]  # from texts to their token ids, without special tokens
 
 LOGITS_BYTES = 64 * 2**20  # float32 logits held at once: a GPT-2 vocabulary (50,257) gives 333 positions
 
@@ -61,7 +62,7 @@ def score_documents(
     context_length: int | None = None,
     batch_size: int = 8,
     stride: int | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: OnProgress = lambda done, total: None,
 ) -> DocumentScores:
     """Score every token of every document once, given `start_id` (what a text begins behind) and the tokens before it.
 
@@ -83,7 +84,7 @@ def score_continuations(
     context_length: int | None = None,
     batch_size: int = 8,
     stride: int | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: OnProgress = lambda done, total: None,
 ) -> np.ndarray:
     """Nats (sequences,) float64 of the tokens `sequence[first:]` of each sequence, given the tokens before them; `first` >= 1.
 
@@ -105,11 +106,11 @@ def score_continuations(
     )  # longest first: batches of equal lengths, hardly any padding
     nats = np.zeros(len(sequences), dtype=np.float64)
     with evaluating(network):
-        for at in range(0, len(windows), batch_size):
-            batch = windows[at : at + batch_size]
+        for start in range(0, len(windows), batch_size):
+            batch = windows[start : start + batch_size]
             owners = np.concatenate([np.full(w.end - w.scored, w.sequence) for w in batch])
             np.add.at(nats, owners, window_nats(network, sequences, batch))
-            progress(at + len(batch), len(windows))
+            progress(start + len(batch), len(windows))
     return nats
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BLOCK = 1 << 22  # drawn document numbers in memory at a time
+DRAWN_AT_ONCE = 1 << 22  # document numbers in memory at a time
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def bootstrap_ratio(
     numerators, denominators = numerators[kept], denominators[kept]
     generator = np.random.default_rng(seed)
     ratios = np.empty(resamples)
-    step = max(1, BLOCK // len(numerators))
+    step = max(1, DRAWN_AT_ONCE // len(numerators))
     for start in range(0, resamples, step):
         drawn = generator.integers(len(numerators), size=(min(step, resamples - start), len(numerators)))
         ratios[start : start + step] = numerators[drawn].sum(axis=1) / denominators[drawn].sum(axis=1)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
@@ -17,14 +17,13 @@ from model.finetuning.classify import Classifier, predict_labels
 from model.finetuning.classify_config import ClassifyConfig
 from model.network.config import ModelConfig
 from model.network.network import Network
+from model.section import Section
 
 DESCRIPTION_BYTES = 2**24  # largest classifier.json that is read
 
 
-class Description(BaseModel):
+class Description(Section):
     """The contents of `classifier.json`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: int = Field(default=1, ge=1, le=1)
     model: ModelConfig
@@ -76,9 +75,11 @@ def predict(folder: Path, texts: Sequence[str]) -> list[str]:
     """The class of each text, by a saved classifier. A special token's name in a text is plain text."""
     classifier, description = load_classifier(folder)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()  # as some are saved, with a padding to a fixed length as well
+    tokenizer.no_padding()
     tokenizer.encode_special_tokens = True
 
-    def encode(batch: list[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in tokenizer.encode_batch(batch, add_special_tokens=False)]
+    def encode(batch: Sequence[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in tokenizer.encode_batch(list(batch), add_special_tokens=False)]
 
     return predict_labels(classifier, texts, encode, description.classify, description.start_id)

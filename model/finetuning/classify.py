@@ -8,19 +8,19 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.evaluation.evaluate import Progress, evaluating
+from model.evaluation.evaluate import Encode, OnProgress, evaluating
 from model.finetuning.classify_config import ClassifyConfig
 from model.finetuning.examples import Example, Examples
+from model.finetuning.scores import STARTS, comparison, majority_scores, scores
 from model.network.init import STANDARD_DEVIATION, initialize
 from model.network.network import Network
-
-Encode = Callable[[list[str]], list[list[int]]]
 
 
 class Classifier(nn.Module):
@@ -75,28 +75,27 @@ def compare(
     encode: Encode,
     config: ClassifyConfig,
     start_id: int,
-    progress: Progress = lambda done, total: None,
-) -> tuple[Classifier, dict[str, dict[str, float]]]:
-    """The classifier of the first seed, and mean scores over the seeds: `pretrained`, `random_weights`, `majority_class`.
+    progress: OnProgress = lambda done, total: None,
+) -> tuple[Classifier, dict[str, Any]]:
+    """The pretrained classifier of the first seed, and the `comparison` of all starts over the seeds.
 
     `progress` is told the steps done and their number, over all runs.
     """
-    kinds = ("pretrained", "random_weights")
-    done, total = itertools.count(1), steps_of(config, len(examples.train)) * len(config.seeds) * len(kinds)
+    done, total = itertools.count(1), steps_of(config, len(examples.train)) * len(config.seeds) * len(STARTS)
 
-    def run(kind: str, seed: int) -> tuple[Classifier, dict[str, float]]:
-        pretrained, on_step = kind == "pretrained", lambda: progress(next(done), total)
+    def run(start: str, seed: int) -> tuple[Classifier, dict[str, float]]:
+        pretrained, on_step = start == "pretrained", lambda: progress(next(done), total)
         return finetune(network, examples, encode, config, start_id, seed, pretrained, on_step)
 
     first, score = run("pretrained", config.seeds[0])
     found = {"pretrained": [score], "random_weights": []}
-    for kind in kinds:  # no other network is kept
-        found[kind] += [run(kind, seed)[1] for seed in config.seeds[len(found[kind]) :]]
-    table = {kind: mean_scores(results) for kind, results in found.items()}
-    return first, table | {"majority_class": majority_scores(examples)}
+    for start in STARTS:  # only the first classifier is kept in memory
+        found[start] += [run(start, seed)[1] for seed in config.seeds[len(found[start]) :]]
+    return first, comparison(found, majority_scores(examples))
 
 
 def clone(network: Network, seed: int, pretrained: bool) -> Network:
+    """A network of the same shape with the same weights, or with random ones if not `pretrained`."""
     copied = Network(network.config)
     if pretrained:
         copied.load_state_dict(network.state_dict())
@@ -156,9 +155,9 @@ def batches(examples: int, batch_size: int, steps: int, seed: int) -> Iterator[n
     generator = np.random.default_rng(seed)
     while steps > 0:
         order = generator.permutation(examples)
-        for at in range(0, examples, batch_size):
+        for start in range(0, examples, batch_size):
             if steps > 0:
-                yield order[at : at + batch_size]
+                yield order[start : start + batch_size]
             steps -= 1
 
 
@@ -167,11 +166,12 @@ def predict_labels(
 ) -> list[str]:
     """The likeliest class of each text, in the order of the texts."""
     sequences = encoded(list(texts), encode, config, start_id, classifier.network)
-    order = sorted(range(len(texts)), key=lambda row: len(sequences[row]))  # like lengths together: little padding
+    # Texts of like lengths share a batch, which needs little padding.
+    order = sorted(range(len(texts)), key=lambda row: len(sequences[row]))
     labels = [""] * len(texts)
     with evaluating(classifier):
-        for at in range(0, len(order), config.evaluation_batch_size):
-            rows = order[at : at + config.evaluation_batch_size]
+        for start in range(0, len(order), config.evaluation_batch_size):
+            rows = order[start : start + config.evaluation_batch_size]
             chosen = classifier(*padded([sequences[row] for row in rows], classifier)).argmax(1).tolist()
             for row, label in zip(rows, chosen, strict=True):
                 labels[row] = classifier.labels[label]
@@ -194,28 +194,6 @@ def padded(sequences: Sequence[list[int]], classifier: Classifier) -> tuple[Tens
         tokens[row, : len(sequence)] = torch.tensor(sequence)
     device = classifier.head.weight.device
     return tokens.to(device), lengths.to(device)
-
-
-def scores(truth: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:
-    """Accuracy, and macro-F1: the mean over the classes that occur in either of 2 TP / (2 TP + FP + FN)."""
-    pairs = list(zip(truth, predicted, strict=True))
-    f1 = []
-    for label in sorted({*truth, *predicted}):
-        hits = sum(t == p == label for t, p in pairs)
-        f1.append(2 * hits / sum((t == label) + (p == label) for t, p in pairs))
-    return {"accuracy": sum(t == p for t, p in pairs) / len(pairs), "macro_f1": sum(f1) / len(f1)}
-
-
-def majority_scores(examples: Examples) -> dict[str, float]:
-    """Scores of always giving the commonest class of the training texts (of equals the first by name)."""
-    given = [example.label for example in examples.train]
-    commonest = max(examples.labels, key=given.count)
-    truth = [example.label for example in examples.test]
-    return scores(truth, [commonest] * len(truth))
-
-
-def mean_scores(results: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([result[name] for result in results])) for name in results[0]}
 
 
 @contextmanager

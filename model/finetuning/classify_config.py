@@ -2,13 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from model.section import Section
 
 
-class ClassifyConfig(BaseModel):
+class ClassifyConfig(Section):
     """Fine-tune the whole network and a linear head for a label of each text."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     text_field: str = "text"
     """Field of each JSON Lines record that holds the text."""

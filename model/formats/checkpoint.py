@@ -9,20 +9,17 @@
         random-00000-of-00002.safetensors           random states of that rank
 
 The JSON is written last, so a folder without one was never finished. Nothing is pickled. Everything that is read may be
-damaged: errors are ValueErrors that name the file and what to do.
+damaged: errors are ValueErrors that name the file and what to do. This file knows folder and JSON and imports no torch;
+`model.formats.tensors` knows the tensors.
 """
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import blake3
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from model.formats.progress import Progress
 from model.formats.reading import read_json
@@ -89,23 +86,6 @@ def file_name(kind: str, rank: int, ranks: int) -> str:
     return f"{kind}-{rank:05d}-of-{ranks:05d}.safetensors"
 
 
-def shares(sizes: dict[str, int], ranks: int) -> list[list[str]]:
-    """Which rank writes which tensor: the largest first, each to the rank that has least so far."""
-    loads = [0] * ranks
-    names: list[list[str]] = [[] for _ in range(ranks)]
-    for name in sorted(sizes, key=lambda name: (-sizes[name], name)):
-        rank = loads.index(min(loads))
-        loads[rank] += sizes[name]
-        names[rank].append(name)
-    return names
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor]) -> WrittenFile:
-    """Write one file. The bytes are a function of the tensors alone."""
-    save_file(tensors, path)
-    return _identity(path)
-
-
 def write_description(info: CheckpointInfo) -> None:
     """Write checkpoint.json, which makes the folder a checkpoint."""
     content = {"format": FORMAT, **info.progress.model_dump(mode="json")}
@@ -146,7 +126,7 @@ def read_checkpoint(folder: Path) -> CheckpointInfo:
 def verify(info: CheckpointInfo, kinds: tuple[str, ...] = ("weights", "optimizer", "random")) -> None:
     """Hash every file of these kinds; ValueError naming the first whose content is not what was written."""
     for name, written in sorted(info.files.items()):
-        if name.split("-")[0] in kinds and _identity(info.folder / name) != written:
+        if name.split("-")[0] in kinds and file_identity(info.folder / name) != written:
             raise ValueError(f"{info.folder / name}: content differs from its BLAKE3 in {DESCRIPTION}; {REMEDY}")
 
 
@@ -169,58 +149,22 @@ def checkpoint_folders(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name.removeprefix("step-")))
 
 
-def open_tensors(info: CheckpointInfo, kind: str) -> Callable[[str], Tensor]:
-    """A reader of single tensors by name, whichever file they are in. Raises ValueError naming file or tensor."""
-    homes = _homes(info, kind)
+def find_checkpoint(folder: Path) -> Path:
+    """`folder` itself if it is a checkpoint or a Hugging Face folder, or the newest of the checkpoints in it.
 
-    def read(name: str) -> Tensor:
-        if name not in homes:
-            raise ValueError(f"{info.folder}: no tensor {name} in its {kind} files")
-        try:
-            with safe_open(homes[name], framework="pt") as file:
-                return file.get_tensor(name)
-        except (SafetensorError, OSError) as error:
-            raise ValueError(f"{homes[name]}: not readable as safetensors ({error})") from None
-
-    return read
+    Raises ValueError when there is neither.
+    """
+    if (folder / DESCRIPTION).is_file() or (folder / "config.json").is_file():
+        return folder
+    whole = [path for path in checkpoint_folders(folder) if (path / DESCRIPTION).is_file()]
+    if not whole:
+        found = "neither a checkpoint nor a Hugging Face folder" if folder.is_dir() else "there is no such folder"
+        raise ValueError(f"{folder}: {found}; give one with {DESCRIPTION}, config.json or step-* checkpoints in it")
+    return whole[-1]
 
 
-def tensor_names(info: CheckpointInfo, kind: str) -> list[str]:
-    """The names of all tensors of one kind, sorted. Raises ValueError naming a file that cannot be read."""
-    return sorted(_homes(info, kind))
-
-
-def _homes(info: CheckpointInfo, kind: str) -> dict[str, Path]:
-    """Which file each tensor of one kind is in."""
-    homes: dict[str, Path] = {}
-    for path in info.tensors_of(kind):
-        try:
-            with safe_open(path, framework="pt") as file:
-                homes |= dict.fromkeys(file.keys(), path)
-        except (SafetensorError, OSError) as error:
-            raise ValueError(f"{path}: not readable as safetensors ({error})") from None
-    return homes
-
-
-def read_weights(folder: Path) -> dict[str, Tensor]:
-    """All parameters by name, float32 on the CPU. Raises ValueError for a damaged checkpoint, naming the file."""
-    info = read_checkpoint(folder)
-    weights: dict[str, Tensor] = {}
-    for path in info.tensors_of("weights"):
-        weights |= read_file(path)
-    return weights
-
-
-def read_file(path: Path) -> dict[str, Tensor]:
-    """All tensors of one file; ValueError naming it when it cannot be read."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: not readable as safetensors ({error})") from None
-
-
-def _identity(path: Path) -> WrittenFile:
+def file_identity(path: Path) -> WrittenFile:
+    """Size and hash of a file as it is now."""
     return WrittenFile(bytes=path.stat().st_size, blake3=blake3.blake3().update_mmap(path).hexdigest())
 
 

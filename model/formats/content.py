@@ -8,8 +8,9 @@ import blake3
 import torch
 from torch import Tensor
 
-from model.formats.checkpoint import DESCRIPTION, open_tensors, read_checkpoint, tensor_names
+from model.formats.checkpoint import DESCRIPTION, read_checkpoint
 from model.formats.convert_hf import import_hf
+from model.formats.tensors import open_tensors, tensor_names
 from model.network.config import ModelConfig
 
 

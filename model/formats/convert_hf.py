@@ -1,6 +1,6 @@
-"""Hugging Face folders of the families that express our network (`model.hf_config`), written and read.
+"""Hugging Face folders of the families that express our network (`model.formats.hf_config`), written and read.
 
-The table of names is `model.hf_layout`'s, which both directions read. Nothing is fetched, no remote code runs and only
+The table of names is `model.formats.hf_layout`'s, which both directions read. Nothing is fetched, no remote code runs and only
 safetensors are read: files of the folder itself, never more than its config says.
 """
 
@@ -12,13 +12,14 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from tokenizers import Tokenizer
 
 from model.formats.hf_config import architecture, hf_config
 from model.formats.hf_layout import Entry, Weights, layout, to_ours, to_theirs
 from model.formats.import_config import import_config
 from model.formats.reading import read_json
 from model.network.config import ModelConfig, parameters
-from model.network.network import Network
+from model.network.shapes import shapes
 
 SHARD_BYTES = 5 * 10**9  # larger models are spread over files of at most this size
 WEIGHTS = "model.safetensors"
@@ -45,7 +46,7 @@ def export_hf(
     `end_id` ends a text, `start_id` begins one (None: the end of the one before). The same weights give the same bytes.
     Raises ValueError when no family expresses the network, or an id is not in the tokenizer.
     """
-    from transformers import GenerationConfig
+    from transformers import GenerationConfig  # it takes seconds, which ranks that only read a folder are spared
 
     start_id = end_id if start_id is None else start_id
     settings = hf_config(config, start_id, end_id, pad_id, str(dtype).removeprefix("torch."))
@@ -80,8 +81,6 @@ def write_weights(folder: Path, weights: Weights, config: ModelConfig, dtype: to
 
 def write_tokenizer(folder: Path, tokenizer: Path, ids: Sequence[int | None], max_length: int) -> None:
     """`tokenizer.json` as it is, and beside it what transformers needs to know of it: `ids` of start, end and padding."""
-    from tokenizers import Tokenizer
-
     contents = tokenizer.read_bytes()
     loaded = Tokenizer.from_str(contents.decode())
     names = [None if number is None else loaded.id_to_token(number) for number in ids]
@@ -99,6 +98,7 @@ def write_tokenizer(folder: Path, tokenizer: Path, ids: Sequence[int | None], ma
 
 
 def write_json(path: Path, contents: Mapping[str, Any]) -> None:
+    """Write an object with sorted keys, so that equal contents give equal bytes."""
     path.write_text(json.dumps(contents, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -111,12 +111,14 @@ def import_hf(folder: Path) -> tuple[ModelConfig, dict[str, torch.Tensor]]:
     config = import_config(folder)
     files = weight_files(folder)
     size = sum((folder / name).stat().st_size for name in files)
-    if parameters(config) > size:  # before anything as large as the config says is made
+    if parameters(config) > size:  # checked before anything as large as the config says is made
         raise ValueError(
             f"{folder}: config.json speaks of {parameters(config)} weights, but its safetensors files have {size} bytes"
         )
     stored = {name: tensor for file, names in files.items() for name, tensor in read_tensors(folder / file, names)}
-    if architecture(config) == "gpt2" and "wte.weight" in stored:  # saved from the bare model, as OpenAI's GPT-2 is
+    if (
+        architecture(config) == "gpt2" and "wte.weight" in stored
+    ):  # it was saved from the bare model, as OpenAI's GPT-2 is
         stored = {f"transformer.{name}": tensor for name, tensor in stored.items()}
     head = stored.get("lm_head.weight")
     if config.tied_embeddings and head is not None:
@@ -180,11 +182,10 @@ def read_tensors(path: Path, wanted: list[str] | None) -> Iterator[tuple[str, to
 
 
 def check_shapes(folder: Path, config: ModelConfig, weights: Weights) -> None:
-    with torch.device("meta"):
-        expected = Network(config).state_dict()
+    """Raise ValueError for the first weight whose shape is not that of the config's network."""
+    expected = shapes(config)
     for name, tensor in weights.items():
-        if tensor.shape != expected[name].shape:
+        if tuple(tensor.shape) != expected[name]:
             raise ValueError(
-                f"{folder}: {name} has shape {tuple(tensor.shape)}, but its configuration says "
-                f"{tuple(expected[name].shape)}"
+                f"{folder}: {name} has shape {tuple(tensor.shape)}, but its configuration says {expected[name]}"
             )

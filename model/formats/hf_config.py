@@ -1,6 +1,6 @@
 """Our configuration as transformers', for the families that express it: GPT-2, Llama, Mistral, Qwen3, Gemma-2.
 
-Light until called: a recipe is checked with `architecture` before anything heavy is loaded.
+Only `hf_config` loads transformers, when it is called: a recipe is checked with `architecture` before anything heavy is loaded.
 """
 
 import json
@@ -20,7 +20,7 @@ CLASSES: dict[Family, str] = {
     "llama": "LlamaForCausalLM",
 }
 
-# What each family has of our choices; fields that are not here are free, but for what `architecture` adds.
+# The values of our fields that each family needs. Other fields are free, except for what `architecture` checks besides.
 LLAMA = {
     "norm": "rmsnorm",
     "norm_position": "before",
@@ -83,7 +83,7 @@ def chosen_family(config: ModelConfig) -> tuple[Family, str]:
 
 
 def shown(value: Any) -> str:
-    """As a recipe has it."""
+    """A value as a recipe writes it."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -94,7 +94,7 @@ def query_scalar(config: ModelConfig) -> int:
 
 def hf_config(config: ModelConfig, start_id: int, end_id: int, pad_id: int | None, dtype: str) -> "PretrainedConfig":
     """The transformers configuration of this network; a text begins behind `start_id` and ends with `end_id`."""
-    from transformers import AutoConfig
+    from transformers import AutoConfig  # it takes seconds, which checking a recipe must not
 
     family = architecture(config)
     return AutoConfig.for_model(
@@ -111,6 +111,7 @@ def hf_config(config: ModelConfig, start_id: int, end_id: int, pad_id: int | Non
 
 
 def gpt2_settings(config: ModelConfig) -> dict[str, Any]:
+    """The settings of the GPT-2 family."""
     return {
         "n_embd": config.d_model,
         "n_inner": config.feed_forward_dim,
@@ -126,7 +127,7 @@ def gpt2_settings(config: ModelConfig) -> dict[str, Any]:
 
 
 def rope_settings(config: ModelConfig, family: Family) -> dict[str, Any]:
-    """Those that the families with rotary positions share, and those of `family`."""
+    """The settings that all families with rotary positions have, and those of `family` alone."""
     layer_types = ["full_attention" if window is None else "sliding_attention" for window in config.windows]
     own: dict[Family, dict[str, Any]] = {
         "llama": {"attention_bias": config.bias, "mlp_bias": config.bias},
@@ -159,6 +160,7 @@ def rope_settings(config: ModelConfig, family: Family) -> dict[str, Any]:
 
 
 def rope_parameters(config: ModelConfig) -> dict[str, Any]:
+    """The section of transformers' settings that describes the rotary frequencies."""
     scaling = config.rope_scaling
     if scaling is None:
         return {"rope_type": "default", "rope_theta": config.rope_theta}

@@ -110,7 +110,7 @@ def has_bias(config: ModelConfig, norm: bool) -> bool:
 
 
 def to_theirs(entry: Entry, weights: Weights) -> torch.Tensor:
-    """Our tensors as their one, contiguous and on the CPU."""
+    """The one tensor of theirs that our several make, contiguous and on the CPU."""
     joined = torch.cat([weight_or_no_bias(name, weights).detach().cpu() for name in entry.ours])
     if entry.offset:
         joined = joined - entry.offset
@@ -126,7 +126,7 @@ def weight_or_no_bias(name: str, weights: Weights) -> torch.Tensor:
 
 
 def to_ours(entry: Entry, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Their tensor as our several of equal size, the inverse of `to_theirs`. Raises ValueError when it cannot be cut so."""
+    """Our tensors of equal size that make one of theirs: the inverse of `to_theirs`. Raises ValueError for another shape."""
     joined = tensor.T if entry.transposed and tensor.dim() == 2 else tensor
     if tensor.dim() == 0 or len(joined) % len(entry.ours):
         raise ValueError(f"{entry.theirs} has shape {tuple(tensor.shape)}, which is not {len(entry.ours)} equal parts")

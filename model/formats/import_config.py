@@ -1,4 +1,4 @@
-"""A Hugging Face folder's config.json as our configuration: the inverse of `model.hf_config`, and untrusted."""
+"""A Hugging Face folder's config.json as our configuration: the inverse of `model.formats.hf_config`, and untrusted."""
 
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ EXPECTED: dict[Family, dict[str, tuple[Any, ...]]] = {
 
 def import_config(folder: Path) -> ModelConfig:
     """Our config of a folder's config.json. Raises ValueError naming the setting that our network does not have."""
-    from transformers import AutoConfig
+    from transformers import AutoConfig  # it takes seconds, which a recipe without a foreign folder is spared
 
     path = folder / "config.json"
     stored = read_json(path, CONFIG_BYTES)
@@ -61,6 +61,7 @@ def import_config(folder: Path) -> ModelConfig:
 
 
 def from_gpt2(config: Any) -> dict[str, Any]:
+    """Our fields for a config of the GPT-2 family."""
     dropout = config.resid_pdrop
     return {
         "vocab_size": config.vocab_size,
@@ -82,6 +83,7 @@ def from_gpt2(config: Any) -> dict[str, Any]:
 
 
 def from_rope_family(config: Any, path: Path) -> dict[str, Any]:
+    """Our fields for a config of a family with rotary positions. Raises ValueError as `expect` does."""
     rope = dict(config.rope_parameters or {})
     expect(path, "partial_rotary_factor", rope.get("partial_rotary_factor") or 1.0, (1.0,))
     common = {
@@ -132,6 +134,7 @@ def import_windows(config: Any, path: Path) -> dict[str, Any]:
 
 
 def import_scaling(rope: dict[str, Any], path: Path) -> RopeScaling | None:
+    """Our form of their rotary scaling. Raises ValueError as `expect` does."""
     type_ = rope.get("rope_type", "default")
     expect(path, "rope_type", type_, ("default", "llama3", "yarn"))
     if type_ == "default":
@@ -148,6 +151,7 @@ def import_scaling(rope: dict[str, Any], path: Path) -> RopeScaling | None:
 
 
 def expect(path: Path, name: str, value: Any, allowed: tuple[Any, ...]) -> None:
+    """Raise ValueError naming the setting when its value is none that our network can express."""
     if value not in allowed:
         known = " or ".join(repr(each) for each in allowed)
         raise ValueError(f"{path}: {name} is {value!r}, but our network can only express {known}")

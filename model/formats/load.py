@@ -4,25 +4,12 @@ from pathlib import Path
 
 import torch
 
-from model.formats.checkpoint import DESCRIPTION, checkpoint_folders, read_checkpoint, read_weights, verify
+from model.formats.checkpoint import DESCRIPTION, find_checkpoint, read_checkpoint, verify
 from model.formats.convert_hf import import_hf
 from model.formats.reading import one_line
+from model.formats.tensors import read_weights
 from model.network.config import ModelConfig
 from model.network.network import Network
-
-
-def find_checkpoint(folder: Path) -> Path:
-    """`folder` itself if it is a checkpoint or a Hugging Face folder, or the newest of the checkpoints in it.
-
-    Raises ValueError when there is neither.
-    """
-    if (folder / DESCRIPTION).is_file() or (folder / "config.json").is_file():
-        return folder
-    whole = [path for path in checkpoint_folders(folder) if (path / DESCRIPTION).is_file()]
-    if not whole:
-        found = "neither a checkpoint nor a Hugging Face folder" if folder.is_dir() else "there is no such folder"
-        raise ValueError(f"{folder}: {found}; give one with {DESCRIPTION}, config.json or step-* checkpoints in it")
-    return whole[-1]
 
 
 def load_network(folder: Path, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Network:
@@ -40,6 +27,11 @@ def load_network(folder: Path, dtype: torch.dtype = torch.float32, device: str =
     except RuntimeError as error:
         raise ValueError(f"{folder}: its weights do not fit its configuration ({one_line(error)})") from None
     return network.to(device=device, dtype=dtype).eval()
+
+
+def best_device() -> str:
+    """`cuda` where this process was given a GPU, else `cpu`."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def read_ours(folder: Path) -> tuple[ModelConfig, dict[str, torch.Tensor]]:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 from tokenizers import Tokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
 
 from model.evaluation.evaluate import evaluating
 from model.evaluation.generate import generate
@@ -29,8 +31,6 @@ def verify_hf(
     greedily by `max_new_tokens` tokens; the text of both is encoded by both tokenizers. Returns the figures for the
     certificate. Raises RuntimeError with figures when the logits differ by `TOLERANCE` or more, or a text or an encoding differs.
     """
-    from transformers import AutoTokenizer
-
     assert len(sequences) and len(prompts)
     limit = network.config.max_sequence_length
     theirs = load_theirs(folder)
@@ -59,9 +59,6 @@ def verify_hf(
 
 def load_theirs(folder: Path) -> Any:
     """The float32 model that transformers makes of the folder, without its progress bar."""
-    from transformers import AutoModelForCausalLM
-    from transformers.utils import logging
-
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -82,7 +79,7 @@ def logit_difference(network: Network, theirs: Any, sequence: np.ndarray) -> flo
 
 
 def compare_greedy(folder: Path, network: Network, theirs: Any, prompt: list[int], max_new_tokens: int) -> list[int]:
-    """The greedy continuation, which must be the same from both; transformers' with its cache and no early end."""
+    """The greedy continuation, which must be the same from both; transformers uses its cache and does not end early."""
     room = network.config.max_sequence_length - max_new_tokens
     if room < 1:
         raise ValueError(f"max_new_tokens ({max_new_tokens}) must be smaller than max_sequence_length")
@@ -100,9 +97,9 @@ def compare_greedy(folder: Path, network: Network, theirs: Any, prompt: list[int
         )
     other = continued[0, len(prompt) :].tolist()
     if ours != other:
-        at = next(i for i, pair in enumerate(zip(ours, other, strict=False)) if pair[0] != pair[1])
+        place = next(i for i, pair in enumerate(zip(ours, other, strict=False)) if pair[0] != pair[1])
         raise RuntimeError(
-            f"{folder}: greedy text differs from the trained network's at token {at + 1} after {prompt[-8:]}"
+            f"{folder}: greedy text differs from the trained network's at token {place + 1} after {prompt[-8:]}"
         )
     return ours
 

@@ -1,6 +1,6 @@
 """Causal self-attention (Vaswani et al. 2017) with grouped key and value heads (Ainslie et al. 2023).
 
-Three ways to the same result, chosen by the mask (`model.masks`) and the soft cap:
+Three ways to the same result, chosen by the mask (`model.network.masks`) and the soft cap:
 - `scaled_dot_product_attention`, wherever it can
 - FlexAttention (Dong et al. 2024), on CUDA, where windows, documents, ALiBi or soft caps need more; it has no dropout, and no
   backward pass on the CPU
@@ -18,7 +18,7 @@ from torch.nn.attention.flex_attention import flex_attention
 
 from model.network.cache import LayerCache
 from model.network.config import ModelConfig
-from model.network.masks import Blocks, Mask
+from model.network.masks import FlexMask, Mask
 from model.network.norm import make_norm
 from model.network.positions import rotate
 
@@ -26,6 +26,8 @@ Rotation = tuple[Tensor, Tensor]
 
 
 class Attention(nn.Module):
+    """The projections to queries, keys and values and back; `attend` is what lies between."""
+
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.head_width = config.head_width
@@ -74,7 +76,7 @@ def attend(
 ) -> Tensor:
     """Queries (batch, n_heads, queries, head_dim), keys and values (batch, n_kv_heads, keys, head_dim) -> (batch, n_heads,
     queries, head_dim). `scale` None is 1 / sqrt(head_dim)."""
-    if isinstance(mask, Blocks):
+    if isinstance(mask, FlexMask):
         assert not dropout, "FlexAttention has no dropout"
         return flex(query, key, value, mask, scale, softcap)
     if softcap is not None:
@@ -110,18 +112,23 @@ def explicit(
 
 
 def flex(
-    query: Tensor, key: Tensor, value: Tensor, blocks: Blocks, scale: float | None = None, softcap: float | None = None
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: FlexMask,
+    scale: float | None = None,
+    softcap: float | None = None,
 ) -> Tensor:
     """`attend` by FlexAttention: compiled on CUDA, where it would hold the scores whole otherwise."""
 
     def score(score: Tensor, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         score = cap(score, softcap)
-        return score if blocks.slopes is None else score - blocks.slopes[head] * (query - key)
+        return score if mask.slopes is None else score - mask.slopes[head] * (query - key)
 
     fuse = query.is_cuda and not torch.compiler.is_compiling()
     kernel: Any = compiled_flex() if fuse else flex_attention
     grouped = query.shape[1] != key.shape[1]
-    return kernel(query, key, value, score_mod=score, block_mask=blocks.mask, scale=scale, enable_gqa=grouped)
+    return kernel(query, key, value, score_mod=score, block_mask=mask.mask, scale=scale, enable_gqa=grouped)
 
 
 @cache

@@ -7,7 +7,7 @@ from model.network.config import ModelConfig
 
 
 class LayerCache:
-    """Of one layer: room for `capacity` tokens, of which `length` are filled."""
+    """The keys and values of one layer: room for `capacity` tokens, of which `length` are filled."""
 
     def __init__(self, config: ModelConfig, batch: int, capacity: int, like: Tensor):
         shape = (batch, config.kv_heads, capacity, config.head_width)

@@ -10,7 +10,9 @@ The defaults are the Llama family. The others of the reference families are
 
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from model.section import Section
 
 GATED = ("swiglu", "geglu")  # feed-forward layers with a third matrix, the gate
 ONLY_FOR = {"low_freq_factor": "llama3", "high_freq_factor": "llama3"} | dict.fromkeys(
@@ -18,10 +20,8 @@ ONLY_FOR = {"low_freq_factor": "llama3", "high_freq_factor": "llama3"} | dict.fr
 )
 
 
-class RopeScaling(BaseModel):
+class RopeScaling(Section):
     """Rotary frequencies stretched to read longer texts than those of the first training."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: Literal["llama3", "yarn"]
     """Llama 3.1's rule (Grattafiori et al. 2024, section 3.4.3; its formula is in Meta's code) or YaRN (Peng et al. 2023)."""
@@ -60,10 +60,8 @@ class Dropouts(NamedTuple):
     residual: float
 
 
-class ModelConfig(BaseModel):
+class ModelConfig(Section):
     """A decoder-only transformer."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     vocab_size: int = Field(default=0, ge=0)
     """Number of token ids; 0 takes it from the tokenizer."""
@@ -133,7 +131,7 @@ class ModelConfig(BaseModel):
     """On what both sublayers add to the residual stream; null: dropout."""
 
     initialization: Literal["normal", "depth_scaled", "xavier", "he"] = "depth_scaled"
-    """Distribution of the first weights: see `model.init.initialize`."""
+    """Distribution of the first weights: see `model.network.init.initialize`."""
 
     @model_validator(mode="after")
     def _shapes_fit(self) -> "ModelConfig":
@@ -165,14 +163,17 @@ class ModelConfig(BaseModel):
 
     @property
     def head_width(self) -> int:
+        """Width of a head, given or by the rule."""
         return self.head_dim or self.d_model // self.n_heads
 
     @property
     def kv_heads(self) -> int:
+        """Number of key and value heads, given or by the rule."""
         return self.n_kv_heads or self.n_heads
 
     @property
     def feed_forward_dim(self) -> int:
+        """Width inside the feed-forward layer, given or by the rule."""
         if self.d_ff is not None:
             return self.d_ff
         if self.feed_forward not in GATED:
@@ -182,13 +183,14 @@ class ModelConfig(BaseModel):
 
     @property
     def windows(self) -> tuple[int | None, ...]:
-        """Of each layer the sliding window, or None where it sees everything before."""
-        pattern = self.attention_pattern or ("local",)  # with no window, local is global
+        """The sliding window of each layer, or None where a layer sees everything before."""
+        pattern = self.attention_pattern or ("local",)  # without a window a local layer is a global one
         kinds = (pattern[layer % len(pattern)] for layer in range(self.n_layers))
         return tuple(self.sliding_window if kind == "local" else None for kind in kinds)
 
     @property
     def dropouts(self) -> Dropouts:
+        """The probabilities at the three places, each given or that of `dropout`."""
         places = (self.embedding_dropout, self.attention_dropout, self.residual_dropout)
         return Dropouts(*(self.dropout if place is None else place for place in places))
 

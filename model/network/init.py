@@ -24,8 +24,8 @@ def initialize(network: Network, seed: int) -> None:
     Embeddings are those of tokens and of positions; `attention.output` and `feed_forward.down` go into the residual stream.
     Biases are 0 and the gains of the norms 1.
 
-    Drawn on the CPU in float32 from one generator in the order of the modules: equal on every rank, whatever the number
-    of ranks, the ZeRO stage, the device and the data type.
+    The values are drawn on the CPU in float32 from one generator in the order of the modules, so they are equal on every
+    rank, whatever the number of ranks, the ZeRO stage, the device and the data type.
     """
     generator = torch.Generator().manual_seed(seed)
     for name, module in network.named_modules():
@@ -41,7 +41,7 @@ def initialize(network: Network, seed: int) -> None:
 
 
 def standard_deviation(network: Network, name: str, module: nn.Linear | nn.Embedding) -> float:
-    """That of the weight of the module of that name, by the table above."""
+    """The standard deviation of the weight of the module called `name`, by the table above."""
     if isinstance(module, nn.Embedding) or module is network.unembedding:
         return STANDARD_DEVIATION
     into_residual = name.endswith(("attention.output", "feed_forward.down"))

@@ -3,7 +3,7 @@
 One rule (`visibility`) in the form that each backend takes:
 - None: causality alone, which `scaled_dot_product_attention` knows by itself
 - a Tensor (batch or 1, n_heads or 1, queries, keys): True where seen, or floats to add to the scores
-- `Blocks`: for FlexAttention, which works the rule out inside its kernel and skips blocks that nobody sees
+- `FlexMask`: for FlexAttention, which works the rule out inside its kernel and skips blocks that nobody sees
 """
 
 from collections.abc import Callable
@@ -20,14 +20,14 @@ Visibility = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Blocks:
-    """What FlexAttention is given; `slopes` (n_heads,) are ALiBi's, or None."""
+class FlexMask:
+    """The mask in the form that FlexAttention takes; `slopes` (n_heads,) are ALiBi's, or None."""
 
     mask: BlockMask
     slopes: Tensor | None
 
 
-Mask = Tensor | Blocks | None
+Mask = Tensor | FlexMask | None
 
 
 def visibility(window: int | None, documents: Tensor | None, offset: int) -> Visibility:
@@ -70,7 +70,7 @@ def make_mask(
     slopes = torch.tensor(alibi_slopes(config.n_heads), device=like.device) if alibi else None
     if flex:
         rows = None if documents is None else batches
-        return Blocks(create_block_mask(sees, rows, None, queries, keys, device=like.device), slopes)
+        return FlexMask(create_block_mask(sees, rows, None, queries, keys, device=like.device), slopes)
     batch = torch.arange(batches, device=like.device)[:, None, None, None]
     query = torch.arange(queries, device=like.device)[:, None]
     key = torch.arange(keys, device=like.device)

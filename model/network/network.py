@@ -5,7 +5,7 @@
 - in the attention, rotary positions or ALiBi, if the positions are of these kinds
 - final norm, unembedding (the embedding matrix itself when tied), soft cap
 
-Each choice is a field of `ModelConfig`; the weights get their first values in `model.init`.
+Each choice is a field of `ModelConfig`; the weights get their first values in `model.network.init`.
 """
 
 import math
@@ -71,12 +71,12 @@ class Network(nn.Module):
             cos, sin = rope_tables(
                 config.max_sequence_length, config.head_width, config.rope_theta, config.rope_scaling
             )
-            # Not persistent: a function of the config, so no checkpoint carries it.
+            # The tables are a function of the config, so no checkpoint carries them.
             self.register_buffer("rope_cos", cos, persistent=False)
             self.register_buffer("rope_sin", sin, persistent=False)
         self.dropout = nn.Dropout(config.dropouts.embedding)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
-        after = config.norm_position == "after"  # the last block ends with a norm
+        after = config.norm_position == "after"  # then the last block ends with a norm
         self.final_norm = nn.Identity() if after else make_norm(config, config.d_model)
         self.unembedding: nn.Linear | None = None
         if not config.tied_embeddings:
@@ -90,7 +90,7 @@ class Network(nn.Module):
         """Token ids (batch, seq) int64 -> states after the final norm (batch, seq, d_model).
 
         `documents` (batch, seq) numbers the texts that are packed into a row, one after another: each is read as if it stood
-        alone. With a `cache` (`model.cache`), `tokens` go on from those that it holds, and are added to it.
+        alone. With a `cache` (`model.network.cache`), `tokens` go on from those that it holds, and are added to it.
         """
         offset = cache[0].length if cache else 0
         end = offset + tokens.shape[1]

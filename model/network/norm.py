@@ -17,10 +17,10 @@ def make_norm(config: ModelConfig, width: int) -> nn.Module:
 
 
 class RMSNorm(nn.RMSNorm):
-    """torch's, which has a kernel for it on GPUs; on a CPU torch puts it together from many operations, here from few."""
+    """torch's RMSNorm on GPUs, where torch has a kernel. On a CPU torch composes it of many operations, this class of few."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., width) -> (..., width), in float32 between"""
+        """(..., width) -> (..., width), computed in float32"""
         if x.is_cuda:
             return super().forward(x)
         normed: Tensor = _RMSNorm.apply(x, self.weight, self.eps)
@@ -28,7 +28,10 @@ class RMSNorm(nn.RMSNorm):
 
 
 class _RMSNorm(torch.autograd.Function):
-    """With n = x / rms(x): n * weight, and for a gradient g of it (g * weight - n * mean(g * weight * n)) / rms(x)."""
+    """With n = x / rms(x), the result is n * weight.
+
+    For its gradient g, that of x is (g * weight - n * mean(g * weight * n)) / rms(x).
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:

@@ -47,7 +47,7 @@ def llama3_kept(frequencies: Tensor, scaling: RopeScaling) -> Tensor:
 
 
 def yarn_kept(head_dim: int, theta: float, scaling: RopeScaling) -> Tensor:
-    """The same by YaRN (Peng et al. 2023, section 3.2): linear in the index of the pair, between whole indices."""
+    """The share that stays by YaRN (Peng et al. 2023, section 3.2): linear in the index of the pair, between whole indices."""
 
     def index(turns: float) -> float:
         """Where the frequency stands that makes so many turns in the longest text of the first training."""
@@ -55,7 +55,7 @@ def yarn_kept(head_dim: int, theta: float, scaling: RopeScaling) -> Tensor:
 
     first = max(math.floor(index(scaling.beta_fast)), 0)
     last = min(math.ceil(index(scaling.beta_slow)), head_dim - 1)
-    width = last - first or 0.001  # no step of width 0
+    width = last - first or 0.001  # a width of 0 would divide by 0
     return 1 - ((torch.arange(head_dim // 2, dtype=torch.float32) - first) / width).clamp(0, 1)
 
 
@@ -69,7 +69,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 class _Rotation(torch.autograd.Function):
-    """A gradient turns back by the same angle; so it takes as many operations as the rotation, and not three times as many."""
+    """Its gradient is turned back by the same angle, which takes a third of the operations that autograd would."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -84,6 +84,7 @@ class _Rotation(torch.autograd.Function):
 
 
 def _turn(x: Tensor, cos: Tensor, sin: Tensor, sign: int) -> Tensor:
+    """`x` turned by the angles, forward (`sign` 1) or back (-1)."""
     first, second = x.chunk(2, dim=-1)
     turned = x * cos
     turned_first, turned_second = turned.chunk(2, dim=-1)

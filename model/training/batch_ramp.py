@@ -3,13 +3,13 @@
 The size is a pure function of the cursor, the number of samples taken so far, so it is the same after any resume.
 """
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from model.section import Section
 
 
-class BatchRamp(BaseModel):
+class BatchRamp(Section):
     """Begin with fewer samples a step and grow to `global_batch` in equal parts (Brown et al. 2020, appendix B)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     start: int = Field(gt=0)
     """Samples in the first step."""
@@ -30,7 +30,7 @@ class BatchRamp(BaseModel):
             if value % unit:
                 raise ValueError(f"batch_ramp.{name} ({value}) must be a multiple of ranks * micro_batch ({unit})")
 
-    def at(self, cursor: int, global_batch: int) -> int:
+    def size_at(self, cursor: int, global_batch: int) -> int:
         """Samples of the step that begins at `cursor`."""
         rises = (global_batch - self.start) // self.increment
         return min(global_batch, self.start + self.increment * (cursor * rises // self.samples))

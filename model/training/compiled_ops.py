@@ -1,4 +1,4 @@
-"""Where the C++ of DeepSpeed is compiled at its first use (two minutes on two cores), and by whom."""
+"""DeepSpeed's C++ is compiled at its first use (two minutes on two cores): into which folder, and by one process at a time."""
 
 import contextlib
 import fcntl
@@ -20,11 +20,11 @@ def missing_tool(*tools: str) -> str | None:
 
 @contextlib.contextmanager
 def compiled_ops() -> Iterator[None]:
-    """Within, what is compiled lies in a folder of this environment and machine, and one process at a time compiles.
+    """Inside, compiled code lies in a folder of this environment and machine, and one process at a time compiles.
 
-    torch keeps others off by a file that says nothing of its maker: when that process is killed the file stays, and every
-    training after it waits for ever, without a word. The lock around it here is the operating system's and ends with its
-    process, so any such file found while holding it was left behind, and goes.
+    torch locks a build by a file that does not say which process made it. When that process is killed the file stays, and
+    every later training waits for ever, without a word. The lock here is the operating system's and ends with its process,
+    so a file of torch's that is found while holding it was left behind, and is removed.
     """
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def compiled_ops() -> Iterator[None]:
 
 
 def _folder() -> Path:
-    """Compiled code is good for one processor (-march=native), one set of versions, and headers at one place."""
+    """The folder of compiled code: it is good for one processor (-march=native), one set of versions, one place of headers."""
     from torch.utils import cpp_extension  # it brings setuptools along, which only those who compile need
 
     root = os.environ.get("TORCH_EXTENSIONS_DIR") or cpp_extension.get_default_build_root()

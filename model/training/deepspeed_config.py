@@ -1,4 +1,4 @@
-"""What DeepSpeed is told. Learning rate, schedule and the weighing of micro-batches are ours, so is the clipping at stage 0."""
+"""The configuration that DeepSpeed gets. The trainer itself sets the learning rate, weighs micro-batches and clips at stage 0."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from model.training.train_config import TrainConfig
 
 def deepspeed_config(config: TrainConfig, d_model: int, parameters: int, on_gpu: bool) -> dict[str, Any]:
     """DeepSpeed's configuration for a network of that width and number of parameters."""
-    # DeepSpeed allocates whole buckets, 2 GB with its own defaults.
+    # DeepSpeed allocates whole buckets: 2 GB with its own defaults, however small the network is.
     bucket = min(parameters, config.bucket_size)
     overlap = config.overlap_communication
     zero: dict[str, Any] = {

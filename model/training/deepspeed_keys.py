@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-# Keys and sections that are passed on; of a section the keys in it.
+# The keys that are passed on to DeepSpeed, and of a section the keys in it (None: the key is no section).
 FREE: dict[str, frozenset[str] | None] = {
     "comms_logger": frozenset({"enabled", "verbose", "prof_all", "prof_ops", "debug"}),
     "communication_data_type": None,

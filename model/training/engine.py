@@ -23,7 +23,15 @@ from model.training.compiled_ops import compiled_ops, missing_tool
 from model.training.deepspeed_config import deepspeed_config
 from model.training.distributed import device
 from model.training.loss import NextTokenLoss
-from model.training.optimizer import ADAM_MOMENTS, MUON_MOMENTS, Muon, Piece, is_muons, make_optimizer, parameter_groups
+from model.training.optimizer import (
+    ADAM_MOMENTS,
+    MUON_MOMENTS,
+    Muon,
+    is_muons,
+    make_optimizer,
+    matrix_part,
+    parameter_groups,
+)
 from model.training.train_config import TrainConfig
 
 if not torch.cuda.is_available():
@@ -44,7 +52,7 @@ LOSS_SCALE = ("cur_scale", "cur_iter", "last_overflow_iter", "cur_hysteresis")  
 def _import_muon() -> None:
     """Import DeepSpeed's Muon, of which it asks whether an optimizer is one, without having its functions compiled.
 
-    With their decorator comes torch's whole compiler: seconds in every rank. They are not used here.
+    The decorator that compiles them imports torch's whole compiler, which takes every rank seconds; they are not used here.
     """
     compiler = deepspeed.runtime.compiler
     compile, compiler.compile = compiler.compile, lambda: lambda function: function
@@ -54,7 +62,7 @@ def _import_muon() -> None:
         compiler.compile = compile
 
 
-with contextlib.suppress(ImportError, AttributeError):  # another DeepSpeed may have it elsewhere
+with contextlib.suppress(ImportError, AttributeError):  # another version of DeepSpeed may have it elsewhere
     _import_muon()
 
 
@@ -109,7 +117,7 @@ class Engine:
         self.deepspeed.set_gradient_accumulation_boundary(last)
         self.deepspeed.backward(loss, scale_wrt_gas=False)
         if not last:
-            self.deepspeed.step()  # nothing but DeepSpeed's own count
+            self.deepspeed.step()  # this only moves DeepSpeed's own count of micro-batches
 
     def step(self, learning_rate: float, approve: Callable[[float], bool]) -> tuple[float, bool]:
         """Update the weights with the gradients since the last step, if `approve`, asked about their norm, says so.
@@ -138,7 +146,7 @@ class Engine:
         return norm, bool(self._approved)
 
     def _norm(self) -> float:
-        """The gradient's norm that the ZeRO optimizer knows in its step; it stands for one that is not finite by -1 or inf."""
+        """The gradient's norm as the ZeRO optimizer has it during a step; for one that is not finite it has -1 or inf."""
         norm = float(self.outer._global_grad_norm)
         return norm if norm >= 0 else math.inf
 
@@ -160,7 +168,7 @@ class Engine:
         step = inner.step
 
         def step_if_approved() -> None:
-            if self._approved is None:  # ZeRO steps group by group; the first one decides
+            if self._approved is None:  # ZeRO steps group by group, and the first group decides
                 self._approved = self._approve(self._norm())
             if self._approved:
                 step()
@@ -274,7 +282,7 @@ class Engine:
         if self.config.zero_stage in (1, 2):
             self.outer._lazy_init_hp_params_optimizer_state()
         if isinstance(self.inner, Muon):
-            self.inner.pieces = [piece(p) for name, p in self.network.named_parameters() if is_muons(name, p)]
+            self.inner.parts = [matrix_part(p) for name, p in self.network.named_parameters() if is_muons(name, p)]
 
     def _shares(self) -> list[tuple[Tensor, tuple[str, ...]]]:
         """What the optimizer updates, with the kinds of its state: whole parameters at stage 0, above it this rank's share of
@@ -285,16 +293,3 @@ class Engine:
             return [(share, ADAM_MOMENTS) for share in self.outer.fp32_partitioned_groups_flat]
         groups = self.inner.param_groups
         return [(p, MUON_MOMENTS if group.get("muon") else ADAM_MOMENTS) for group in groups for p in group["params"]]
-
-
-def piece(parameter: Tensor) -> Piece:
-    """Where this rank's part of a matrix lies, by DeepSpeed's map at stages 1 and 2."""
-    fragment = parameter._hp_mapping  # type: ignore[attr-defined]
-    if fragment is None:
-        return Piece(tuple(parameter.shape), slice(0, 0), slice(0, 0))
-    inside, share = fragment.lp_fragment_address, fragment.hp_fragment_address
-    return Piece(
-        tuple(parameter.shape),
-        slice(inside.start, inside.start + inside.numel),
-        slice(share.start, share.start + share.numel),
-    )

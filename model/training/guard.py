@@ -60,10 +60,10 @@ def applied(history: History, loss: float, norm: float, config: SpikeConfig) -> 
 
 
 def skipped(history: History) -> History:
-    """The history after a step that was not."""
+    """The history after a step that was left out."""
     return history.model_copy(update={"in_a_row": history.in_a_row + 1, "skipped": history.skipped + 1})
 
 
 def rewound(at_checkpoint: History, now: History) -> History:
-    """The history to go on with at the checkpoint that the run went back to: its own, with what is counted over the whole run."""
+    """The history after going back to a checkpoint: that of the checkpoint, but with the counts over the whole run."""
     return at_checkpoint.model_copy(update={"in_a_row": 0, "skipped": now.skipped, "rewinds": now.rewinds + 1})

@@ -11,10 +11,11 @@ from torch.utils.checkpoint import checkpoint
 
 from model.network.network import Network
 
-# Bytes of logits that are held at once, with as many of their gradient. Above it they are made chunk by chunk, and again in
-# the backward pass, so that memory does not grow with the vocabulary.
+# At most so many bytes of logits are held at once, and as many of their gradient. More of them are computed in chunks, and
+# again in the backward pass, so that memory does not grow with the vocabulary.
 LOGITS_BYTES = 2**31
-# Logits that are in float32 at once. On a CPU 2 MiB, which its cache holds: best of 2^16 to 2^23 where `make bench` was measured.
+# At most so many logits are in float32 at once. On a CPU these are 2 MiB, which its cache holds: 2^19 was the fastest of 2^16
+# to 2^23 where `make bench` was measured.
 IN_FLOAT32 = {"cpu": 2**19, "cuda": 2**26}
 
 Reduction = Literal["mean", "none"]
@@ -23,13 +24,14 @@ Reduction = Literal["mean", "none"]
 class CrossEntropy(torch.autograd.Function):
     """Logits (n, vocab) and targets (n) -> nats per token (n) and the logarithm of the softmax's denominator (n), in float32.
 
-    What `F.cross_entropy` makes of logits cast to float32, but only some rows at a time are in float32: a CPU has them in its
-    cache, and the backward pass makes their softmax again rather than read it. For bfloat16 that takes a quarter of the time.
+    The result is that of `F.cross_entropy` on logits cast to float32, but only some rows are in float32 at a time: a CPU has
+    them in its cache, and the backward pass computes their softmax again instead of reading it. With bfloat16 this takes a
+    quarter of the time.
     """
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Take the target's part of the log-softmax, row by row."""
+        """Take the target's part of the log-softmax, some rows at a time."""
         found = []
         for rows, wanted in _some_rows(logits, targets):
             of_target = rows.gather(1, wanted).float()
@@ -42,7 +44,7 @@ class CrossEntropy(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, by_loss: Tensor, by_denominator: Tensor) -> tuple[Tensor, None]:
-        """softmax * (by_loss + by_denominator), less by_loss at the target."""
+        """The gradient of the logits is softmax * (by_loss + by_denominator), less by_loss at the target."""
         logits, targets = ctx.saved_tensors
         gradient = torch.empty_like(logits)
         for rows, wanted, out, loss, total in _some_rows(logits, targets, gradient, by_loss, by_loss + by_denominator):
@@ -52,14 +54,14 @@ class CrossEntropy(torch.autograd.Function):
 
 
 def _some_rows(logits: Tensor, *others: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """As many rows of logits (n, vocab) as IN_FLOAT32 allows, with the same rows of others, (n, vocab) or made columns (n, 1)."""
+    """Groups of rows of logits (n, vocab), as large as IN_FLOAT32 allows, with the same rows of `others`; (n) becomes (n, 1)."""
     rows = max(1, IN_FLOAT32[logits.device.type] // logits.shape[1])
     columns = [other if other.ndim == 2 else other[:, None] for other in others]
     return zip(*(tensor.split(rows) for tensor in (logits, *columns)), strict=True)
 
 
 class NextTokenLoss(nn.Module):
-    """Tokens in, loss out: what the training engine wraps.
+    """Network and loss in one module, which the training engine wraps.
 
     In training, `z_loss` times the squared logarithm of the softmax's denominator is added, which keeps logits from drifting
     (Chowdhery et al. 2022, section 5: 1e-4); in evaluation mode the loss is the cross-entropy alone.

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-# Dense bfloat16 (float16 on those before Ampere) by the makers' data sheets, FLOP/s; found as a part of the device's name.
+# Peak FLOP/s of devices by a part of their names, from the makers' data sheets: dense bfloat16, or float16 before Ampere.
 PEAK_FLOPS = {
     "B200": 2250e12,
     "H200": 989e12,
@@ -24,7 +24,7 @@ PEAK_FLOPS = {
     "V100": 125e12,
     "T4": 65e12,
 }
-OUTSIDE = ("validation", "checkpoint")  # what the speed of training is measured without
+OUTSIDE = ("validation", "checkpoint")  # phases that the speed of training leaves out
 
 
 def peak_flops(name: str) -> float | None:
@@ -41,7 +41,7 @@ def device_peak(dtype: str) -> float | None:
 
 
 class Meter:
-    """Time by phase since the last record: on a GPU of the work itself, by events in its stream."""
+    """Measures the time of each phase since the last record; on a GPU that of the GPU's own work, by events in its stream."""
 
     def __init__(self, flops_per_token: float, ranks: int, peak: float | None) -> None:
         self._flops_per_token = flops_per_token
@@ -51,7 +51,7 @@ class Meter:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """What is done inside counts as time of that phase."""
+        """The time that is spent inside counts for that phase."""
         start = self._mark()
         yield
         self._spans.append((name, start, self._mark()))
@@ -61,12 +61,13 @@ class Meter:
         self._tokens += tokens
 
     def record(self) -> dict[str, Any]:
-        """Speed since the last record, and begin anew.
+        """Give the figures since the last record, and begin anew.
 
-        `tokens_per_second` is over elapsed time but for validation and checkpoints; `mfu`, the model FLOPs utilisation, is
-        that times 6 N + 12 L d T FLOPs a token (`model.config.flops_per_token`) over the peak of all ranks' devices;
-        `time` the share of each phase in all elapsed time; `memory_gb` the most that this rank held, of the GPU's or,
-        without one, of the process's memory (10^9 bytes).
+        - `tokens_per_second`: over the elapsed time without validation and checkpoints
+        - `mfu`, the model FLOPs utilisation: that speed times the FLOPs of a token (`model.network.config.flops_per_token`),
+          over the peak of all ranks' devices; absent where the peak is unknown
+        - `time`: the share of each phase in all elapsed time
+        - `memory_gb`: the most memory that this rank held, of the GPU or else of the process, in 10^9 bytes
         """
         if self._on_gpu:
             torch.cuda.synchronize()

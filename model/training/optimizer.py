@@ -17,12 +17,25 @@ NEWTON_SCHULZ_STEPS = 5
 RMS_OF_ADAMW = 0.2  # Liu et al. 2025, section 2.2: with it Muon takes AdamW's learning rate and weight decay
 
 
-class Piece(NamedTuple):
+class MatrixPart(NamedTuple):
     """Where this rank's part of a matrix lies: `matrix` in the flattened matrix, `share` in the rank's flat share."""
 
     shape: tuple[int, ...]
     matrix: slice
     share: slice
+
+
+def matrix_part(parameter: Tensor) -> MatrixPart:
+    """Where this rank's part of a matrix lies, by DeepSpeed's map at stages 1 and 2."""
+    fragment = parameter._hp_mapping  # type: ignore[attr-defined]
+    if fragment is None:
+        return MatrixPart(tuple(parameter.shape), slice(0, 0), slice(0, 0))
+    inside, share = fragment.lp_fragment_address, fragment.hp_fragment_address
+    return MatrixPart(
+        tuple(parameter.shape),
+        slice(inside.start, inside.start + inside.numel),
+        slice(share.start, share.start + share.numel),
+    )
 
 
 def is_muons(name: str, parameter: Tensor) -> bool:
@@ -61,12 +74,12 @@ class Muon(torch.optim.AdamW):
     """AdamW, but for the groups marked `muon`: there a matrix moves along its orthogonalised momentum (Jordan et al. 2024).
 
     With ZeRO a group is one flat tensor, this rank's share of the concatenated matrices. The momentum is kept in that form;
-    the ranks put each matrix together for a moment, and those that hold a part of it orthogonalise it. `pieces` says
+    the ranks put each matrix together for a moment, and those that hold a part of it orthogonalise it. `parts` says
     where the parts lie, a matrix at a time in the same order on all ranks.
     """
 
     momentum = 0.95
-    pieces: list[Piece]
+    parts: list[MatrixPart]
 
     @torch.no_grad()
     def step(self, closure: Callable | None = None) -> None:  # type: ignore[override]
@@ -85,14 +98,14 @@ class Muon(torch.optim.AdamW):
         momentum.lerp_(share.grad, 1 - self.momentum)
         direction = share.grad.lerp(momentum, self.momentum)  # Nesterov's
         share.mul_(1 - lr * weight_decay)
-        for piece in self.pieces:
-            matrix = torch.zeros(math.prod(piece.shape), dtype=share.dtype, device=share.device)
-            matrix[piece.matrix] = direction[piece.share]
+        for part in self.parts:
+            matrix = torch.zeros(math.prod(part.shape), dtype=share.dtype, device=share.device)
+            matrix[part.matrix] = direction[part.share]
             if dist.get_world_size() > 1:
                 dist.all_reduce(matrix)
-            if piece.share.start < piece.share.stop:
-                update = orthogonalize(matrix.view(piece.shape)).flatten()[piece.matrix]
-                share[piece.share].sub_(update, alpha=lr * RMS_OF_ADAMW * math.sqrt(max(piece.shape)))
+            if part.share.start < part.share.stop:
+                update = orthogonalize(matrix.view(part.shape)).flatten()[part.matrix]
+                share[part.share].sub_(update, alpha=lr * RMS_OF_ADAMW * math.sqrt(max(part.shape)))
 
 
 def orthogonalize(matrix: Tensor) -> Tensor:

@@ -5,12 +5,11 @@ from typing import Self
 
 import numpy as np
 
-from model.training.batch import Batches
+from model.training.inputs import Batches
 
 
 class Prefetch:
-    """`batches(cursor, count)`, with the result of one call made ready in advance. It is a pure function, so guessing wrong
-    costs time and nothing else."""
+    """Calls `batches(cursor, count)` one call in advance; it is a pure function, so a wrong guess costs time and nothing else."""
 
     def __init__(self, batches: Batches) -> None:
         self._batches = batches

@@ -17,13 +17,10 @@ from model.formats.checkpoint import (
     file_name,
     folder_name,
     newest_checkpoint,
-    open_tensors,
-    read_file,
-    shares,
     write_description,
-    write_tensors,
 )
 from model.formats.progress import Progress
+from model.formats.tensors import open_tensors, read_file, shares, write_tensors
 from model.network.config import ModelConfig
 from model.training.engine import Engine
 from model.training.optimizer import ADAM_MOMENTS, MUON_MOMENTS
@@ -55,7 +52,7 @@ def find_start(folder: Path) -> tuple[CheckpointInfo | None, list[str]]:
 
 
 def describe(now: Progress, model: ModelConfig, config: TrainConfig, samples: dict[str, Any]) -> CheckpointInfo:
-    """What a checkpoint of this moment says about itself, but for what `save` adds of the engine and the files."""
+    """The description of a checkpoint of this moment, without what `save` adds of the engine and the files."""
     return CheckpointInfo(
         folder=Path(),
         progress=now.model_copy(deep=True),
@@ -100,7 +97,7 @@ def save(engine: Engine, info: CheckpointInfo, folder: Path, commit: Commit, kee
         written[name] = write_tensors(temporary / name, tensors)
 
     gathered: list[dict] = [{}] * ranks
-    dist.all_gather_object(gathered, written)  # also says that every rank has written
+    dist.all_gather_object(gathered, written)  # this also waits until every rank has written
     files = {name: identity for files in gathered for name, identity in files.items()}
     state = {"files": files, "optimizer_steps": engine.adam_steps, "loss_scale": engine.loss_scale}
     info = info.model_copy(update={"folder": final, **state})
@@ -114,7 +111,7 @@ def save(engine: Engine, info: CheckpointInfo, folder: Path, commit: Commit, kee
 
 
 def restore(engine: Engine, info: CheckpointInfo, seed: int) -> None:
-    """Optimizer, loss scale and random states; the engine was made of the checkpoint's weights already."""
+    """Give an engine, made with the weights of a checkpoint, the checkpoint's optimizer, loss scale and random states."""
     moment = open_tensors(info, "optimizer")
     engine.set_tensors(open_tensors(info, "weights"))
     for kind in ADAM_MOMENTS + MUON_MOMENTS:

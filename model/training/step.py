@@ -21,14 +21,15 @@ from model.training.train_config import TrainConfig
 
 
 @dataclass(frozen=True)
-class Step:
+class StepOutcome:
     """What one step found, the same on all ranks."""
 
     loss: float
     """Nats per token, the mean over the tokens of the global batch."""
     norm: float
-    """Of the gradient, before clipping."""
+    """Norm of the gradient, before clipping."""
     samples: int
+    """Samples of the global batch, padding included."""
     tokens: int
     """Targets of the global batch."""
     decision: Decision
@@ -47,7 +48,7 @@ def take_step(
     should_stop: Callable[[], bool],
     end_id: int,
     has_checkpoint: bool,
-) -> Step:
+) -> StepOutcome:
     """One step on the global batch at the cursor: each rank its share of the samples, micro-batch by micro-batch."""
     rank, ranks = dist.get_rank(), dist.get_world_size()
     size = config.batch_at(now.cursor)
@@ -58,7 +59,7 @@ def take_step(
 
     targets = torch.tensor(float(count_targets(mine)), dtype=torch.float64, device=device())
     if ranks > 1:
-        dist.all_reduce(targets)  # of the global batch
+        dist.all_reduce(targets)  # from here on the targets of the global batch
     nats = torch.zeros((), dtype=torch.float64, device=device())
     for first in range(0, len(mine), config.rank_micro_batch):
         samples = mine[first : first + config.rank_micro_batch]
@@ -66,7 +67,7 @@ def take_step(
             loss, count = mean_loss(engine, config, samples, end_id)
             nats += loss.detach() * count
         with meter.phase("backward"):
-            # Its share of the global batch's mean; the engine averages over the ranks.
+            # The loss counts by its share of the global batch's targets; the engine averages over the ranks.
             share = (count * ranks / targets).to(loss.dtype)
             engine.backward(loss * share, last=first + config.rank_micro_batch >= len(mine))
     mean, stop = agree(nats / targets, should_stop())
@@ -80,18 +81,18 @@ def take_step(
 
     with meter.phase("optimizer"):
         norm, updated = engine.step(learning_rate(now.step, config), approve)
-    # The engine asks nobody where gradients are not finite. While the loss scale is found, that is no spike.
+    # The engine does not ask where gradients are not finite. While the loss scale is being found, that is no spike.
     overflow = decision is None and config.scales_loss and math.isfinite(mean)
     if decision is None and not overflow:
         approve(norm)
     assert updated == (decision == "apply")
     tokens = int(targets)
     meter.add_tokens(tokens)
-    return Step(mean, norm, size, tokens, decision or "skip", overflow, stop)
+    return StepOutcome(mean, norm, size, tokens, decision or "skip", overflow, stop)
 
 
 def mean_loss(engine: Engine, config: TrainConfig, samples: np.ndarray, end_id: int) -> tuple[Tensor, int]:
-    """Of a micro-batch (n, seq + 1) the mean loss in nats per target (), and the number of its targets."""
+    """The mean loss of a micro-batch (n, seq + 1) in nats per target (), and the number of its targets."""
     count, whole = count_targets(samples), bool((samples >= 0).all())
     tokens = torch.from_numpy(samples).to(device(), torch.int64)
     documents = document_numbers(tokens, end_id) if config.mask_documents else None

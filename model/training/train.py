@@ -1,7 +1,7 @@
 """Pretraining, from the first step or the newest checkpoint to the last step.
 
-Every rank calls `train` with the same arguments. What is not the trainer's business is handed to it: where samples come
-from, where records go, when to stop, and how a finished checkpoint folder is put in place.
+Every rank calls `train` with the same arguments. The caller hands over what is not the trainer's business: where samples
+come from, where records go, when to stop, and how a finished checkpoint folder is put in place.
 """
 
 import math
@@ -17,16 +17,17 @@ import torch.distributed as dist
 from model.formats.checkpoint import CheckpointInfo
 from model.formats.progress import Progress
 from model.network.config import ModelConfig, flops_per_token
-from model.training.batch import Data
+from model.training.begin import begin, check_same_model, describe_resume, resume
 from model.training.distributed import init_distributed
 from model.training.engine import Engine, check_device
 from model.training.guard import applied, rewound, skipped
+from model.training.inputs import Data
 from model.training.metrics import Meter, device_peak
+from model.training.origin import Origin
 from model.training.prefetch import Prefetch
 from model.training.schedule import learning_rate
 from model.training.snapshot import Commit, describe, find_start, save
-from model.training.start import Origin, begin, check_same_model, describe_resume, resume
-from model.training.step import Step, take_step
+from model.training.step import StepOutcome, take_step
 from model.training.train_config import TrainConfig
 from model.training.validation import sample_texts, validate
 
@@ -77,7 +78,7 @@ def train(
     check_device(config)
     set_threads(config)
     if dist.get_rank() != 0:
-        log = ignore
+        log = log_nothing
 
     checkpoint, passed_over = find_start(folder)
     resumed_from = None if checkpoint is None else checkpoint.progress.step
@@ -111,8 +112,8 @@ def train(
                 log(describe_step(now, step, config) | meter.record())
             if last or (is_due(now.step, config.validate_every) and not stopped):
                 with meter.phase("validation"):
-                    look(engine, config, data, now, log)
-            # Not amid spikes: a state under suspicion is nothing to go back to.
+                    validate_and_sample(engine, config, data, now, log)
+            # No checkpoint is made amid spikes: a state under suspicion is nothing to go back to.
             if last or stopped or (is_due(now.step, config.checkpoint_every) and now.guard.in_a_row == 0):
                 with meter.phase("checkpoint"):
                     about = describe(now, model, config, data.order)
@@ -123,7 +124,7 @@ def train(
     return result(now, checkpoint, resumed_from, stopped=stopped and now.step < config.steps)
 
 
-def account(now: Progress, step: Step, config: TrainConfig, log: Callable[[Record], None]) -> None:
+def account(now: Progress, step: StepOutcome, config: TrainConfig, log: Callable[[Record], None]) -> None:
     """Move on by one step; raise FloatingPointError when the guard says stop."""
     first = now.cursor
     now.step += 1
@@ -134,7 +135,7 @@ def account(now: Progress, step: Step, config: TrainConfig, log: Callable[[Recor
         now.guard = applied(now.guard, step.loss, step.norm, config.spikes)
         return
     now.leave_out(first, now.cursor)
-    found = {"loss": f"{step.loss:.6g}", "gradient_norm": f"{step.norm:.6g}"}  # in words: JSON has no nan
+    found = {"loss": f"{step.loss:.6g}", "gradient_norm": f"{step.norm:.6g}"}  # as text, since JSON has no nan
     facts = {"step": now.step, **found, "samples": [first, now.cursor]}
     if step.overflow:
         log({"event": "overflow", **facts, "message": "gradients overflowed float16; the loss scale goes down"})
@@ -153,7 +154,7 @@ def account(now: Progress, step: Step, config: TrainConfig, log: Callable[[Recor
 def go_back(
     model: ModelConfig, config: TrainConfig, checkpoint: CheckpointInfo, now: Progress, log: Callable[[Record], None]
 ) -> tuple[Engine, Progress]:
-    """The state of the newest checkpoint, to go on with the data after all that was taken since."""
+    """Return to the newest checkpoint, and go on with the samples after those that were taken since."""
     engine, then = resume(model, config, checkpoint)
     then.leave_out(then.cursor, now.cursor)
     log(
@@ -168,8 +169,10 @@ def go_back(
     return engine, then
 
 
-def look(engine: Engine, config: TrainConfig, data: Data, now: Progress, log: Callable[[Record], None]) -> None:
-    """Validation losses and sample texts."""
+def validate_and_sample(
+    engine: Engine, config: TrainConfig, data: Data, now: Progress, log: Callable[[Record], None]
+) -> None:
+    """Measure the validation losses and write the sample texts, into the progress and the log."""
     if data.validation:
         now.validation, mean = validate(engine, config, data.validation, data.end_id)
         record: Record = {"step": now.step, "tokens": now.tokens, "validation": now.validation, "validation_loss": mean}
@@ -186,6 +189,7 @@ def is_due(step: int, every: int) -> bool:
 
 
 def check_fit(model: ModelConfig, config: TrainConfig, ranks: int) -> None:
+    """Raise ValueError where the two configs, or the config and the ranks that were started, do not fit."""
     if config.ranks != ranks:
         raise ValueError(f"ranks: the recipe says {config.ranks}, but {ranks} were started")
     if config.sequence_length > model.max_sequence_length:
@@ -196,14 +200,14 @@ def check_fit(model: ModelConfig, config: TrainConfig, ranks: int) -> None:
 
 
 def set_threads(config: TrainConfig) -> None:
-    """As many threads as asked for, or this rank's share of the cores that the process may use."""
+    """Use as many threads as the config says, or else this rank's share of the cores that the process may use."""
     cores = len(os.sched_getaffinity(0))
     ranks_here = int(os.environ.get("LOCAL_WORLD_SIZE", config.ranks))
     torch.set_num_threads(config.threads or max(1, cores // ranks_here))
 
 
-def describe_step(now: Progress, step: Step, config: TrainConfig) -> Record:
-    """The record of a step, but for its speed."""
+def describe_step(now: Progress, step: StepOutcome, config: TrainConfig) -> Record:
+    """The record of a step, without its speed."""
     return {
         "step": now.step,
         "loss": step.loss,
@@ -221,5 +225,5 @@ def result(now: Progress, checkpoint: CheckpointInfo, resumed_from: int | None, 
     )
 
 
-def ignore(record: Record) -> None:
-    """What the other ranks have to say."""
+def log_nothing(record: Record) -> None:
+    """The log of all ranks but the first: they would say the same."""

@@ -6,17 +6,16 @@ bits of float arithmetic); the others decide the weights.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from model.section import Section
 from model.training.batch_ramp import BatchRamp
 from model.training.deepspeed_keys import check_keys
 from model.training.guard import SpikeConfig
 
 
-class LossScale(BaseModel):
+class LossScale(Section):
     """Loss scaling for float16 (Micikevicius et al. 2018): gradients are kept from underflow by a factor on the loss."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     fixed: float = Field(default=0.0, ge=0)
     """The factor; 0: it is halved when a gradient overflows and doubled when none has for a while."""
@@ -30,8 +29,8 @@ class LossScale(BaseModel):
     """Below this the run stops."""
 
 
-class TrainConfig(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class TrainConfig(Section):
+    """How long, in which steps, by which optimizer and on how many ranks the network is trained."""
 
     steps: int = Field(default=1000, gt=0)
     """Optimizer steps of the whole run."""
@@ -53,7 +52,7 @@ class TrainConfig(BaseModel):
     warmup_steps: int = Field(default=100, ge=0)
     """Steps of linear warmup from 0."""
     schedule: Literal["cosine", "linear", "inverse_sqrt", "constant", "warmup_stable_decay"] = "cosine"
-    """How the learning rate goes on after the warmup: see `model.schedule`."""
+    """How the learning rate goes on after the warmup: see `model.training.schedule`."""
     decay_share: float = Field(default=0.2, gt=0, le=1)
     """warmup_stable_decay: the share of the steps, at the end, over which the rate falls."""
     optimizer: Literal["adamw", "muon"] = "adamw"
@@ -97,7 +96,7 @@ class TrainConfig(BaseModel):
     """Every how many blocks one keeps only its input and is computed again in the backward pass (Chen et al. 2016); 0: none."""
     compile: Annotated[bool, "speed"] = False
     """Compile the blocks with torch.compile; needs a C++ compiler, and minutes at the start."""
-    deepspeed: dict[str, Any] = {}
+    deepspeed: dict[str, Any] = Field(default={})
     """Further keys of DeepSpeed's configuration, as it names them."""
     threads: Annotated[int, "speed"] = Field(default=0, ge=0)
     """CPU threads of each rank; 0: the machine's cores / the ranks on it."""
@@ -106,7 +105,7 @@ class TrainConfig(BaseModel):
     """Steps between two validation losses, and between sample texts; 0: only at the end."""
     validation_samples: int = Field(default=128, gt=0)
     """Samples of each source's validation split that a validation loss is taken over, at most."""
-    prompts: Annotated[list[str], "display"] = []
+    prompts: Annotated[list[str], "display"] = Field(default=[])
     """Beginnings of sample texts, made at each validation."""
     sample_tokens: Annotated[int, "display"] = Field(default=32, gt=0)
     """Tokens of each sample text."""
@@ -161,7 +160,7 @@ class TrainConfig(BaseModel):
 
     def batch_at(self, cursor: int) -> int:
         """Samples of the step that begins at `cursor`, over all ranks."""
-        return self.batch_ramp.at(cursor, self.global_batch) if self.batch_ramp else self.global_batch
+        return self.batch_ramp.size_at(cursor, self.global_batch) if self.batch_ramp else self.global_batch
 
     @property
     def total_samples(self) -> int:

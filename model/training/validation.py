@@ -12,7 +12,7 @@ from model.training.distributed import device
 from model.training.engine import Engine
 from model.training.train_config import TrainConfig
 
-TEMPERATURE, TOP_K = 0.8, 50  # of sample texts
+TEMPERATURE, TOP_K = 0.8, 50  # how the tokens of sample texts are drawn
 
 
 def validate(
@@ -45,7 +45,10 @@ def sum_losses(engine: Engine, config: TrainConfig, rows: np.ndarray, end_id: in
 def sample_texts(
     engine: Engine, config: TrainConfig, prompts: dict[str, list[int]], continued: Callable[[list[int], list[int]], str]
 ) -> dict[str, str]:
-    """By prompt what the network goes on with, on rank 0; every rank calls it. `prompts` has the ids of each."""
+    """The text that the network writes after each prompt, by prompt. `prompts` has the token ids of each.
+
+    Every rank must call it; the texts are on rank 0 alone.
+    """
     network = engine.whole_network()
     if dist.get_rank() != 0:
         return {}

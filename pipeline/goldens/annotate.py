@@ -3,7 +3,8 @@
 from functools import partial
 from pathlib import Path
 
-from data.clean.annotate import FILE, AnnotateConfig, annotate_shard
+from data.clean.annotate import FILE, annotate_shard
+from data.clean.annotate_config import AnnotateConfig
 from data.tables import read_table
 from pipeline.goldens.clean import BASE
 from pipeline.goldens.content import Golden, Values, counts_content, value_content, write_documents
@@ -12,7 +13,7 @@ from pipeline.goldens.texts import TEXTS
 CONFIGS = {
     "default": AnnotateConfig(custom=["rules:vowels"]),
     "words": AnnotateConfig(families=("gopher_repetition", "gopher_quality", "fineweb"), words="punctuation"),
-    "end_marks": AnnotateConfig(families=("fineweb",), end_marks="fineweb"),
+    "end_marks": AnnotateConfig.model_validate({"families": ["fineweb"], "end_marks": "fineweb"}),
 }
 NOTHING = -1.0  # stands for a score that is null
 

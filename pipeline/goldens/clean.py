@@ -5,13 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from data.clean.annotate import FILE, AnnotateConfig, annotate_shard
-from data.clean.block_lists import BlockListConfig
+from data.clean.annotate import FILE, annotate_shard
+from data.clean.annotate_config import AnnotateConfig
 from data.clean.boilerplate import count_lines, repeated_lines
-from data.clean.chain import Beside
-from data.clean.clean import CleanConfig, clean_shard
-from data.clean.config import CHAIN, FAMILIES
-from data.clean.pii import PIIConfig
+from data.clean.chain import ChainInputs
+from data.clean.clean import clean_shard
+from data.clean.config import CHAIN, BlockListConfig, CleanConfig, PIIConfig
+from data.clean.filters.families import FAMILIES
 from pipeline.goldens.content import Golden, Values, make_each, shards_made, write_documents
 from pipeline.goldens.personal import PERSONAL
 from pipeline.goldens.sources import INPUTS
@@ -43,10 +43,10 @@ REPEATED = {f"page {n}": f"Our site\n{PROSE[n * 20 : n * 20 + 90]}\n{FOOTER.form
 
 def rule_configs() -> Iterator[tuple[str, CleanConfig]]:
     """For every rule of every family a config in which it runs alone, C4's with the rules on that are off by default."""
-    for family, module in FAMILIES.items():
-        for rule in module.RULES:
-            sections = {"c4": {"require_end_mark": True}} if family == "c4" else {}
-            yield f"{family}.{rule}", _config([f"{family}.{rule}"], **sections)
+    for family in FAMILIES.values():
+        for rule in family.rules:
+            sections = {"c4": {"require_end_mark": True}} if family.name == "c4" else {}
+            yield f"{family.name}.{rule}", _config([f"{family.name}.{rule}"], **sections)
 
 
 def _config(chain: Sequence[str], pii: Mapping[str, Any] | None = None, **sections: Any) -> CleanConfig:
@@ -72,15 +72,15 @@ def text_configs() -> dict[str, CleanConfig]:
 
 def _clean(config: CleanConfig, texts: Mapping[str, str], folder: Path, uri: str = "") -> Values:
     documents = write_documents(folder / "documents.parquet", texts, uri)
-    return _clean_documents(folder, documents, config, Beside(BASE))
+    return _clean_documents(folder, documents, config, ChainInputs(BASE))
 
 
 def _clean_documents(
-    folder: Path, documents: Path, config: CleanConfig, beside: Beside, scores: Path | None = None
+    folder: Path, documents: Path, config: CleanConfig, inputs: ChainInputs, scores: Path | None = None
 ) -> Values:
     out = folder / "shard"
     out.mkdir()
-    return shards_made([out], [clean_shard(out, documents, config, beside, scores)])
+    return shards_made([out], [clean_shard(out, documents, config, inputs, scores)])
 
 
 def _clean_annotated(config: CleanConfig, folder: Path) -> Values:
@@ -88,7 +88,7 @@ def _clean_annotated(config: CleanConfig, folder: Path) -> Values:
     texts = write_documents(folder / "documents.parquet", TEXTS)
     annotate = AnnotateConfig(custom=["rules:vowels"])
     annotate_shard(folder, texts, annotate, BASE)
-    return _clean_documents(folder, texts, config, Beside(BASE, annotate=annotate), folder / FILE)
+    return _clean_documents(folder, texts, config, ChainInputs(BASE, annotate=annotate), folder / FILE)
 
 
 def _clean_repeated(folder: Path) -> Values:
@@ -102,7 +102,7 @@ def _clean_repeated(folder: Path) -> Values:
         out.mkdir()
         repeated_lines(out, [folder / "counts.parquet"], partition, config.boilerplate)
     repeated = [out / "repeated.parquet" for out in outs]
-    return _clean_documents(folder, documents, config, Beside(BASE, repeated))
+    return _clean_documents(folder, documents, config, ChainInputs(BASE, repeated))
 
 
 def _clean_blocked(lists: BlockListConfig, folder: Path) -> Values:

@@ -24,6 +24,10 @@ SOURCES = [
     SourceConfig(name="parquet", path="table.parquet", **MORE_FIELDS),
     SourceConfig(name="arrow", path=["table.arrow", "stream.arrow"], **MORE_FIELDS),
     SourceConfig(name="datasets", path="dataset", format="datasets", **MORE_FIELDS),
+    SourceConfig(name="parquet-typed", path="typed.parquet", id_field="n", meta_fields=["x", "when", "tags", "b"]),
+    SourceConfig(
+        name="datasets-saved", path="saved", format="datasets", id_field="n", meta_fields=["x", "when", "tags"]
+    ),
     SourceConfig(name="html", path="page.html"),
     SourceConfig(name="html-trafilatura", path="page.html", extractor="trafilatura"),
     SourceConfig(name="epub", path="book.epub"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from data.content import ContentHasher
-from data.documents import SCHEMA, documents_content
+from data.documents import SCHEMA, document_files, documents_content
 from data.tables import read_table, write_table
 from pipeline.stages.stage import add_up
 
@@ -59,7 +59,7 @@ def make_each(goldens: Mapping[str, Golden], folder: Path) -> Values:
 
 def shards_made(folders: Sequence[Path], counts: Sequence[Mapping[str, Any]]) -> Values:
     """The contents of shards that a data stage wrote into `folders`: documents, rejected and quarantined rows, and counts."""
-    documents = [path for folder in folders for path in sorted(folder.glob("documents-*.parquet"))]
+    documents = [path for folder in folders for path in document_files(folder)]
     made: Values = {"documents": documents_content(documents)}
     for kind, columns in (("rejected", REJECTED), ("quarantine", QUARANTINED)):
         tables = [path for folder in folders if (path := folder / f"{kind}.parquet").is_file()]

@@ -4,9 +4,8 @@ import json
 from functools import partial
 from pathlib import Path
 
-from data.dedup.config import ContaminationConfig
-from data.dedup.dedup import DedupConfig, dedup_shard, match_partition, resolve_duplicates, sign_shard
-from data.dedup.minhash import MinHashConfig
+from data.dedup.config import ContaminationConfig, DedupConfig, MinHashConfig
+from data.dedup.dedup import dedup_shard, match_partition, resolve_duplicates, sign_shard
 from pipeline.goldens.content import Golden, Values, shards_made, write_documents
 from pipeline.goldens.texts import GERMAN, PROSE
 

@@ -10,12 +10,13 @@ from data.tokens.vocabulary import Encoder, load_vocabulary
 from model.evaluation.choices import parse_item, score_items
 from model.evaluation.evaluate import score_documents
 from model.evaluation.generate import generate
-from model.evaluation.ngrams import Bigram, Unigram, fit_bigram, fit_unigram
-from model.evaluation.statistics import bootstrap_difference, bootstrap_ratio
+from model.evaluation.ngram_models import Bigram, Unigram, fit_bigram, fit_unigram
 from pipeline.goldens.content import Golden, Values
 from pipeline.goldens.networks import FAMILIES, OTHERS, SIZES, network_of
 from pipeline.goldens.texts import GERMAN, PROSE
 from pipeline.goldens.tokens import TRAINED
+from pipeline.recipe.recipe import EvaluateConfig
+from pipeline.stages.evaluate import BASELINES, summarise
 
 TEXTS = [PROSE, *GERMAN.split(". "), "short"]  # the first are longer than what a network reads at once
 TASK = [
@@ -50,7 +51,7 @@ def _score_ngrams(folder: Path) -> Values:
 def _score_task(folder: Path) -> Values:
     encoder = Encoder(load_vocabulary(TRAINED))
     items = [parse_item(record, "") for record in TASK]
-    scores = score_items(network_of({}), items, lambda text: encoder.encode([text])[0].tolist(), start_id=0)
+    scores = score_items(network_of({}), items, encoder.encode_to_lists, start_id=0)
     return {
         "log_likelihoods": [value for item in scores for value in item.log_likelihoods],
         "right": [float(value) for item in scores for value in (item.right, item.right_per_byte)],
@@ -63,12 +64,19 @@ def _generate(folder: Path) -> Values:
     return {name: list(map(float, generate(network, [0, 40, 50], 30, **how))) for name, how in GENERATED.items()}
 
 
-def _intervals(folder: Path) -> Values:
-    documents, sizes = _documents()
-    tokens = np.array(list(map(len, documents)))
-    ratio = bootstrap_ratio(tokens, np.array(sizes), seed=0, resamples=200)
-    difference = bootstrap_difference(tokens, tokens[::-1], np.array(sizes), seed=0, resamples=200)
-    return {"ratio": [*vars(ratio).values()], "difference": [*vars(difference).values()]}
+def _summarise(folder: Path) -> Values:
+    """The report of the stage: scores by source with their intervals, beside the n-gram models."""
+    scores = score_documents(network_of({}), *_documents(), start_id=0)
+    columns = {name: getattr(scores, name).tolist() for name in ("nats", "tokens", "bytes")}
+    shards = [{name: column[part] for name, column in columns.items()} for part in (slice(0, 3), slice(3, None))]
+    ngrams = {name: [[7.0] * len(shard["nats"]) for shard in shards] for name in BASELINES}
+    report = summarise(shards, ngrams, ["english", "german"], EvaluateConfig(resamples=200))
+    return {name: list(map(float, _numbers(part))) for name, part in report.items()}
+
+
+def _numbers(value: Any) -> list[float]:
+    """All numbers in nested mappings, in order."""
+    return [number for part in value.values() for number in _numbers(part)] if isinstance(value, dict) else [value]
 
 
 GOLDENS: dict[str, Golden] = {
@@ -76,5 +84,5 @@ GOLDENS: dict[str, Golden] = {
     "ngrams": _score_ngrams,
     "task": _score_task,
     "generate": _generate,
-    "intervals": _intervals,
+    "summary": _summarise,
 }

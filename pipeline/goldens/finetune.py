@@ -7,9 +7,10 @@ from typing import Any
 
 from data.tokens.vocabulary import Encoder, load_vocabulary
 from model.finetuning.classifier_files import predict, save_classifier
-from model.finetuning.classify import finetune, majority_scores
+from model.finetuning.classify import finetune
 from model.finetuning.classify_config import ClassifyConfig
 from model.finetuning.examples import read_examples
+from model.finetuning.scores import majority_scores
 from pipeline.goldens.content import Golden, Values, value_content
 from pipeline.goldens.networks import figures, network_of
 from pipeline.goldens.texts import GERMAN, PROSE
@@ -48,7 +49,7 @@ def _finetune(changes: dict[str, Any], pretrained: bool, folder: Path) -> Values
     classifier, scores = finetune(
         network_of({}),
         examples,
-        lambda texts: [ids.tolist() for ids in encoder.encode(texts)],
+        encoder.encode_to_lists,
         config,
         start_id=0,
         seed=0,

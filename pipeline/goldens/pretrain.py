@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from data.tokens.tokenize import TokenizeConfig, tokenize_shard
+from model.formats.checkpoint import find_checkpoint
+from model.formats.convert_hf import export_hf
+from model.formats.tensors import read_weights
 from model.training.distributed import close_distributed
 from pipeline.goldens.content import Golden, Values, write_documents
-from pipeline.goldens.networks import figures
+from pipeline.goldens.networks import figures, network_of
 from pipeline.goldens.texts import GERMAN, PROSE
 from pipeline.goldens.tokens import TRAINED
 from pipeline.pretrain import CHECKPOINTS, METRICS, run_rank
@@ -47,6 +50,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "zero_stage 3": {"zero_stage": 3},
     "weights": {"sampling": {"weights": {"english": 3, "german": 1}, "seed": 1}},
     "dropout": {"model": {"dropout": 0.2}},
+    "init_from": {"init_from": "origin"},
 }
 TIMEOUT = 600  # seconds
 
@@ -57,6 +61,7 @@ def train(variants: Mapping[str, Mapping[str, Any]], folder: Path) -> Values:
     jobs = {name: _arguments(variant, tokens, folder / name) for name, variant in variants.items()}
     for job in jobs.values():
         Path(job["folder"]).mkdir()
+    _write_origin(folder / "origin")
     path = folder / "jobs.json"
     path.write_text(json.dumps(list(jobs.values())), encoding="utf-8")
     environment = {key: value for key, value in os.environ.items() if key not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
@@ -78,8 +83,15 @@ def _write_tokens(folder: Path) -> Path:
     return folder / "tokens"
 
 
+def _write_origin(folder: Path) -> None:
+    """A Hugging Face folder with other first weights, from which a training can begin."""
+    network = network_of(MODEL)
+    export_hf(network.state_dict(), network.config, folder, TRAINED, end_id=0)
+
+
 def _arguments(variant: Mapping[str, Any], tokens: Path, folder: Path) -> dict[str, Any]:
-    others = ("model", "sampling")
+    others = ("model", "sampling", "init_from")
+    origin = folder.parent / variant["init_from"] if "init_from" in variant else None
     return {
         "model": MODEL | variant.get("model", {}),
         "training": TRAINING | {name: value for name, value in variant.items() if name not in others},
@@ -87,14 +99,13 @@ def _arguments(variant: Mapping[str, Any], tokens: Path, folder: Path) -> dict[s
         "tokens": str(tokens),
         "tokenizer": str(TRAINED),
         "folder": str(folder),
+        "init_from": origin and str(origin),
+        "init": "weights",
     }
 
 
 def _figures(folder: Path) -> dict[str, list[float]]:
     """What a training logged, step by step, and a figure of each of its weights."""
-    from model.formats.checkpoint import read_weights
-    from model.formats.load import find_checkpoint
-
     records = [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
     steps = [record for record in records if "loss" in record and "event" not in record]
     weights = read_weights(find_checkpoint(folder / CHECKPOINTS))

@@ -13,6 +13,7 @@ import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,17 @@ EPUB = {
 PAGE = (
     "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=iso-8859-1\r\n\r\n<html><title>T</title><body><main><p>{}</p>"
 )
+SAVED_STATE: dict[str, Any] = {
+    "_data_files": [{"filename": "data.arrow"}],
+    "_fingerprint": "0",
+    **dict.fromkeys(("_format_columns", "_format_type", "_split")),
+    "_format_kwargs": {},
+    "_output_all_columns": False,
+}
+SAVED_TYPES = {"text": "string", "n": "int64", "x": "float64", "when": "timestamp[us]", "b": "binary"}
+SAVED_FEATURES = {name: {"dtype": type, "_type": "Value"} for name, type in SAVED_TYPES.items()} | {
+    "tags": {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"}
+}
 
 
 def write_sources(folder: Path) -> None:
@@ -62,6 +74,7 @@ def write_sources(folder: Path) -> None:
         (folder / f"records.jsonl{suffix}").write_bytes(compress(lines))
     table = pa.table({name: pa.array([row[name] for row in rows], pa.string()) for name in COLUMNS})
     _write_columns(folder, table)
+    _write_typed_columns(folder)
     (folder / "book.epub").write_bytes(_zip(EPUB))
     _write_warc(folder)
     _write_archives(folder)
@@ -78,6 +91,29 @@ def _write_columns(folder: Path, table: pa.Table) -> None:
     (folder / "dataset").mkdir()
     pq.write_table(table, folder / "dataset" / "train-0.parquet")
     pq.write_table(table.slice(0, 1), folder / "dataset" / "test-0.parquet")
+
+
+def _write_typed_columns(folder: Path) -> None:
+    """Columns of other types than strings, as Parquet and in the folder that `Dataset.save_to_disk` writes."""
+    rows: list[dict[str, Any]] = [
+        {
+            "text": "A row of many types.",
+            "n": 7,
+            "x": 0.5,
+            "when": datetime(2024, 5, 1, 12, 30),
+            "tags": ["a", "b"],
+            "b": b"\xff",
+        },
+        {"text": None, "n": None, "x": None, "when": None, "tags": None, "b": None},
+    ]
+    table = pa.Table.from_pylist(rows)
+    pq.write_table(table, folder / "typed.parquet")
+    saved = folder / "saved"
+    saved.mkdir()
+    with pa.ipc.new_stream(saved / "data.arrow", table.schema) as stream:
+        stream.write_table(table)
+    (saved / "state.json").write_text(json.dumps(SAVED_STATE), encoding="utf-8")
+    (saved / "dataset_info.json").write_text(json.dumps({"features": SAVED_FEATURES}), encoding="utf-8")
 
 
 def _write_warc(folder: Path) -> None:
@@ -104,6 +140,7 @@ def _warc(kind: str, content: str, number: int, type: str = "application/http; m
 
 def _write_archives(folder: Path) -> None:
     members = {name: (folder / name).read_bytes() for name in ("plain.txt", "notes.md", "records.jsonl", "page.html")}
+    members |= {f"{'long/' * 30}plain.txt": b"The name of this file is long.", "empty.txt": b""}
     members |= {"deep/records.jsonl.gz": gzip.compress(members["records.jsonl"]), "picture.png": b"not a text"}
     (folder / "all.zip").write_bytes(_zip(members))
     for name, mode in (("all.tar", "w"), ("all.tar.gz", "w:gz")):
@@ -151,12 +188,15 @@ def _write_damaged(folder: Path, lines: bytes) -> None:
     (damaged / "latin.txt").write_bytes("A café in Latin-1.".encode("latin-1"))
     (damaged / "lines.jsonl").write_bytes(b'{"text": "good"}\n{"text": \n[1]\n{"text": 5}\n{"other": "x"}\n\xff\n')
     (damaged / "short.jsonl.gz").write_bytes(gzip.compress(lines, 0)[:-20])
-    (damaged / "table.csv").write_bytes(b'text,id\ngood,1\n"never closed,2\n')
+    (damaged / "table.csv").write_bytes(b'text,id\ngood,1\ntoo,many,fields\nfew\n\xff,2\n"never closed,2\n')
     for name in ("table.parquet", "table.arrow"):
         (damaged / name).write_bytes((folder / name).read_bytes()[:-300])
     (damaged / "deep.html").write_bytes(b"<div>" * 5000 + b"text")
     (damaged / "book.epub").write_bytes(_zip({"mimetype": "application/epub+zip"}))
     (damaged / "pages.warc").write_bytes(_warc("response", PAGE.format("good"), 1)[:-40])
+    members = [gzip.compress(_warc("conversion", f"Text {n}.", n, "text/plain"), 0, mtime=0) for n in range(3)]
+    members[1] = members[1].replace(b"Text 1", b"Text 7")  # which its checksum tells
+    (damaged / "pages.warc.gz").write_bytes(b"".join(members))
     (damaged / "short.zip").write_bytes((folder / "all.zip").read_bytes()[:-40])
     (damaged / "short.tar").write_bytes((folder / "all.tar").read_bytes()[:700])
     dump = (folder / "en-pages-articles.xml").read_text(encoding="utf-8")

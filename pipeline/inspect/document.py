@@ -120,10 +120,10 @@ def _compared(before: str, after: str) -> dict[str, Any]:
 
 
 def _tokens(view: Path, document: str) -> Iterator[dict[str, Any]]:
-    """Where the document lies in the token shards; its outcome is its split."""
+    """Where the document lies in the token shards, and its number in its shard; its outcome is its split."""
     for found in _with_id(view / "tokenize", document, "*.parquet"):
         step = _step(view, "tokenize", found.path.stem.rpartition("-")[2], found)
-        yield step | {"tokens": found.record["tokens"]}
+        yield step | {name: found.record[name] for name in ("document", "tokens")}
 
 
 def _scores(view: Path, document: str) -> dict[str, Any]:
@@ -182,7 +182,9 @@ def _said(step: Mapping[str, Any]) -> str:
         return f"{step['rule']}: {step['detail']}"
     if "error" in step:
         return str(step["error"])
-    return f"{step['tokens']:,} tokens" if "tokens" in step else f"{step['characters']:,} characters"
+    if "tokens" in step:
+        return f"{step['tokens']:,} tokens, document {step['document']:,} of {Path(step['file']).stem}"
+    return f"{step['characters']:,} characters"
 
 
 def _print_changes(title: str, compared: Mapping[str, Any], full: bool, console: Console) -> None:

@@ -11,12 +11,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from data.documents import DOCUMENT_FILES
 from pipeline.inspect.terminal import excerpt, visible, visible_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FILES = {"documents": "documents-*.parquet", "rejected": "rejected.parquet", "quarantine": "quarantine.parquet"}
+FILES = {"documents": DOCUMENT_FILES, "rejected": "rejected.parquet", "quarantine": "quarantine.parquet"}
 BATCH_ROWS = 64  # read at a time: the first record shows at once, whatever the size of the corpus
 EXCERPT = 600  # characters of a text, unless the whole is asked for
 FACT = 300  # characters of anything else

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from data.tokens.vocabulary import Vocabulary
+from model.formats.checkpoint import checkpoint_folders, find_checkpoint
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,6 @@ def network_at(folder: Path) -> Path:
 
     Raises ValueError when there is none.
     """
-    from model.formats.load import find_checkpoint
-
     pretrain = (folder / "pretrain").resolve() if (folder / "pretrain").exists() else folder
     return find_checkpoint(pretrain / "checkpoints" if (pretrain / "checkpoints").is_dir() else pretrain)
 
@@ -55,18 +52,4 @@ def release_at(folder: Path) -> Release:
 
 def newest_checkpoint(pretrain: Path) -> Path:
     """The checkpoint of a pretrain artifact."""
-    from model.formats.checkpoint import checkpoint_folders
-
     return checkpoint_folders(pretrain / "checkpoints")[-1]
-
-
-def special_ids(vocabulary: Vocabulary) -> dict[str, Any]:
-    """The ids that an exported folder has to name."""
-    return {"end_id": vocabulary.end_id, "pad_id": vocabulary.pad_id, "start_id": vocabulary.start_id}
-
-
-def device() -> str:
-    """`cuda` on a worker that was given a GPU."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"

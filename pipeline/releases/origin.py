@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from data.tokens.vocabulary import find_tokenizer, read_tokenizer
+from model.training.origin import Origin, check_origin, origin_files, origin_model
 from pipeline.recipe.reading import check_recipe
 from pipeline.recipe.recipe import PretrainConfig, Recipe
 from pipeline.releases.find import network_at, release_at
@@ -20,8 +21,6 @@ def with_origin(recipe: Recipe, base: Path, view: Path) -> Recipe:
     pretrain = recipe.pretrain
     if pretrain is None or pretrain.init_from is None:
         return recipe
-    from model.training.start import Origin, check_origin, origin_model
-
     named = base / pretrain.init_from
     if Path(os.path.abspath(named)).is_relative_to(view):  # noqa: PTH100 (a view's links lead out of it)
         raise ValueError(f"init_from: {named} is this run itself; give the run that goes on from it a name of its own")
@@ -51,8 +50,6 @@ def origin_sources(config: PretrainConfig, base: Path) -> dict[str, Any]:
     """The files that identify what a pretraining begins with."""
     if config.init_from is None:
         return {}
-    from model.training.start import origin_files
-
     return {"origin": {path.name: path for path in origin_files(base / config.init_from)}}
 
 

@@ -185,4 +185,6 @@ def _shown(name: str, value: Any) -> str:
         return f"{value:.3g}"
     if isinstance(value, float):
         return f"{value:,.4f}"
+    if isinstance(value, list):
+        return "  ".join(_shown(name, each) for each in value)
     return f"{value:,}" if isinstance(value, int) else str(value)

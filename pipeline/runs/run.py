@@ -1,11 +1,8 @@
 """Running a recipe: plan it, build on the cluster what is not there yet, keep the view of the run."""
 
-import os
 import shutil
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,44 +24,15 @@ from pipeline.recipe.recipe import Recipe
 from pipeline.releases.origin import with_origin
 from pipeline.runs.artifacts import Choice, choose, content_of, write_verdict
 from pipeline.runs.attempts import continue_attempt
+from pipeline.runs.checksums import verify_artifacts
 from pipeline.runs.comparison import differences
 from pipeline.runs.plan import Step, changed_sources, check_rebuild, make_plan, refuse_damage
+from pipeline.runs.stopping import StopFlag, stop_on_signals
 from pipeline.runs.upgrade import upgrade_store
-from pipeline.runs.verification import verify_inputs
 from pipeline.runs.view import link, open_view, record_artifact, runs_folder
-from pipeline.stages.stage import Context
-
-FREE_BYTES = 2**30  # a run does not begin with less room than this on the disk of its workdir
-
-
-@dataclass
-class StopFlag:
-    """Set by the first SIGINT or SIGTERM; the second one ends the process at once."""
-
-    signal: int = 0
-
-    def __call__(self) -> bool:
-        return self.signal != 0
-
-
-@contextmanager
-def stop_on_signals(say: Callable[[str], None]) -> Iterator[StopFlag]:
-    """While inside, Ctrl-C and SIGTERM set the flag instead of raising."""
-    flag = StopFlag()
-
-    def handle(number: int, _frame: Any) -> None:
-        if flag.signal:
-            os._exit(128 + number)
-        flag.signal = number
-        # Not from within the handler: the display may hold its lock right now.
-        threading.Thread(target=say, args=("Stopping: saving what can be saved. Once more ends it at once.",)).start()
-
-    earlier = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield flag
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
+from pipeline.runs.workdir import check_room
+from pipeline.stages.chain import chain_of
+from pipeline.stages.stage import Context, Stage
 
 
 def run_recipe(
@@ -239,12 +207,18 @@ def _build_stage(
         context.events.write("stage_started", stage=stage.name, artifact=identity.name)
         if stage.reads_at_start:
             _check_sources(step, context.base, store)
-        verify_inputs(context, [inputs[name] for name in stage.verifies if name in inputs], building.folder)
+        verify_artifacts(context, _to_verify(stage, inputs), building.folder)
         made = stage.run(context, paths, step.config, building.folder)
         if not stage.reads_at_start:
             _check_sources(step, context.base, store, building.folder)
         _check_passed_on(step, made.counts, inputs)
         return building.finish(made.counts, made.content, stage.layout(step.config), started)
+
+
+def _to_verify(stage: Stage, inputs: Mapping[str, Artifact]) -> list[Artifact]:
+    if stage.verifies_chain:
+        return [artifact for artifact in chain_of(inputs.values()) if artifact.path.is_dir()]
+    return [inputs[name] for name in stage.verifies if name in inputs]
 
 
 def _record(step: Step, name: str, store: Store, view: Path) -> None:
@@ -313,26 +287,3 @@ def _tracking(recipe: Recipe, workdir: Path, view: Path, steps: Sequence[Step]) 
     finally:
         for tracker in trackers:
             tracker.close()
-
-
-def check_name(workdir: Path) -> None:
-    """Raise ValueError for a path that is not UTF-8: Ray and Weights & Biases could not pass it on."""
-    shown = os.fsencode(workdir).decode(errors="backslashreplace")
-    if shown != str(workdir):
-        raise ValueError(f"--workdir {shown}: the name is not UTF-8; choose another folder")
-
-
-def check_room(workdir: Path) -> None:
-    """Raise ValueError when there is no folder there to work in, or no room in it."""
-    check_name(workdir)
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(workdir).free
-    except OSError as error:
-        raise ValueError(f"--workdir {workdir}: cannot be used ({os.strerror(error.errno or 0)})") from error
-    if not os.access(workdir, os.W_OK):
-        raise ValueError(f"--workdir {workdir}: not writable; choose another folder")
-    if free < FREE_BYTES:
-        raise ValueError(
-            f"--workdir {workdir}: only {free / 1e9:.1f} GB free on this disk; make room or choose another folder"
-        )

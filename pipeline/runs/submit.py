@@ -9,8 +9,8 @@ import yaml
 from rich.console import Console
 
 from pipeline.recipe.reading import check_code, check_recipe, read_yaml, with_overrides
-from pipeline.runs.run import check_name
 from pipeline.runs.sweep import make_trials
+from pipeline.runs.workdir import check_name
 
 RECIPE = "recipe.yaml"
 

@@ -21,9 +21,11 @@ from pipeline.recipe.recipe import Recipe
 from pipeline.releases.origin import with_origin
 from pipeline.runs.cost import estimate
 from pipeline.runs.plan import Step, make_plan
-from pipeline.runs.run import check_room, run_recipe, stop_on_signals
+from pipeline.runs.run import run_recipe
+from pipeline.runs.stopping import stop_on_signals
 from pipeline.runs.upgrade import upgrade_store
 from pipeline.runs.view import manifests, plan_facts, runs_folder
+from pipeline.runs.workdir import check_room
 
 RESULTS = "sweep.json"
 TRIALS = "trials"  # the folder of their recipes and of what they print

@@ -11,8 +11,8 @@ from orchestration.build_record import read_build
 from orchestration.progress import duration
 from orchestration.store import DAMAGED, Artifact, Store, file_fault
 from pipeline.recipe.reading import load_recipe
+from pipeline.runs.checksums import remember_verified
 from pipeline.runs.run import run_recipe
-from pipeline.runs.verification import remember_verified
 from pipeline.runs.view import ORDER, read_plan, runs_folder
 
 THREADS = 8  # that read at the same time

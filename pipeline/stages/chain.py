@@ -1,37 +1,37 @@
-"""The artifacts that a release comes from, all the way back, and of which of them the files were compared with their checksums."""
+"""The artifacts that others come from, all the way back: what a release rests on."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orchestration.store import Artifact
 
 VERIFIED = "every file compared with its checksum"
 PRUNED = "not verified: it is no longer in the store"
-NOT_READ = "not verified: the run has another artifact of the same stage, which was"
 
 
-def account_of_chain(inputs: Mapping[str, Path]) -> dict[str, str]:
-    """`stage/name` of each artifact of the chain, to what is known of its files.
+def chain_of(artifacts: Iterable[Artifact]) -> list[Artifact]:
+    """The artifacts, what they were made of, and so on, by stage and name; those that were pruned are among them.
 
-    `inputs` are the artifacts of the run by stage: they have been compared. What they were made of may be other artifacts
-    with equal content, of an earlier run, and may have been pruned since.
+    A run may have another artifact of a stage than the one that was read: an earlier one with equal content.
     """
-    account: dict[str, str] = {}
-    waiting = [Artifact(path) for path in inputs.values()]
-    compared = {artifact.path for artifact in waiting}
+    found: dict[str, Artifact] = {}
+    waiting = list(artifacts)
     while waiting:
         artifact = waiting.pop()
-        if artifact.path in compared:
-            account[_key(artifact)] = VERIFIED
-        elif not artifact.path.is_dir():
-            account[_key(artifact)] = PRUNED
-            continue
-        else:
-            account[_key(artifact)] = NOT_READ
-        made_of = (Artifact(artifact.path.parents[1] / stage / name) for stage, name in _inputs(artifact.manifest).items())
-        waiting += [other for other in made_of if _key(other) not in account]
-    return dict(sorted(account.items()))
+        found[f"{artifact.stage}/{artifact.name}"] = artifact
+        if artifact.path.is_dir():
+            inputs = _inputs(artifact.manifest).items()
+            made_of = [Artifact(artifact.path.parents[1] / stage / name) for stage, name in inputs]
+            waiting += [other for other in made_of if f"{other.stage}/{other.name}" not in found]
+    return [found[key] for key in sorted(found)]
+
+
+def account_of_chain(artifacts: Iterable[Artifact]) -> dict[str, str]:
+    """`stage/name` of each artifact of a chain whose files were compared, as far as they are there, to what is known of it."""
+    return {
+        f"{artifact.stage}/{artifact.name}": VERIFIED if artifact.path.is_dir() else PRUNED
+        for artifact in chain_of(artifacts)
+    }
 
 
 def _inputs(manifest: Mapping[str, Any]) -> dict[str, str]:
@@ -39,7 +39,3 @@ def _inputs(manifest: Mapping[str, Any]) -> dict[str, str]:
     if manifest["format"] == 1:
         return {stage: name for stage, name in manifest["inputs"].items() if not stage.startswith("file ")}
     return dict(manifest["artifacts"])
-
-
-def _key(artifact: Artifact) -> str:
-    return f"{artifact.stage}/{artifact.name}"

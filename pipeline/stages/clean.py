@@ -11,7 +11,7 @@ from data.clean import block_lists
 from data.clean.annotate import FILE
 from data.clean.annotate_config import AnnotateConfig
 from data.clean.boilerplate import count_lines, repeated_lines
-from data.clean.chain import Beside
+from data.clean.chain import ChainInputs
 from data.clean.clean import clean_shard
 from data.clean.config import BoilerplateConfig, CleanConfig
 from data.clean.custom import code_files, load_function
@@ -35,8 +35,8 @@ def _run(context: Context, inputs: Mapping[str, Path], config: CleanConfig, out:
 def _shards(base: Path, inputs: Mapping[str, Path], config: CleanConfig, out: Path) -> list[Shard]:
     annotated = inputs.get("annotate")
     repeated = sorted(out.glob("repeated/*/repeated.parquet"))
-    beside = Beside(base, repeated, _annotate_config(annotated) if annotated else None)
-    shards = numbered(document_shards(inputs["collect"]), config=config, beside=beside)
+    chain_inputs = ChainInputs(base, repeated, _annotate_config(annotated) if annotated else None)
+    shards = numbered(document_shards(inputs["collect"]), config=config, inputs=chain_inputs)
     if annotated:  # its shards are numbered as the documents are
         shards = [
             Shard(shard.key, {**shard.arguments, "scores": annotated / "shards" / shard.key / FILE}) for shard in shards

@@ -7,15 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from data.tokens.vocabulary import copy_vocabulary
+from model.formats.checkpoint import checkpoint_folders, read_checkpoint
 from model.network.config import parameters
 from orchestration.lease import Stopped
 from orchestration.shards import Shard
 from orchestration.side_records import parse_line
-from pipeline.pretrain import CHECKPOINTS, METRICS, REFUSED, STOP, run_rank_once, with_vocabulary
+from pipeline.pretrain import (
+    CHECKPOINTS,
+    METRICS,
+    REFUSED,
+    STOP,
+    rank_arguments,
+    run_rank_once,
+    train_samples,
+    with_vocabulary,
+)
 from pipeline.recipe.recipe import PretrainConfig
 from pipeline.releases.find import newest_checkpoint
-from pipeline.releases.origin import check_vocabulary, origin_sources, same_vocabulary
-from pipeline.stages.stage import Context, Made, Stage, plain
+from pipeline.releases.origin import origin_sources, same_vocabulary
+from pipeline.stages.stage import Context, Made, Stage
 from pipeline.stages.training_log import RECORD, metrics, read_log
 
 POLL_SECONDS = 0.5
@@ -25,28 +35,16 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
     from orchestration.train_group import Group, run_group  # imports torch, which a plan has no use for
 
     tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
-    model = with_vocabulary(config.model, tokenizer)
-    if config.init_from is not None:
-        check_vocabulary(Path(config.init_from), tokenizer)
+    arguments = rank_arguments(config, inputs["tokenize"], tokenizer, out)
     for name in (STOP, REFUSED):
         (out / name).unlink(missing_ok=True)
     gpus = bool(context.cluster.get("GPU"))
     group = Group(config.training.ranks, gpus, config.training.max_failures)
-    arguments = {
-        "model": plain(model),
-        "training": plain(config.training),
-        "sampling": plain(config.sampling),
-        "tokens": str(inputs["tokenize"]),
-        "tokenizer": str(tokenizer),
-        "folder": str(out),
-        "init_from": config.init_from,
-        "init": config.init,
-    }
     _watch(context, config, out, lambda: run_group(run_rank_once, arguments, group))
     (out / STOP).unlink(missing_ok=True)
     if (out / REFUSED).exists():
         raise ValueError((out / REFUSED).read_text(encoding="utf-8"))
-    counts = _settle(out, tokenizer, config.training.steps)
+    counts = _settle(out, inputs["tokenize"], tokenizer, config)
     content = context.map(_hash_network, [Shard("network", {"artifact": out})], out, "content")[0]["content"]
     shutil.rmtree(out / "content")
     return Made(counts, content)
@@ -117,16 +115,14 @@ def _follow(path: Path) -> Iterator[list[dict[str, Any]]]:
         yield records
 
 
-def _settle(out: Path, tokenizer: Path, steps: int) -> dict[str, Any]:
+def _settle(out: Path, tokens: Path, tokenizer: Path, config: PretrainConfig) -> dict[str, Any]:
     """Keep the last checkpoint only, beside the tokenizer that it belongs to; gives the counts.
 
     Raises Stopped, and keeps everything, when the last step was not reached.
     """
-    from model.formats.checkpoint import checkpoint_folders, read_checkpoint
-
     whole = checkpoint_folders(out / CHECKPOINTS)
     found = read_checkpoint(whole[-1]) if whole else None
-    if found is None or found.progress.step < steps:
+    if found is None or found.progress.step < config.training.steps:
         raise Stopped
     for path in (out / CHECKPOINTS).iterdir():
         if path != whole[-1]:
@@ -141,6 +137,7 @@ def _settle(out: Path, tokenizer: Path, steps: int) -> dict[str, Any]:
         "steps_left_out": now.guard.skipped,
         "samples": now.cursor,
         "tokens": now.tokens,
+        "tokens_in_no_sample": sum(train_samples(tokens, config.training, config.sampling).lost_tokens.values()),
         "parameters": parameters(found.model),
         "loss": now.loss,
         "validation_loss": validations[-1] if validations else None,
@@ -159,8 +156,7 @@ def _content(artifact: Path) -> str:
 
 def _fits(artifact: Path, config: PretrainConfig, inputs: Mapping[str, Path]) -> None:
     """Raise ValueError for a network whose tensors have other shapes, or that was trained with another vocabulary."""
-    from model.formats.checkpoint import read_checkpoint  # both import torch, which a plan has no use for
-    from model.network.shapes import check_shapes
+    from model.network.shapes import check_shapes  # imports torch, which a plan has no use for
 
     tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
     if not same_vocabulary(artifact / "tokenizer.json", tokenizer):

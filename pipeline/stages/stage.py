@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from data.documents import documents_content
+from data.documents import document_files, documents_content
 from orchestration.events import EventLog
 from orchestration.files import read_json
 from orchestration.identity import digest
@@ -104,16 +104,17 @@ class Stage:
     fits: Callable[[Path, Any, Mapping[str, Path]], None] | None = None
     """`fits(artifact, config, inputs)` raises ValueError for an artifact that cannot stand for what the stage would make."""
     verifies: tuple[str, ...] = ()  # inputs whose files are all compared with their checksums before the stage begins
+    verifies_chain: bool = False  # All inputs are compared, and what they were made of, as far as it is in the store.
 
 
 def document_shards(artifact: Path) -> list[Path]:
     """The document files of a stage's artifact, in order."""
-    return sorted(artifact.glob("shards/*/documents-*.parquet"))
+    return document_files(artifact / "shards")
 
 
 def documents_below(folder: Path) -> str:
     """The content of the documents of an artifact, or of one of its shards."""
-    return documents_content(sorted(folder.rglob("documents-*.parquet")))
+    return documents_content(document_files(folder))
 
 
 def numbered(paths: Sequence[Path], **arguments: Any) -> list[Shard]:

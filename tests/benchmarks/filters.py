@@ -18,7 +18,7 @@ from datatrove.pipeline.filters import (
 )
 from datatrove.utils.word_tokenizers import WordTokenizer
 
-from data.clean.chain import Beside, Draft, make_chain, run_all
+from data.clean.chain import ChainInputs, Draft, make_chain, run_all
 from data.clean.config import CleanConfig
 from data.text.words import count_sentences
 from tests.benchmarks import corpus
@@ -52,7 +52,7 @@ def through(
 
 
 def ours() -> Callable[[list[str]], list[bool]]:
-    chain = make_chain(CONFIG, Beside())
+    chain = make_chain(CONFIG, ChainInputs())
 
     def keeps(texts: list[str]) -> list[bool]:
         drafts = [Draft({"text": text}) for text in texts]

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import torch.distributed as dist
-from model.training.progress import Progress
 
 from data.tokens.config import SamplingConfig
 from data.tokens.sampling import Samples
 from data.tokens.token_shards import TokenShardWriter, token_dtype
+from model.formats.progress import Progress
 from model.network.config import ModelConfig, flops_per_token
 from model.network.init import initialize
 from model.network.network import Network
@@ -17,7 +17,7 @@ from model.training.engine import Engine
 from model.training.loss import NextTokenLoss
 from model.training.metrics import Meter, device_peak
 from model.training.prefetch import Prefetch
-from model.training.step import Step, take_step
+from model.training.step import StepOutcome, take_step
 from model.training.train_config import TrainConfig
 
 
@@ -34,15 +34,15 @@ def make_samples(folder: Path, vocab_size: int, length: int, tokens: int = 2**20
     return Samples({"random": [prefix]}, length, SamplingConfig())
 
 
-def make_step(model: ModelConfig, train: TrainConfig, batches: Prefetch) -> tuple[Callable[[], Step], Meter]:
+def make_step(model: ModelConfig, train: TrainConfig, batches: Prefetch) -> tuple[Callable[[], StepOutcome], Meter]:
     """The next step of a new run on every call, and what meters them."""
     network = Network(model)
     initialize(network, train.seed)
-    engine, now = Engine(NextTokenLoss(network), train), Progress()
+    engine, now = Engine(NextTokenLoss(network), train), Progress.at_start()
     flops = flops_per_token(model, train.sequence_length)
     meter = Meter(flops, dist.get_world_size(), device_peak(train.dtype))
 
-    def step() -> Step:
+    def step() -> StepOutcome:
         taken = take_step(engine, train, now, batches, meter, lambda: False, 0, False)
         now.step, now.cursor = now.step + 1, now.cursor + taken.samples
         return taken

@@ -19,7 +19,7 @@ from data.collect.config import CollectConfig
 from data.content import Content, ContentHasher, joined, joined_by_key
 from data.dedup.config import DedupConfig
 from data.dedup.dedup import dedup_shard, resolve_duplicates, sign_shard
-from data.documents import SCHEMA, documents_content
+from data.documents import SCHEMA, document_files, documents_content
 from data.sources.config import SourceConfig
 from data.tables import TableWriter, read_table, write_table
 from data.tokens.bpe import train_tokenizer
@@ -135,11 +135,11 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, li
     )
     for shard in plan_shards(collect, SAMPLES):
         run("collect", collect_shard, shard=shard, config=collect)
-    for path in sorted(root.glob("collect/*/documents-*.parquet")):
+    for path in document_files(root / "collect"):
         run("annotate", annotate_shard, documents=path, config=AnnotateConfig(), base=SAMPLES)
         run("clean", clean_shard, documents=path, config=CleanConfig())
     dedup = DedupConfig()
-    cleaned = sorted(root.glob("clean/*/documents-*.parquet"))
+    cleaned = document_files(root / "clean")
     for path in cleaned:
         run("signatures", sign_shard, documents=path, config=dedup)
     resolve_duplicates(root, sorted(root.glob("signatures/*/*.parquet")), [], dedup)
@@ -147,7 +147,7 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, li
         duplicates = root / "duplicates.parquet"
         run("dedup", dedup_shard, documents=path, duplicates=duplicates, config=dedup, benchmark_files=[])
     train_tokenizer(root, cleaned, VocabConfig(size=300), seed=0)
-    for path in sorted(root.glob("dedup/*/documents-*.parquet")):
+    for path in document_files(root / "dedup"):
         config = TokenizeConfig(validation=0.2, test=0.2)
         run("tokenize", tokenize_shard, documents=path, tokenizer=root / "tokenizer.json", config=config)
     return root, returned
@@ -156,7 +156,7 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, li
 @pytest.mark.parametrize("stage", ["collect", "clean", "dedup"])
 def test_what_a_stage_returns_is_the_content_of_its_documents(stages: Any, stage: str) -> None:
     root, returned = stages
-    paths = sorted((root / stage).glob("*/documents-*.parquet"))
+    paths = document_files(root / stage)
     assert len(paths) > 1
     assert joined(each["content"] for each in returned[stage]) == documents_content(paths)
     assert Content.parse(documents_content(paths)).rows == sum(each["documents_out"] for each in returned[stage]) > 0

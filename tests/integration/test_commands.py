@@ -52,10 +52,17 @@ def test_finetune_takes_all_names_of_a_checkpoint(
         scores, out = json.loads(text), tmp_path / name
         assert scores.keys() >= {"pretrained", "random_weights", "majority_class"}
         assert scores["majority_class"]["accuracy"] >= 0.5
-        assert 0 <= scores["pretrained"]["macro_f1"] <= 1
+        assert (
+            0 <= scores["pretrained"]["macro_f1"]["mean"] <= 1 and len(scores["pretrained"]["macro_f1"]["seeds"]) == 1
+        )
         assert (out / "tokenizer.json").is_file()
         assert list(out.glob("*.safetensors"))
         assert not list(out.rglob("*.bin")) + list(out.rglob("*.pt"))
+    texts = ("--text", "Win a prize", "--text", "See you")
+    labels = line.succeed("predict", tmp_path / "run", *texts).split()
+    assert len(labels) == 2 and set(labels) <= {"ham", "spam"}
+    found = json.loads(line.succeed("predict", tmp_path / "run", *texts, "--json"))
+    assert found == [{"text": "Win a prize", "label": labels[0]}, {"text": "See you", "label": labels[1]}]
 
 
 def test_export_of_an_export_has_the_same_weights(

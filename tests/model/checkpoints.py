@@ -2,16 +2,9 @@
 
 from pathlib import Path
 
-from model.formats.checkpoint import (
-    CheckpointInfo,
-    RankLayout,
-    file_name,
-    folder_name,
-    shares,
-    write_description,
-    write_tensors,
-)
+from model.formats.checkpoint import CheckpointInfo, RankLayout, file_name, folder_name, write_description
 from model.formats.progress import Progress
+from model.formats.tensors import shares, write_tensors
 from model.network.config import ModelConfig
 from model.network.init import initialize
 from model.network.network import Network

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from model.formats.checkpoint import newest_checkpoint, read_checkpoint, read_file
+from model.formats.checkpoint import newest_checkpoint, read_checkpoint
+from model.formats.tensors import read_file
 
 LLAMA = {"d_model": 32, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "max_sequence_length": 16}
 TRAIN = {

@@ -15,10 +15,10 @@ import numpy as np
 import model.training.step
 import model.training.train
 from model.network.config import ModelConfig
-from model.training.batch import Data
 from model.training.distributed import close_distributed
 from model.training.engine import get_accelerator
-from model.training.start import Origin
+from model.training.inputs import Data
+from model.training.origin import Origin
 from model.training.train_config import TrainConfig
 
 VOCABULARY = 61

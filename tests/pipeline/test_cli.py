@@ -20,6 +20,7 @@ COMMANDS = [
     "status",
     "evaluate",
     "finetune",
+    "predict",
     "generate",
     "export",
     "inspect",
@@ -63,7 +64,7 @@ def test_every_command_has_help() -> None:
 def test_the_help_of_a_command(command: str) -> None:
     code, out, _ = gristmill(command, "--help")
     assert code == 0
-    assert "--workdir" in out
+    assert ("--workdir" in out) == (command != "predict")  # which needs no run
 
 
 def test_the_command_line_is_light() -> None:
@@ -84,6 +85,18 @@ def recipe(tmp_path: Path) -> Path:
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump({"name": "r", "collect": {"sources": [{"name": "s", "path": "a.txt"}]}}))
     return path
+
+
+def test_a_plan_is_made_without_what_trains(recipe: Path, tmp_path: Path) -> None:
+    heavy = ["torch", "ray", "transformers", "deepspeed", "datasets"]
+    arguments = ["plan", str(recipe), "--workdir", str(tmp_path), "--json"]
+    code = f"""if True:
+        import sys
+        from pipeline.cli import app
+        app({arguments!r}, standalone_mode=False)
+        print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert "collect" in run.stdout and run.stderr == "[]\n"
 
 
 def test_the_installed_command_ends_a_mistake_with_one_line_and_code_2(recipe: Path) -> None:
@@ -119,6 +132,7 @@ def test_mistakes_end_with_one_line_and_code_2(recipe: Path, tmp_path: Path) -> 
         ("generate", empty, "-w", work): "empty",
         ("evaluate", "nobody", "-w", work): "say what to score",
         ("finetune", "nobody", "--data", "x", "-w", work): "nobody: neither a folder nor the name of a run",
+        ("predict", empty, "--text", "x"): "no classifier.json in it; give the folder of a fine-tuned classifier",
         ("export", "nobody", "--to", tmp_path / "x", "-w", work): "nobody: neither a folder nor the name of a run",
     }.items():
         code, out, errors = gristmill(*arguments)

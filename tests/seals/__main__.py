@@ -4,6 +4,9 @@
 - The stage's version was raised: the new values are written too.
 - Goldens are new, or only their inputs changed and no code did: likewise.
 - Content changed and the version did not: nothing is written, and the stages and goldens are named.
+
+Whoever changes code and the inputs of goldens reseals twice, first with the code alone: only then the goldens show what
+the code does.
 """
 
 import json

@@ -21,7 +21,7 @@ _PHRASES = {
     "javascript": ("javascript",),
     "curly_bracket": ("{",),
     "policy": ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies"),
-}  # in lower case, in datatrove's order
+}  # The phrases are in lower case, the rules in datatrove's order.
 
 
 class C4Config(Section):
@@ -29,13 +29,15 @@ class C4Config(Section):
 
     max_word_length: int | None = Field(default=1000, gt=0)  # a line with a longer word is dropped
     remove_citations: bool = True  # `[12]`, `[edit]`, `[citation needed]` are cut out
-    require_end_mark: bool = False  # C4 itself: true, drops lines that do not end in . ? ! " ' or that end in ...
+    require_end_mark: bool = False  # as in C4 itself, lines that end in ... or not in one of . ? ! " ' are dropped
     min_words_per_line: int | None = Field(default=3, ge=0)  # a line with fewer words is dropped
     drop_javascript_lines: bool = True
-    drop_policy_lines: bool = True  # terms of use, privacy policy, cookies
+    drop_policy_lines: bool = True  # lines about terms of use, privacy policy or cookies
     reject_lorem_ipsum: bool = True  # rule `lorem_ipsum`: the document is rejected
     reject_curly_bracket: bool = True  # rule `curly_bracket`: the document is rejected
-    min_sentences: int | None = Field(default=5, ge=0)  # rule `sentences`: in the lines that are left
+    min_sentences: int | None = Field(
+        default=5, ge=0
+    )  # rule `sentences`: fewer sentences in the remaining lines reject the document
 
 
 RULES = {
@@ -48,7 +50,7 @@ RULES = {
     "curly_bracket": Rule(switch="reject_curly_bracket"),
     "policy": Rule(switch="drop_policy_lines"),
     "sentences": Rule(least="min_sentences"),
-}  # in the order in which a line meets them
+}  # The rules are in the order in which a line meets them.
 
 
 def check(text: str, config: C4Config) -> tuple[str, Rejection | None, Counter[str]]:
@@ -63,7 +65,7 @@ def check(text: str, config: C4Config) -> tuple[str, Rejection | None, Counter[s
         if len(kept) < len(lines):
             dropped[rule] += len(lines) - lines.count("") - len(kept) + kept.count("")
         lines = kept
-    if phrases := _phrases("\n".join(lines), config):  # without citations: one may stand within a phrase
+    if phrases := _phrases("\n".join(lines), config):  # citations are gone by now, as one may stand within a phrase
         kept = []
         for line in lines:
             broken = _broken(line, phrases)
@@ -115,7 +117,7 @@ def _phrases(text: str, config: C4Config) -> dict[str, tuple[str, ...]]:
 
 
 def _broken(line: str, phrases: dict[str, tuple[str, ...]]) -> str | None:
-    """The first of datatrove's rules on phrases that the line breaks."""
+    """The first rule on phrases, in datatrove's order, that the line breaks."""
     lower = line.lower()
     return next((rule for rule, found in phrases.items() if any(phrase in lower for phrase in found)), None)
 
@@ -132,7 +134,7 @@ def _listed(dropped: Counter[str]) -> str:
 
 
 def cutter(config: C4Config, rule: str = "") -> Cut:
-    """What cuts a text by all rules, or by the one that is named.
+    """A function that cuts a text by all rules, or by the one that is named.
 
     All rules, and the one on citations, leave a text as C4 does, with bare lines, even where no line is dropped.
     """

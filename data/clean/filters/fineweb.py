@@ -24,15 +24,17 @@ _MARKS: dict[EndMarks, frozenset[str]] = {"all_scripts": frozenset(END_MARKS), "
 class FineWebConfig(Section):
     """Limits; every default is the paper's, null switches one off. Lines of white space alone are not counted."""
 
-    min_end_mark_lines: float | None = Field(default=0.12, ge=0, le=1)  # rule `line_punctuation`: that end in a mark
+    min_end_mark_lines: float | None = Field(
+        default=0.12, ge=0, le=1
+    )  # rule `line_punctuation`: fraction of lines that end in a mark
     end_marks: EndMarks = "all_scripts"
     """all_scripts: the full stops, question and exclamation marks of all scripts, as datatrove has them since; fineweb: . ! ? ' "
     with which FineWeb was made (a line that ends in a quotation has an end mark there)."""
     max_short_lines: float | None = Field(default=0.67, ge=0, le=1)  # rule `short_lines`: fraction of lines
-    short_line_length: int = Field(default=30, ge=0)  # characters, at most
+    short_line_length: int = Field(default=30, ge=0)  # a line of at most so many characters is short
     max_duplicate_line_characters: float | None = Field(default=0.01, ge=0)
     """Rule `duplicate_line_characters`: fraction of characters."""
-    max_newlines_per_word: float | None = Field(default=0.3, ge=0)  # rule `newlines`: lists
+    max_newlines_per_word: float | None = Field(default=0.3, ge=0)  # rule `newlines`: lists have many
 
 
 RULES = {

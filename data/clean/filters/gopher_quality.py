@@ -28,13 +28,17 @@ class GopherQualityConfig(Section):
     max_words: int | None = Field(default=100_000, gt=0)  # rule `word_count`
     min_mean_word_length: float | None = Field(default=3, ge=0)  # rule `mean_word_length`, characters
     max_mean_word_length: float | None = Field(default=10, gt=0)  # rule `mean_word_length`, characters
-    max_hashes_per_word: float | None = Field(default=0.1, ge=0)  # rule `hashes`: `#`
+    max_hashes_per_word: float | None = Field(default=0.1, ge=0)  # rule `hashes`: `#` signs
     max_ellipses_per_word: float | None = Field(default=0.1, ge=0)  # rule `ellipses`: `...` and `…`
-    max_bullet_lines: float | None = Field(default=0.9, ge=0, le=1)  # rule `bullet_lines`: that start with `•` or `-`
-    max_ellipsis_lines: float | None = Field(default=0.3, ge=0, le=1)  # rule `ellipsis_lines`: that end in one
-    min_alphabetic_words: float | None = Field(default=0.8, ge=0, le=1)  # rule `alphabetic_words`: with a letter
-    min_stop_words: int | None = Field(default=2, ge=0)  # rule `stop_words`: distinct ones
-    stop_words: tuple[str, ...] = STOP_WORDS  # as written: upper case differs
+    max_bullet_lines: float | None = Field(
+        default=0.9, ge=0, le=1
+    )  # rule `bullet_lines`: lines that start with `•` or `-`
+    max_ellipsis_lines: float | None = Field(
+        default=0.3, ge=0, le=1
+    )  # rule `ellipsis_lines`: lines that end in an ellipsis
+    min_alphabetic_words: float | None = Field(default=0.8, ge=0, le=1)  # rule `alphabetic_words`: words with a letter
+    min_stop_words: int | None = Field(default=2, ge=0)  # rule `stop_words`: different ones of `stop_words`
+    stop_words: tuple[str, ...] = STOP_WORDS  # compared as written, so upper case matters
 
 
 RULES = {
@@ -60,12 +64,12 @@ def measures(
 ) -> Iterator[tuple[str, float]]:
     """What the rules of a text with at least one word measure, in datatrove's order.
 
-    With `limits` what lies within may be a bound.
+    With `limits`, a value that lies within its limits may be a bound instead of the exact measure.
     """
     counted = words.kinds >= NO_MARK
     count = int(counted.sum())
     yield "word_count", count
-    if count:  # without a word that counts there is no mean to be too small or too large
+    if count:  # a text without such words has no mean length
         yield "mean_word_length", int(words.lengths[counted].sum()) / count
     yield "hashes", text.count("#") / len(words)
     ellipses = sum(map(text.count, _ELLIPSES))

@@ -24,7 +24,9 @@ class GopherRepetitionConfig(Section):
     """Largest allowed fractions; every default is the paper's, null switches a rule off. Rules are named as the fields."""
 
     duplicate_paragraphs: float | None = Field(default=0.30, ge=0)  # of the paragraphs
-    duplicate_paragraph_characters: float | None = Field(default=0.20, ge=0)  # of the characters, as all that follow
+    duplicate_paragraph_characters: float | None = Field(
+        default=0.20, ge=0
+    )  # of the characters, as are all the rules below but `duplicate_lines`
     duplicate_lines: float | None = Field(default=0.30, ge=0)  # of the lines
     duplicate_line_characters: float | None = Field(default=0.20, ge=0)
     top_2_gram: float | None = Field(default=0.20, ge=0)  # characters in all copies of the most frequent 2-gram
@@ -52,7 +54,7 @@ def measures(
 ) -> Iterator[tuple[str, float]]:
     """What the rules of a text that is not empty measure, in datatrove's order.
 
-    With `limits` only the n-gram rules that have one are measured, and what lies within may be an upper bound.
+    With `limits`, only n-gram rules that have a limit are measured, and a value within it may be an upper bound.
     """
     paragraphs = split_paragraphs(text)
     copies, characters = count_duplicates(paragraphs)

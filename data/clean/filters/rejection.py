@@ -21,7 +21,7 @@ class Rule(NamedTuple):
     switch: str | None = None
 
 
-# By rule, in the order in which a family checks them; a rule that is off has none.
+# The least and the most by rule, in the order in which a family checks them; a rule that is off is not among them.
 Limits = Mapping[str, tuple[float | None, float | None]]
 
 

@@ -18,9 +18,9 @@ from data.sources.formats.tar_file import FILES, Lost, TarMember, tar_members
 from data.sources.formats.zip_file import open_zip, read_member
 from data.sources.readers import reader
 from data.sources.record import DamagedStream, Record, Unreadable, first_line, rest_unreadable
-from data.sources.streams.input import BytesInput, FileInput, Input, Limits
+from data.sources.streams.input import BytesInput, FileInput, Input, ReadLimits
 
-MEMORY_BYTES = 1 << 24  # of a member; of a larger one they are in a temporary file
+MEMORY_BYTES = 1 << 24  # A member of up to so many bytes is in memory, a larger one in a temporary file.
 TAR_TYPES = {
     tarfile.LNKTYPE: "a link",
     tarfile.SYMTYPE: "a link",
@@ -36,12 +36,12 @@ class Member(NamedTuple):
 
     name: str
     size: int  # bytes
-    problem: str  # why it is not read
+    problem: str  # why the member is not read; empty when it is
     content: Iterator[bytes]  # raises DamagedStream
-    last: bool = False  # when it is damaged, what follows it cannot be read either
+    last: bool = False  # when this member is damaged, those that follow cannot be read either
 
 
-def read_archive(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+def read_archive(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     """The records of all members, in the archive's order; `place` is the member's name, "#", and the place in the member.
 
     A member that is not read is one unreadable record: of a format that its name does not tell, hidden, an archive itself,
@@ -58,7 +58,7 @@ def read_archive(input: Input, source: SourceConfig, limits: Limits) -> Iterator
         yield rest_unreadable("0", problem)
 
 
-def _read_members(members: Iterator[Member], source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+def _read_members(members: Iterator[Member], source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     left = limits.file_bytes
     label, labels = "0", set[bytes]()
     try:
@@ -81,9 +81,9 @@ def _read_members(members: Iterator[Member], source: SourceConfig, limits: Limit
             yield Unreadable("0", "there are no files in the archive", "", 0)
 
 
-def _read_member(member: Member, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+def _read_member(member: Member, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     format = format_of(member.name)
-    assert format is not None  # or there would be a problem
+    assert format is not None  # otherwise `problem` would say so
     with ExitStack() as stack:
         try:
             input = stack.enter_context(_stored(member, limits.file_bytes))

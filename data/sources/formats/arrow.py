@@ -8,12 +8,12 @@ import pyarrow as pa
 from data.sources.config import SourceConfig
 from data.sources.formats.columns import records_of, unusable
 from data.sources.record import Record, Unreadable, first_line, raise_if_no_damage, rest_unreadable
-from data.sources.streams.input import Input, Limits
+from data.sources.streams.input import Input, ReadLimits
 
-MAGIC = b"ARROW1"  # of a file; a stream has none
+MAGIC = b"ARROW1"  # A file begins with it, a stream does not.
 
 
-def read_arrow(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+def read_arrow(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     """The rows of the part's record batches with those of the source's columns that they have.
 
     `place` is "<number of the record batch>+<row in it>": how many rows stand before it cannot be known without reading them.

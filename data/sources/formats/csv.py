@@ -9,22 +9,22 @@ from typing import NamedTuple
 from data.sources.config import SourceConfig
 from data.sources.record import EXCERPT_BYTES, Record, Unreadable, excerpt, rest_unreadable, too_large
 from data.sources.streams.byte_stream import CHUNK_BYTES
-from data.sources.streams.input import Input, Limits
-from data.sources.streams.pieces import pieces
+from data.sources.streams.input import Input, ReadLimits
+from data.sources.streams.placed_bytes import placed_bytes
 
 BOM = b"\xef\xbb\xbf"
-TABS = re.compile(r"\.tsv(\.[a-z0-9]+)?$", re.IGNORECASE)  # of a name, compressed or not
+TABS = re.compile(r"\.tsv(\.[a-z0-9]+)?$", re.IGNORECASE)  # A name of a file with tabs, compressed or not.
 UNCLOSED = "a quote is opened that is not closed before the file ends"
-# Of such a row the first line alone is unreadable, and the others are read again as rows of their own; but not more than
-# these many times what was read so far, or the work could grow with its square.
+# Only the first line of such a row is unreadable, and the others are read again as rows of their own. At most these many
+# times the bytes read so far are read again, as otherwise the work could grow with the square of the file's size.
 MOST_READ_AGAIN = 4
-csv.field_size_limit(1 << 31)  # characters; rows are bounded by the lines that are given to the csv module
+csv.field_size_limit(1 << 31)  # Characters: rows are bounded by the lines that the csv module is given.
 
 
 class Line(NamedTuple):
     """A line without its newline, or (with `damage`) what there is of one before the file cannot be read any further."""
 
-    content: bytes  # of a line of more bytes than a record may have only the beginning
+    content: bytes  # only the beginning of a line that has more bytes than a record may have
     bytes: int
     quotes: int
     damage: str = ""
@@ -39,8 +39,8 @@ class Row(NamedTuple):
     bytes: int
 
 
-def read_csv(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
-    """The rows, each with the fields that the header names; `place` is the row's number behind the header, from 0.
+def read_csv(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
+    """The rows, each with the fields that the header names; `place` is the row's number after the header, from 0.
 
     A row that cannot be read, or that has not as many fields as the header, is unreadable; blank lines are no rows. Behind
     damage nothing is read, in whatever compression: what follows may be the middle of a quoted cell, and look like rows.
@@ -71,11 +71,11 @@ def _problem(header: Row, source: SourceConfig) -> str:
     return ""
 
 
-def _lines(input: Input, limits: Limits) -> Iterator[Line]:
+def _lines(input: Input, limits: ReadLimits) -> Iterator[Line]:
     """The lines up to the file's end or to damage."""
     kept = max(limits.record_bytes, EXCERPT_BYTES)
-    held, size, quotes = bytearray(), 0, 0  # of the line that is being read
-    for piece in pieces(input, limits.file_bytes):
+    held, size, quotes = bytearray(), 0, 0  # content, bytes and quotation marks of the line that is being read
+    for piece in placed_bytes(input, limits.file_bytes):
         for begin in range(0, len(piece.data), CHUNK_BYTES):
             *ends, rest = piece.data[begin : begin + CHUNK_BYTES].split(b"\n")
             for end in ends:
@@ -88,7 +88,9 @@ def _lines(input: Input, limits: Limits) -> Iterator[Line]:
             size += len(rest)
             quotes += rest.count(b'"')
         if piece.damage:
-            problem = piece.damage.partition(": ")[2]  # before it stands how much is lost where lines are records
+            problem = piece.damage.partition(": ")[
+                2
+            ]  # the words before it say how much is lost where lines are records
             yield Line(bytes(held), size, quotes, f"the rest of the file cannot be read: {problem}")
             return
     if size:
@@ -100,7 +102,7 @@ class _Stopped(Exception):
 
 
 class _TooLong(Exception):
-    """The row has become too long to be held: it is read on without what was read of it."""
+    """The row has become too long to be held: reading goes on without what was read of it so far."""
 
 
 class _Lines(Iterator[str]):
@@ -111,11 +113,11 @@ class _Lines(Iterator[str]):
         self.limit = limit
         self.again: deque[Line] = deque()
         self.read = self.read_again = 0  # bytes
-        self.crossing: Line | None = None  # what the row is read on with when it became too long
+        self.crossing: Line | None = None  # the line at which a row became too long; reading goes on with it
         self.begin_row()
 
     def begin_row(self) -> None:
-        """What is taken from here on belongs to another row."""
+        """Begin another row."""
         self.held: list[Line] = []
         self.held_bytes = self.bytes = 0
         self.invalid = ""
@@ -123,7 +125,7 @@ class _Lines(Iterator[str]):
     def __next__(self) -> str:
         if self.crossing is not None:
             line, self.crossing = self.crossing, None
-            return '"' + self._text(line)  # within quotes, as it was
+            return '"' + self._text(line)  # the row goes on within quotes
         found = self._take()
         if found is None:
             if self.held:
@@ -136,7 +138,7 @@ class _Lines(Iterator[str]):
         if found.damage:
             raise _Stopped(found.damage)
         if size > self.limit:
-            # Of a row that begins with it nobody knows whether a quote is open behind it: a " may be an inch.
+            # When a row begins with it, nobody knows whether a quote is open after it: a " may be an inch.
             if not within_quotes or found.quotes % 2:
                 raise _Stopped(too_large(self.bytes, self.limit))
             del self.held[1:]
@@ -191,7 +193,7 @@ def _rows(lines: _Lines, delimiter: str) -> Iterator[Row]:
             except _Stopped as problem:
                 error = str(problem)
             except csv.Error as problem:
-                error = f"invalid CSV: {str(problem).partition(' - ')[0]}"  # what follows is advice to programmers
+                error = f"invalid CSV: {str(problem).partition(' - ')[0]}"  # the rest of the message is advice to programmers
         if error == UNCLOSED:
             lines.put_back()
         if lines.bytes > lines.limit and not lines.held[-1].damage:

@@ -13,26 +13,26 @@ from data.extraction.html import html_to_text, to_utf8
 from data.sources.config import SourceConfig
 from data.sources.formats.zip_file import open_zip, read_member
 from data.sources.record import DamagedStream, Record, Unreadable, first_line
-from data.sources.streams.input import Input, Limits
+from data.sources.streams.input import Input, ReadLimits
 
 DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
-# What may stand in the reading order beside chapters.
+# The reading order may have these beside chapters.
 WITHOUT_TEXT = ("image/", "audio/", "video/", "text/css", "application/x-dtbncx+xml")
-XML_BYTES = 1 << 23  # of the files that describe the book
-# XHTML may write any element without content as one tag, which HTML takes as the beginning of those that it does not know
-# to be empty: a title would take in all of the book.
+XML_BYTES = 1 << 23  # Files that describe the book may be so large.
+# XHTML may write any element without content as one tag. HTML takes that for a start tag, unless it knows the element to be
+# empty: a title would take in all of the book.
 EMPTY_ELEMENT = re.compile(
     rb"<(?!(?i:area|base|basefont|br|col|embed|frame|hr|img|input|link|meta|param|source|track|wbr)[\s/])"
     rb"([a-zA-Z][a-zA-Z0-9]*+)(\s[^<>]*)?/>"
 )
-# But for those that nearly all bytes fit, or that this could not be read in: they say nothing.
+# Encodings that fit nearly all bytes, or in which this could not be read, are left out: they say nothing.
 XML_ENCODING = re.compile(
     rb"\s*<\?xml\s[^<>]*?\bencoding\s*=\s*[\"'](?!(?i:utf|ucs|latin-?1|iso-8859-1[\"']))([\w.:-]{1,40}+)"
 )
-CDATA = b"<![CDATA["  # text as it is, which HTML does not know
+CDATA = b"<![CDATA["  # CDATA holds text as it is; HTML does not know it.
 
 
-def read_epub(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+def read_epub(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     """The book as one record: its chapters between blank lines, the table of contents left out.
 
     A book with a chapter that cannot be read is unreadable as a whole.

@@ -5,25 +5,26 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from data.sources.streams.byte_stream import CHUNK_BYTES, STORED_BYTES
-from data.sources.streams.pieces import Piece
+from data.sources.streams.placed_bytes import PlacedBytes
 
 MAGIC = b"\x1f\x8b\x08"
-HEAD_BYTES = 1 << 10  # of a member, in which what it begins with must show
-# Behind damage the search for a member goes on where the damaged one began; what is read again for that is at most these
-# many times what was read so far, or the work could grow with its square.
+HEAD_BYTES = 1 << 10  # The beginning of a member must show within so many compressed bytes.
+# After damage the search for a member starts again where the damaged one began. At most these many times the bytes read so
+# far are read again, as otherwise the work could grow with the square of the file's size.
 MOST_READ_AGAIN = 16
 
 
-def gzip_members(file: BinaryIO, beginning: bytes, limit: int) -> Iterator[Piece]:
+def gzip_members(file: BinaryIO, beginning: bytes, limit: int) -> Iterator[PlacedBytes]:
     """The bytes of the members; places are "<byte at which the member begins>+<byte in it>".
 
-    Behind damage the next member is the next one that gives `beginning` first. Of all at most `limit` bytes are read.
+    After damage the reading goes on with the next member whose bytes start with `beginning`. In all at most `limit` bytes
+    are read.
     """
-    at, stored = 0, b""  # where the next member begins, and the bytes from there on as far as they have been read
+    begin, stored = 0, b""  # where the next member begins, and the bytes from there on as far as they have been read
     read_again = 0
     while stored or (stored := file.read(STORED_BYTES)):
         padding = len(stored) - len(stored.lstrip(b"\0"))
-        at, stored = at + padding, stored[padding:]
+        begin, stored = begin + padding, stored[padding:]
         if not stored:
             continue
         offset, problem = 0, ""
@@ -40,21 +41,21 @@ def gzip_members(file: BinaryIO, beginning: bytes, limit: int) -> Iterator[Piece
             limit -= len(data)
             if limit < 0:
                 problem = "the rest of the file cannot be read: it unpacks to more than max_file_gb allows"
-            yield Piece(at, f"{at}+", offset, data if limit >= 0 else b"", problem)
+            yield PlacedBytes(begin, f"{begin}+", offset, data if limit >= 0 else b"", problem)
             offset += len(data)
             if limit < 0:
                 return
         reached = file.tell() - len(stored)
         if problem:
-            read_again += reached - at
+            read_again += reached - begin
             if read_again > MOST_READ_AGAIN * reached:
-                yield Piece(
+                yield PlacedBytes(
                     reached, f"{reached}+", 0, b"", "the rest of the file cannot be read: too much of it is damaged"
                 )
                 return
-            reached, stored = _next_member(file, at + 1, beginning), b""
+            reached, stored = _next_member(file, begin + 1, beginning), b""
             file.seek(reached)
-        at = reached
+        begin = reached
 
 
 def _next_member(file: BinaryIO, start: int, beginning: bytes) -> int:

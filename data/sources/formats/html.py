@@ -6,10 +6,10 @@ from data.extraction.html import extract
 from data.sources.config import SourceConfig
 from data.sources.formats.text import read_whole
 from data.sources.record import Record, Unreadable, excerpt
-from data.sources.streams.input import Input, Limits
+from data.sources.streams.input import Input, ReadLimits
 
 
-def read_html(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+def read_html(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     """The main content of the page and its title as one record."""
     page = read_whole(input, limits)
     if isinstance(page, Unreadable):

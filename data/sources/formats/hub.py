@@ -14,13 +14,13 @@ import pyarrow as pa
 from data.sources.config import SourceConfig
 from data.sources.formats.columns import BATCH_ROWS, records_of
 from data.sources.record import EXCERPT_BYTES, Record, Unreadable, first_line, rest_unreadable, too_large
-from data.sources.streams.input import Limits
+from data.sources.streams.input import ReadLimits
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features, IterableDataset
 
 
-# Of a file, as what the library comes upon; not OSError, for a transfer can be tried again.
+# What the library raises for a damaged file. OSError is not among these, because a transfer can be tried again.
 DAMAGE = (UnicodeError, JSONDecodeError, pa.ArrowException, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
 
 
@@ -29,7 +29,7 @@ class Opened(NamedTuple):
 
     rows: "Dataset | IterableDataset"
     features: "Features | None"  # the types of its columns where they are known
-    in_batches: bool  # whether the library itself has them as Arrow's
+    in_batches: bool  # whether the library itself has the rows as Arrow's batches
 
 
 def is_saved_folder(path: Path) -> bool:
@@ -37,17 +37,17 @@ def is_saved_folder(path: Path) -> bool:
     return (path / "state.json").is_file() or (path / "dataset_dict.json").is_file()
 
 
-def read_dataset(path: str, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+def read_dataset(path: str, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     """The rows of the split of a dataset (a folder, or a name on the hub), streamed; `place` is the row number.
 
     Of the columns only the source's are decoded; a row with a value that cannot be is unreadable, and so is, as one record,
     all that follows where the library cannot go on. Raises ValueError when there is no such dataset, config, split or text
     column.
     """
-    with TemporaryDirectory() as cache:  # of streamed rows the library keeps none, but it puts lock files there
+    with TemporaryDirectory() as cache:  # the library keeps no streamed rows, but puts lock files there
         try:
             dataset = _open(path, source, cache)
-        except DAMAGE as problem:  # the library may look for types in the first rows
+        except DAMAGE as problem:  # the library may read the first rows here to find the types
             yield rest_unreadable("0", problem)
             return
         json = _json_columns(dataset.features, source)
@@ -75,7 +75,7 @@ def read_dataset(path: str, source: SourceConfig, limits: Limits) -> Iterator[Re
 def _records(
     piece: "pa.RecordBatch | Mapping[str, object]", row: int, source: SourceConfig, limit: int
 ) -> Iterator[Record | Unreadable]:
-    """Those of a batch whose first row has the number `row`, or that of one row."""
+    """The records of a batch whose first row has the number `row`, or the record of one row."""
     if isinstance(piece, pa.RecordBatch):
         yield from records_of(piece, source, limit, "", row)
     else:
@@ -90,7 +90,7 @@ def _open(path: str, source: SourceConfig, cache: str) -> Opened:
         rows = builder.as_streaming_dataset(split=source.split)
         features = rows.features
         in_batches = features is not None and isinstance(builder, datasets.ArrowBasedBuilder)
-        # The library decodes the pictures and sounds of a folder on the hub ahead, in threads, unless it is told not to.
+        # Unless it is told not to, the library decodes pictures and sounds of a folder on the hub ahead, in threads.
         return Opened(rows.decode(False) if features else rows, features, in_batches)
     saved = datasets.load_from_disk(path)
     if isinstance(saved, datasets.DatasetDict):
@@ -107,7 +107,7 @@ def _batches(dataset: Opened) -> Iterator[pa.RecordBatch]:
 
 
 def _json_columns(features: "Features | None", source: SourceConfig) -> "Features | None":
-    """Those of the source's columns that the library keeps as JSON, for their values are of several types."""
+    """The source's columns that the library keeps as JSON because their values are of several types."""
     if features is None:
         return None
     import datasets

@@ -9,13 +9,13 @@ import orjson
 from data.sources.config import SourceConfig
 from data.sources.formats.lines import Line, read_lines
 from data.sources.record import Record, Unreadable, excerpt, too_large
-from data.sources.streams.input import Input, Limits
+from data.sources.streams.input import Input, ReadLimits
 
 BOM = b"\xef\xbb\xbf"
 LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
-def read_jsonl(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+def read_jsonl(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     """The records of the part; `place` is that of the line. Lines of over `record_bytes` are never held whole."""
     exact = bool(source.meta_fields or source.id_field)
     for line in read_lines(input, limits):

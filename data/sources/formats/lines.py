@@ -8,26 +8,26 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from data.sources.record import EXCERPT_BYTES, Unreadable, excerpt
-from data.sources.streams.input import Input, Limits
-from data.sources.streams.pieces import pieces
+from data.sources.streams.input import Input, ReadLimits
+from data.sources.streams.placed_bytes import placed_bytes
 
 
 class Line(NamedTuple):
-    """A line without its newline; of one of more bytes than a record may have `content` is only the beginning."""
+    """A line without its newline. `content` is only its beginning when it has more bytes than a record may have."""
 
     place: str
     content: bytes
     bytes: int
 
 
-def read_lines(input: Input, limits: Limits) -> Iterator[Line | Unreadable]:
+def read_lines(input: Input, limits: ReadLimits) -> Iterator[Line | Unreadable]:
     """The lines of the part. Where the file is damaged, one unreadable record stands for all up to the next newline."""
     limit = limits.record_bytes
     kept = max(limit, EXCERPT_BYTES)
-    passing = input.start > 0  # over a line of the part before, or what is left of one behind damage
-    place, held, size = "", bytearray(), 0  # of the line that is being read
-    for piece in pieces(input, limits.file_bytes):
-        behind = input.stop is not None and piece.at >= input.stop
+    passing = input.start > 0  # True while a line is skipped: one of the previous part, or the rest of a damaged one
+    place, held, size = "", bytearray(), 0  # place, content and bytes of the line that is being read
+    for piece in placed_bytes(input, limits.file_bytes):
+        behind = input.stop is not None and piece.stored_at >= input.stop
         if behind and passing:
             return
         data, begin = piece.data, 0

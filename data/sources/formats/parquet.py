@@ -9,12 +9,12 @@ import pyarrow.parquet as pq
 from data.sources.config import SourceConfig
 from data.sources.formats.columns import BATCH_ROWS, records_of, unusable
 from data.sources.record import Record, Unreadable, first_line, raise_if_no_damage, rest_unreadable
-from data.sources.streams.input import Input, Limits
+from data.sources.streams.input import Input, ReadLimits
 
-READ_BYTES = 1 << 20  # of a column at a time, instead of all that it has in a row group
+READ_BYTES = 1 << 20  # So much of a column is read at a time, instead of all that it has in a row group.
 
 
-def read_parquet(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+def read_parquet(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     """The rows of the part's row groups with those of the source's columns that they have. `place` is the row number.
 
     A row whose text has more than `record_bytes`, and one that cannot be decoded, is unreadable; so is all that follows a
@@ -28,7 +28,7 @@ def read_parquet(input: Input, source: SourceConfig, limits: Limits) -> Iterator
                     yield problem
                 return
             groups = [file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups)]
-            rows = list(accumulate(groups, initial=0))  # before each
+            rows = list(accumulate(groups, initial=0))  # number of rows before each group
             for number in range(input.start, len(groups) if input.stop is None else input.stop):
                 yield from _row_group(file, number, rows[number], source, limits)
     except (pa.ArrowException, OSError) as error:
@@ -38,7 +38,7 @@ def read_parquet(input: Input, source: SourceConfig, limits: Limits) -> Iterator
 
 
 def _row_group(
-    file: pq.ParquetFile, number: int, row: int, source: SourceConfig, limits: Limits
+    file: pq.ParquetFile, number: int, row: int, source: SourceConfig, limits: ReadLimits
 ) -> Iterator[Record | Unreadable]:
     columns = [name for name in source.columns if name in file.schema_arrow.names]
     try:

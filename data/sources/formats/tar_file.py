@@ -8,7 +8,7 @@ from typing import NamedTuple
 from data.sources.record import DamagedStream
 
 BLOCK_BYTES = tarfile.BLOCKSIZE
-EXTENSION_BYTES = 1 << 20  # of what goes before a member's header, for a long name and the like
+EXTENSION_BYTES = 1 << 20  # An extension before a member's header, for a long name and the like, may have so many.
 LONG_NAMES = {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
 EXTENDED = {tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.XGLTYPE}
 FILES = {tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE}
@@ -22,14 +22,14 @@ WITHOUT_CONTENT = {
 }
 NAME_BYTES = 1 << 16
 SIZE = re.compile("[0-9]{1,19}")
-SPARSE = "GNU.sparse"  # what keys of a file with holes begin with
-EXTENDED_RECORD = re.compile(rb"([0-9]{1,7}) ([^=]*)=")  # pax: its length, key and value
+SPARSE = "GNU.sparse"  # The keys of a file with holes begin with it.
+EXTENDED_RECORD = re.compile(rb"([0-9]{1,7}) ([^=]*)=")  # A record of a pax extension begins with its length and key.
 
 
 class TarMember(NamedTuple):
     """A member; `content` is to be taken before the next member is asked for, and raises DamagedStream."""
 
-    name: str  # with surrogate escapes where it is not UTF-8
+    name: str  # has surrogate escapes where it is not UTF-8
     type: bytes
     size: int  # bytes
     content: Iterator[bytes]
@@ -43,14 +43,14 @@ class Lost(NamedTuple):
 
 
 def tar_members(chunks: Iterator[bytes]) -> Iterator[TarMember | Lost]:
-    """The members of a tar stream (ustar, GNU and pax) and what stands where a header should; also behind its end mark.
+    """The members of a tar stream (ustar, GNU and pax) and of what stands where a header should; also after the end mark.
 
     Raises DamagedStream where the stream is damaged or ends without an end mark.
     """
     stream = _Stream(chunks)
     lost = 0
     ended = False
-    extended: dict[str, str] = {}  # what was said of the next member
+    extended: dict[str, str] = {}  # what extensions say of the next member
     while block := stream.take(BLOCK_BYTES):
         header = _header(block)
         ended = not block.strip(b"\0")
@@ -82,7 +82,7 @@ class _Stream:
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self.chunks = chunks
         self.held = memoryview(b"")
-        self.offset = 0  # of the next byte
+        self.offset = 0  # offset of the next byte
 
     def some(self, size: int) -> bytes:
         """The next bytes, `size` at most; none at the end."""
@@ -125,7 +125,7 @@ def _header(block: bytes) -> tarfile.TarInfo | None:
 
 
 def _extension(header: tarfile.TarInfo, content: bytes) -> dict[str, str]:
-    """What an extension says of the path and the size of the member behind it, and whether it has holes.
+    """What an extension says of the path and the size of the member that follows, and whether it has holes.
 
     Nothing where it is damaged. Raises DamagedStream for a name that is too long.
     """

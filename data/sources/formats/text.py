@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from data.sources.config import SourceConfig
 from data.sources.formats.lines import read_lines
 from data.sources.record import DamagedStream, Record, Unreadable, excerpt, rest_unreadable, too_large
-from data.sources.streams.input import Input, Limits
+from data.sources.streams.input import Input, ReadLimits
 
 
-def read_text(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+def read_text(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     """The whole file as one record, or each line as one; UTF-8 with or without a byte order mark."""
     if source.documents == "line":
         yield from _read_lines(input, source, limits)
@@ -17,7 +17,7 @@ def read_text(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Re
     yield content if isinstance(content, Unreadable) else _decoded("0", content, source)
 
 
-def _read_lines(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+def _read_lines(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     for line in read_lines(input, limits):
         if isinstance(line, Unreadable):
             yield line
@@ -35,13 +35,13 @@ def _decoded(place: str, content: bytes, source: SourceConfig) -> Record | Unrea
         return Unreadable(place, error, excerpt(content), len(content))
 
 
-def read_whole(input: Input, limits: Limits) -> bytes | Unreadable:
+def read_whole(input: Input, limits: ReadLimits) -> bytes | Unreadable:
     """The decompressed bytes of a file that is one record."""
     pieces: list[bytes] = []
     size = 0
     try:
         for piece in input.chunks():
-            if size <= limits.record_bytes:  # of more nothing is needed but its size
+            if size <= limits.record_bytes:  # of a longer one only the size is needed
                 pieces.append(piece)
             size += len(piece)
     except DamagedStream as problem:

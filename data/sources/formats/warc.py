@@ -15,36 +15,38 @@ from data.sources.config import SourceConfig
 from data.sources.formats.gzip_members import gzip_members
 from data.sources.record import EXCERPT_BYTES, DamagedStream, Record, Unreadable, excerpt, first_line, too_large
 from data.sources.streams.byte_stream import compression_of, decompressed
-from data.sources.streams.input import FILE_BYTES, Input, Limits
-from data.sources.streams.pieces import Piece, pieces
+from data.sources.streams.input import FILE_BYTES, Input, ReadLimits
+from data.sources.streams.placed_bytes import PlacedBytes, placed_bytes
 
 BEGINNING = b"WARC/"
-VERSION = re.compile(rb"WARC/1\.[01]\r?\n")  # what a record begins with
-MARK_BYTES = 16  # that it has at most, with a byte before it
-BLANK_LINE = b"\r\n\r\n"  # behind each record
+VERSION = re.compile(rb"WARC/1\.[01]\r?\n")  # A record begins with it.
+MARK_BYTES = 16  # A mark has at most so many, with a byte before it.
+BLANK_LINE = b"\r\n\r\n"  # It follows each record.
 BLANK = re.compile(rb"[\r\n]+")
 CONTENT_LENGTH = re.compile(rb"^Content-Length:[ \t]*([0-9]{1,18})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 BARE_NEWLINE = re.compile(rb"(?<!\r)\n")
-HEADER_BYTES = 1 << 15  # of a record, and of the HTTP response in it: what fastwarc accepts, too
-PAYLOAD_BYTES = 1 << 16  # read at a time: fastwarc sets so much memory aside
-NO_DOCUMENTS = {"warcinfo", "request", "metadata", "revisit"}  # types of records that are about others
+HEADER_BYTES = (
+    1 << 15
+)  # Headers of a record, and of the HTTP response in it, may have so many; fastwarc has the same limit.
+PAYLOAD_BYTES = 1 << 16  # So much is read at a time, because fastwarc sets that much memory aside.
+NO_DOCUMENTS = {"warcinfo", "request", "metadata", "revisit"}  # Records of these types are about other records.
 HTML = {"text/html", "application/xhtml+xml"}
 CHARSET = re.compile(r""";\s*charset\s*=[\s"']*([^\s"';,]+)""", re.IGNORECASE)
 GZIP = {"gzip", "x-gzip"}
-ZLIB = GZIP | {"deflate"}  # content encodings of which fastwarc takes the beginning for the whole, too
+ZLIB = GZIP | {"deflate"}  # With these content encodings fastwarc takes even a beginning for the whole.
 REASON_CHARACTERS = 200
-MOST_ENCODINGS = 4  # of one page
+MOST_ENCODINGS = 4  # A page may be encoded so many times.
 
 
-class Block(NamedTuple):
+class RawRecord(NamedTuple):
     """A record with its headers."""
 
     place: str
     content: bytes
 
 
-def read_warc(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+def read_warc(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     """The pages of a WARC file and the texts of a WET file.
 
     `place` is the byte of the stored file at which the record begins; with "+" and the byte in it, where that is the
@@ -52,8 +54,8 @@ def read_warc(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Re
     and plain text) are unreadable, for their reason; records about others (requests, metadata) are passed over.
     """
     count = 0
-    for block in _blocks(_Window(_pieces(input, limits)), limits.record_bytes):
-        found = block if isinstance(block, Unreadable) else _document(block, source, limits.record_bytes)
+    for raw in _raw_records(_Window(_pieces(input, limits)), limits.record_bytes):
+        found = raw if isinstance(raw, Unreadable) else _document(raw, source, limits.record_bytes)
         count += 1
         if found is not None:
             yield found
@@ -61,9 +63,9 @@ def read_warc(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Re
         yield Unreadable("0", "the file is empty", "", 0)
 
 
-def _pieces(input: Input, limits: Limits) -> Iterator[Piece]:
+def _pieces(input: Input, limits: ReadLimits) -> Iterator[PlacedBytes]:
     if compression_of(input.name) != "gzip":
-        yield from pieces(input, limits.file_bytes)
+        yield from placed_bytes(input, limits.file_bytes)
         return
     with input.open() as file:
         yield from gzip_members(file, BEGINNING, limits.file_bytes)
@@ -72,12 +74,16 @@ def _pieces(input: Input, limits: Limits) -> Iterator[Piece]:
 class _Window:
     """The bytes that have been read and not been let go of, and where they stand in the file."""
 
-    def __init__(self, found: Iterator[Piece]) -> None:
+    def __init__(self, found: Iterator[PlacedBytes]) -> None:
         self.pieces = found
         self.data = bytearray()
         self.passed = 0  # bytes before `data`
-        self.origins: deque[tuple[int, Piece]] = deque()  # of the bytes, with how many stand before the piece
-        self.damage: Piece | None = None  # behind the bytes of `data`; read on only when it has been dealt with
+        self.origins: deque[tuple[int, PlacedBytes]] = (
+            deque()
+        )  # pieces of `data`, each with the number of bytes before it in the file
+        self.damage: PlacedBytes | None = (
+            None  # damage after the bytes of `data`; nothing more is read before it is dealt with
+        )
 
     def extend(self) -> bool:
         """Read on; False at the end and before damage."""
@@ -101,12 +107,12 @@ class _Window:
             self.origins.popleft()
 
     def place(self) -> str:
-        """Of the first byte."""
+        """The place of the first byte."""
         begin, piece = self.origins[0]
         return piece.place(self.passed - begin).removesuffix("+0")
 
 
-def _blocks(window: _Window, limit: int) -> Iterator[Block | Unreadable]:
+def _raw_records(window: _Window, limit: int) -> Iterator[RawRecord | Unreadable]:
     """The records. Behind one that is damaged, or whose length is false, the next begins where its mark is found."""
     while True:
         if blank := BLANK.match(window.data):
@@ -118,7 +124,7 @@ def _blocks(window: _Window, limit: int) -> Iterator[Block | Unreadable]:
             if problem:
                 yield _pass_over(window, problem)
             else:
-                yield Block(window.place(), bytes(window.data[:end]))
+                yield RawRecord(window.place(), bytes(window.data[:end]))
                 window.drop(end)
         elif window.damage:
             damage, window.damage = window.damage, None
@@ -154,7 +160,7 @@ def _measure(window: _Window, limit: int) -> tuple[str, int]:
 
 
 def _pass_over(window: _Window, problem: str) -> Unreadable:
-    """Let go of what stands before the next mark, as one unreadable record; damage behind it explains it."""
+    """Let go of what stands before the next mark, as one unreadable record; damage that follows explains it."""
     place, beginning, size = window.place(), bytes(window.data[:EXCERPT_BYTES]), 0
     while (mark := _find_mark(window.data)) < 0:
         passed = max(0, len(window.data) - MARK_BYTES)
@@ -170,33 +176,33 @@ def _pass_over(window: _Window, problem: str) -> Unreadable:
 
 
 def _find_mark(data: bytearray) -> int:
-    """Where in `data` a record begins, behind the first byte and at the beginning of a line or behind padding; or -1."""
+    """Where in `data` a record begins, after the first byte and at the beginning of a line or after padding; or -1."""
     found = data.find(BEGINNING, 1)
     while found > 0 and not (data[found - 1] in b"\n\0" and VERSION.match(data, found)):
         found = data.find(BEGINNING, found + 1)
     return found
 
 
-def _document(block: Block, source: SourceConfig, limit: int) -> Record | Unreadable | None:
-    size = len(block.content)
+def _document(raw: RawRecord, source: SourceConfig, limit: int) -> Record | Unreadable | None:
+    size = len(raw.content)
     uri = None
     try:
-        record = _opened(block.content)
+        record = _opened(raw.content)
         kind, uri = record.headers.get("WARC-Type") or "", record.headers.get("WARC-Target-URI")
         if kind in NO_DOCUMENTS:
             return None
         content_type, charset = _content_type(record, kind)
         if cut := record.headers.get("WARC-Truncated"):
             raise ValueError(f"the page was cut short when it was fetched: {cut}")
-        content = _payload(record, block.content, limit)
+        content = _payload(record, raw.content, limit)
         title, text = "", ""
         if content_type in HTML:
             title, text = extract(content, extractor=source.extractor, declared_encoding=charset)
         else:
             text = to_utf8(content, charset).decode()
     except (OSError, ValueError, StopIteration) as problem:
-        reason = first_line(problem).partition(": '")[0]  # what fastwarc quotes is the page
-        return Unreadable(block.place, reason[:REASON_CHARACTERS], uri or "", size)
+        reason = first_line(problem).partition(": '")[0]  # what follows is the page, which fastwarc quotes
+        return Unreadable(raw.place, reason[:REASON_CHARACTERS], uri or "", size)
     fields = {
         source.text_field: text,
         "uri": uri,
@@ -205,15 +211,14 @@ def _document(block: Block, source: SourceConfig, limit: int) -> Record | Unread
         "id": record.headers.get("WARC-Record-ID"),
         "language": record.headers.get("WARC-Identified-Content-Language"),
     }
-    return Record(block.place, {name: value for name, value in fields.items() if value is not None}, size)
+    return Record(raw.place, {name: value for name, value in fields.items() if value is not None}, size)
 
 
 def _opened(content: bytes, decode: Literal["transfer", "all"] = "transfer") -> WarcRecord:
-    """The record, behind its headers; what is decoded of the HTTP response in it is `decode`."""
-
+    """The record, read up to the end of its headers; what is decoded of the HTTP response in it is `decode`."""
     stored = io.BytesIO(_with_crlf(content))
     record = next(iter(ArchiveIterator(stored, parse_http=False, max_header_len=HEADER_BYTES)))
-    # fastwarc knows the type in its usual case only.
+    # fastwarc knows the type only in its usual case.
     if (record.headers.get("Content-Type") or "").lower().startswith("application/http"):
         record.set_bytes_content(_with_crlf(record.reader.read()))
         record.is_http = True
@@ -258,13 +263,13 @@ def _within(pieces: Iterable[bytes], limit: int) -> bytes:
 
 
 def _ungzip(packed: bytes) -> Iterator[bytes]:
-    packed = packed.rstrip(b"\r\n")  # that scripts leave behind their output; browsers pass over it, too
-    # Of nothing comes nothing, which is no damage here.
+    packed = packed.rstrip(b"\r\n")  # scripts leave newlines after their output; browsers skip them, too
+    # Empty content unpacks to nothing, which is no damage.
     return decompressed(io.BytesIO(packed), ".gz", FILE_BYTES) if packed else iter(())
 
 
 def _inflate(packed: bytes, limit: int) -> Iterator[bytes]:
-    """What `packed` gives, or of more than `limit` bytes one byte more than those."""
+    """The bytes that `packed` unpacks to; when they are more than `limit`, the first `limit` + 1 of them."""
     stream = zlib.decompressobj()
     yield stream.decompress(packed, limit + 1)
     if packed and not stream.eof:

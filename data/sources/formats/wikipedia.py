@@ -12,15 +12,15 @@ from xml.parsers import expat
 from data.extraction.wikitext import FILES_AND_CATEGORIES, wikitext_to_text
 from data.sources.config import SourceConfig
 from data.sources.record import EXCERPT_BYTES, DamagedStream, Record, Unreadable, excerpt, rest_unreadable, too_large
-from data.sources.streams.input import Input, Limits
-from data.sources.streams.pieces import Piece, pieces
+from data.sources.streams.input import Input, ReadLimits
+from data.sources.streams.placed_bytes import PlacedBytes, placed_bytes
 
-BEGIN, END = b"<page>", b"</page>"  # neither can stand in a page's text, where < is written as &lt;
+BEGIN, END = b"<page>", b"</page>"  # Neither can stand in a page's text, in which < is written as &lt;.
 MARK = re.compile(rb"</?page>")
-HEAD_BYTES = 1 << 20  # that the description of the wiki may take; it is some kilobytes
-NAMED_NAMESPACES = {"-2", "6", "14"}  # media, files and categories
-SAFE_IN_ADDRESSES = ";@$!*(),/~:"  # as MediaWiki writes them
-PATHS = {  # in a <page> element, by the names that they get here
+HEAD_BYTES = 1 << 20  # The wiki's description may take so much; it has some kilobytes.
+NAMED_NAMESPACES = {"-2", "6", "14"}  # The namespaces of media, files and categories.
+SAFE_IN_ADDRESSES = ";@$!*(),/~:"  # MediaWiki writes these as they are.
+PATHS = {  # paths of elements in <page>, by the names of their fields here
     ("title",): "title",
     ("ns",): "namespace",
     ("id",): "id",
@@ -35,28 +35,28 @@ PATHS = {  # in a <page> element, by the names that they get here
 class Wiki:
     """What the beginning of a dump says about its wiki."""
 
-    address: str | None  # that titles are put behind
+    address: str | None  # the beginning of a page's address, which its title ends
     language: str | None
-    dropped_namespaces: frozenset[str]  # names of those of files and categories, in lower case
+    dropped_namespaces: frozenset[str]  # names of the namespaces of files and categories, in lower case
 
 
 class Token(NamedTuple):
     """A mark, or what stands between two, or (with `damage`) what cannot be read."""
 
     data: bytes
-    at: int  # the byte of the stored file that it belongs to: parts are cut by it
+    stored_at: int  # byte of the stored file to which it belongs; parts are cut by it
     place: str
     damage: str = ""
 
 
 class Page(NamedTuple):
-    """What stands between <page> and </page>."""
+    """The text between <page> and </page>."""
 
     place: str
     content: bytes
 
 
-def read_wikipedia(input: Input, source: SourceConfig, limits: Limits) -> Iterator[Record | Unreadable]:
+def read_wikipedia(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     """The pages of a dump or of a part of one, with wikitext as plain text; of a page with several revisions the last.
 
     `place` is the number of page and revision; that of a page that cannot be read is its place in the decompressed dump.
@@ -73,7 +73,7 @@ def read_wikipedia(input: Input, source: SourceConfig, limits: Limits) -> Iterat
 
 def _wiki(input: Input) -> Wiki | None:
     head = b""
-    with suppress(DamagedStream):  # the reading of the pages comes to it, too
+    with suppress(DamagedStream):  # the damage is reported when the pages are read
         for chunk in input.chunks():
             head += chunk
             if BEGIN in head or len(head) > HEAD_BYTES:
@@ -88,16 +88,16 @@ def _wiki(input: Input) -> Wiki | None:
     return Wiki(unescape(base[1]) if base else None, language and language[1], FILES_AND_CATEGORIES | names)
 
 
-def _pages(input: Input, limits: Limits) -> Iterator[Page | Unreadable]:
-    """The pages that begin in the part, also where they end behind it.
+def _pages(input: Input, limits: ReadLimits) -> Iterator[Page | Unreadable]:
+    """The pages that begin in the part, also those that end after it.
 
-    A part ends with the first mark or damage at or behind its end, where the next one begins.
+    A part ends with the first mark or damage at or after its end, where the next one begins.
     """
     limit = limits.record_bytes
-    page: Token | None = None  # the mark of the page that is being read
+    page: Token | None = None  # where the page that is being read begins
     held, size = bytearray(), 0
-    first = input.start > 0  # whether the next mark or damage is the one that the part before ends with
-    for token in _tokens(pieces(input, limits.file_bytes)):
+    first = input.start > 0  # True until the mark or damage with which the previous part ends
+    for token in _tokens(placed_bytes(input, limits.file_bytes)):
         if not token.damage and token.data not in (BEGIN, END):
             if page:
                 size += len(token.data)
@@ -111,7 +111,7 @@ def _pages(input: Input, limits: Limits) -> Iterator[Page | Unreadable]:
         elif token.damage and not first:
             yield Unreadable(token.place, token.damage, "", 0)
         page, first = None, False
-        if input.stop is not None and token.at >= input.stop:
+        if input.stop is not None and token.stored_at >= input.stop:
             return
         if token.data == BEGIN:
             page, size = token, 0
@@ -124,18 +124,23 @@ def _unreadable(page: Token, error: str, held: bytearray, size: int) -> Unreadab
     return Unreadable(page.place, error, excerpt(bytes(held[:EXCERPT_BYTES])), size)
 
 
-def _tokens(found: Iterable[Piece]) -> Iterator[Token]:
+def _tokens(found: Iterable[PlacedBytes]) -> Iterator[Token]:
     """The marks, also those that lie in two pieces, and what stands between them."""
-    tail = Token(b"", 0, "")  # the end of the last piece, from a < on, when it may be the beginning of a mark
+    tail = Token(b"", 0, "")  # the end of the previous piece from a < on, which may begin a mark
     for piece in found:
         data, before = tail.data + piece.data, len(tail.data)
 
         def token(
-            begin: int, end: int, piece: Piece = piece, data: bytes = data, before: int = before, tail: Token = tail
+            begin: int,
+            end: int,
+            piece: PlacedBytes = piece,
+            data: bytes = data,
+            before: int = before,
+            tail: Token = tail,
         ) -> Token:
             if begin < before:
                 return tail._replace(data=data[begin:end])
-            return Token(data[begin:end], piece.at, piece.place(begin - before))
+            return Token(data[begin:end], piece.stored_at, piece.place(begin - before))
 
         begin = 0
         for mark in MARK.finditer(data):
@@ -149,7 +154,7 @@ def _tokens(found: Iterable[Piece]) -> Iterator[Token]:
             yield token(begin, end)
         tail = token(end, len(data))
         if piece.damage:
-            yield Token(b"", piece.at, piece.place(0), piece.damage)
+            yield Token(b"", piece.stored_at, piece.place(0), piece.damage)
     if tail.data:
         yield tail
 
@@ -182,7 +187,7 @@ def _parse(content: bytes) -> dict[str, str]:
     parser.buffer_text = True
     path: list[str] = []
     texts: dict[str, list[str]] = {}
-    target: list[str] | None = None  # what the text at `path` belongs to
+    target: list[str] | None = None  # the list that takes the text at `path`
 
     def begin(name: str, attributes: dict[str, str]) -> None:
         nonlocal target
@@ -205,7 +210,7 @@ def _parse(content: bytes) -> dict[str, str]:
             target.append(text)
 
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = begin, end, characters
-    # Inside of an element there can be no document type, so no entities of the dump's own.
+    # There can be no document type inside an element, and so no entities of the dump's own.
     parser.Parse(BEGIN, False)
     parser.Parse(content, False)
     parser.Parse(END, True)

@@ -15,8 +15,10 @@ from data.sources.streams.byte_stream import CHUNK_BYTES
 # (https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3.14 to 4.3.16).
 END, END_BYTES, COMMENT_BYTES = b"PK\5\6", 22, (1 << 16) - 1
 LOCATOR, LOCATOR_BYTES, END64_BYTES = b"PK\6\7", 20, 56
-MEMBER_BYTES = 256  # in the directory, on average, at most: it is read as a whole
-SMALL_CHUNK_BYTES = 1 << 12  # for bzip2 and LZMA, where zipfile does not bound what so much of a member unpacks to
+MEMBER_BYTES = 256  # A member may take so much of the directory, on average: the directory is read as a whole.
+SMALL_CHUNK_BYTES = (
+    1 << 12
+)  # zipfile does not bound what a chunk of bzip2 or LZMA unpacks to, so these are read in small chunks.
 DAMAGE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, OverflowError, struct.error)
 DECOMPRESSION = (zlib.error, lzma.LZMAError)
 
@@ -54,7 +56,7 @@ def _damage() -> Iterator[None]:
     except (*DAMAGE, *DECOMPRESSION) as problem:
         raise DamagedStream(f"damaged zip: {first_line(problem)}") from None
     except OSError as problem:
-        if problem.errno is not None:  # the file system's
+        if problem.errno is not None:  # the error is the file system's, no damage
             raise
         raise DamagedStream(f"damaged zip: {first_line(problem)}") from None
 
@@ -68,7 +70,7 @@ def _directory_bytes(file: BinaryIO) -> int:
     if not (tail[end : end + 4] == END and tail.endswith(b"\0\0")):
         end = tail.rfind(END)
     if end < 0 or end + END_BYTES > len(tail):
-        return 0  # no zip file, as zipfile will say
+        return 0  # this is no zip file, and zipfile will say so
     locator = end - LOCATOR_BYTES
     if locator >= END64_BYTES and tail[locator : locator + 4] == LOCATOR:
         return int(struct.unpack_from("<Q", tail, locator - END64_BYTES + 40)[0])

@@ -10,14 +10,14 @@ from data.sources.record import DamagedStream
 from data.sources.streams.zstd import decompressed_frames
 
 CHUNK_BYTES = 1 << 20
-STORED_BYTES = 1 << 16  # of a compressed file that are read at a time
-XZ_MEMORY_BYTES = 1 << 28  # xz -9 takes 65 MiB; a header may ask for 4 GiB
+STORED_BYTES = 1 << 16  # So much of a compressed file is read at a time.
+XZ_MEMORY_BYTES = 1 << 28  # xz -9 takes 65 MiB, while a header may ask for 4 GiB.
 
 COMPRESSIONS = {".gz": "gzip", ".tgz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
 
 
 class Decompressor(Protocol):
-    """What bz2 and lzma have in common, and zlib below."""
+    """The interface that bz2's and lzma's decompressors share, and to which zlib's is adapted below."""
 
     @property
     def eof(self) -> bool: ...

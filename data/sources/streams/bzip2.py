@@ -10,21 +10,21 @@ from data.sources.record import DamagedStream
 BLOCK_MARK = 0x314159265359  # the digits of pi
 END_MARK = 0x177245385090  # of a stream, before its checksum: the digits of the square root of pi
 MARK_BITS, CHECKSUM_BITS = 48, 32
-FIRST_BIT = 32  # behind the header
-MARK_BYTES = 7  # that a mark touches at most
+FIRST_BIT = 32  # The first block begins after the header of 4 bytes.
+MARK_BYTES = 7  # A mark touches at most so many bytes.
 READ_BYTES = 1 << 18
-WINDOW_BYTES = 1 << 26  # without a mark in so many bytes (a block has 3 MiB at most) the search ends
-LOOKAHEAD = 3  # marks known at a time
+WINDOW_BYTES = 1 << 26  # The search ends after so many bytes without a mark; a block has at most 3 MiB.
+LOOKAHEAD = 3  # So many marks are known in advance.
 
 
 class Mark(NamedTuple):
     """Where a block begins, or a stream ends."""
 
-    bit: int  # of the file
+    bit: int  # offset in the file, in bits
     is_end: bool
 
 
-class Block(NamedTuple):
+class Bzip2Block(NamedTuple):
     """A decompressed block, or (without data) what cannot be decompressed."""
 
     bit: int  # where its mark begins in the file
@@ -62,7 +62,7 @@ class Window:
         return int.from_bytes(content, "big") >> (-end % 8) & ((1 << (end - begin)) - 1)
 
 
-def decompressed_blocks(file: BinaryIO, start: int = 0) -> Iterator[Block]:
+def decompressed_blocks(file: BinaryIO, start: int = 0) -> Iterator[Bzip2Block]:
     """The blocks whose marks begin at byte `start` of `file` or later.
 
     Raises DamagedStream where the file is no bzip2, or ends within a stream.
@@ -75,11 +75,11 @@ def decompressed_blocks(file: BinaryIO, start: int = 0) -> Iterator[Block]:
     if start == 0 and not first:
         raise DamagedStream("truncated bzip2")
     if start == 0 and first[0].bit != FIRST_BIT:
-        yield Block(FIRST_BIT, None)
+        yield Bzip2Block(FIRST_BIT, None)
     yield from blocks_between(window, chain(first, marks))
 
 
-def blocks_between(window: Window, marks: Iterator[Mark]) -> Iterator[Block]:
+def blocks_between(window: Window, marks: Iterator[Mark]) -> Iterator[Bzip2Block]:
     """The blocks that begin at `marks`. What looks like a mark may stand in a block by chance: then the block goes on."""
     ahead: list[Mark] = []
     while True:
@@ -91,21 +91,21 @@ def blocks_between(window: Window, marks: Iterator[Mark]) -> Iterator[Block]:
         used = 1
         if mark.is_end:
             if not _ends_well(window, mark, following):
-                yield Block(mark.bit, None)
+                yield Bzip2Block(mark.bit, None)
         elif not following:
             raise DamagedStream("truncated bzip2")
         else:
             attempts = (_decompress(window, mark.bit, end.bit) for end in following)
             used, data = next(((n, data) for n, data in enumerate(attempts, 1) if data is not None), (1, None))
-            yield Block(mark.bit, data)
+            yield Bzip2Block(mark.bit, data)
         del ahead[:used]
 
 
 def _ends_well(window: Window, mark: Mark, following: list[Mark]) -> bool:
-    """Whether behind a stream's end and padding there is another stream, or nothing."""
+    """Whether another stream, or nothing, follows a stream's end and padding."""
     end = (mark.bit + MARK_BITS + CHECKSUM_BITS + 7) // 8
-    at, bit = divmod(following[0].bit, 8) if following else (window.end, 0)
-    behind = window.data[end - window.start : at - window.start].lstrip(b"\0")
+    last, bit = divmod(following[0].bit, 8) if following else (window.end, 0)
+    behind = window.data[end - window.start : last - window.start].lstrip(b"\0")
     return bit == 0 and _is_header(behind) if following else not behind
 
 
@@ -113,9 +113,8 @@ def _decompress(window: Window, begin: int, end: int) -> bytes | None:
     """The block between two bits of the file, as the only one of a stream of its own; None when it is damaged."""
     length = end - begin
     block = window.bits(begin, end)
-    checksum = block >> max(0, length - MARK_BITS - CHECKSUM_BITS) & (
-        (1 << CHECKSUM_BITS) - 1
-    )  # of one block and of all
+    # The stream has this one block, so the block's checksum is also that of the stream.
+    checksum = block >> max(0, length - MARK_BITS - CHECKSUM_BITS) & ((1 << CHECKSUM_BITS) - 1)
     bits = ((block << MARK_BITS | END_MARK) << CHECKSUM_BITS) | checksum
     length += MARK_BITS + CHECKSUM_BITS
     padding = -length % 8
@@ -150,12 +149,12 @@ def _find(window: Window, mark: int, begin: int, end: int) -> Iterable[int]:
         # The bytes that the mark fills when it begins at this bit of a byte; the first and last ones it fills in part.
         first = 0 if shift == 0 else 1
         filled = (mark << (8 - shift)).to_bytes(MARK_BYTES, "big")[first : MARK_BYTES - 1]
-        at = window.data.find(filled, begin + first - window.start)
-        while 0 <= at - first < end - window.start:
-            bit = 8 * (window.start + at - first) + shift
+        found = window.data.find(filled, begin + first - window.start)
+        while 0 <= found - first < end - window.start:
+            bit = 8 * (window.start + found - first) + shift
             if window.bits(bit, bit + MARK_BITS) == mark:
                 yield bit
-            at = window.data.find(filled, at + 1)
+            found = window.data.find(filled, found + 1)
 
 
 def _is_header(found: bytes | bytearray) -> bool:

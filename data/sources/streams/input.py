@@ -12,12 +12,12 @@ FILE_BYTES = 1 << 37  # 128 GiB
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ReadLimits:
     """Bounds on what one record, one file and one archive may take."""
 
     record_bytes: int
-    file_bytes: int = FILE_BYTES  # that one compressed file or archive member may give
-    members: int = 1 << 20  # of one archive
+    file_bytes: int = FILE_BYTES  # a compressed file or archive member may unpack to so much
+    members: int = 1 << 20  # so many files of an archive are read
 
 
 class Input(Protocol):

@@ -16,13 +16,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs"}
 PROTOCOLS = (*PACKAGES, "http", "https")
-BLOCK_BYTES = 8 << 20  # one request
-CONNECT_SECONDS, READ_SECONDS = 20, 60  # without an answer
-PAUSES = (0.5, 2.0, 8.0)  # seconds before each further attempt
+BLOCK_BYTES = 8 << 20  # One request asks for so much.
+CONNECT_SECONDS, READ_SECONDS = 20, 60  # A request without an answer fails after so long.
+PAUSES = (0.5, 2.0, 8.0)  # Seconds to wait before each further attempt.
 SECRET_PARAMETER = re.compile(
     "signature|token|secret|passw|credential|access|api.?key|(^|[-_])(sig|key|auth|pwd)([-_]|$)", re.IGNORECASE
 )
-# What changes when a file does, the best first. Not every server gives an ETag, and Google's changes with permissions, too.
+# Values that change when a file does, the best first. Not every server gives an ETag, and Google's changes with permissions, too.
 VERSIONS = ("ETag", "generation", "etag", "Content-MD5", "md5Hash", "Last-Modified", "LastModified", "updated")
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ def list_url(url: str) -> list[Stored]:
 def _listed(url: str) -> list[Stored]:
     fs, path = _filesystem(url)
     protocol = url.partition("://")[0]
-    pattern = re.search("[*?[]" if protocol in PACKAGES else "[*[]", path)  # in a web address ? begins the query
+    pattern = re.search("[*?[]" if protocol in PACKAGES else "[*[]", path)  # in a web address a ? begins the query
     if pattern:
         folder = path[: pattern.start()].rpartition("/")[0]
         found = fs.glob(path, detail=True)
@@ -79,7 +79,7 @@ def _listed(url: str) -> list[Stored]:
     else:
         return [_stored(fs, protocol, path, fs.info(path))]
     files = {name: info for name, info in sorted(found.items()) if info["type"] == "file"}
-    with_hidden = "/." in path[len(folder) :]  # the pattern asks for them
+    with_hidden = "/." in path[len(folder) :]  # the pattern names a hidden file or folder
     return [
         _stored(fs, protocol, name, info)
         for name, info in files.items()
@@ -94,7 +94,7 @@ def _is_no_file(protocol: str, name: str) -> bool:
 
 def _stored(fs: Any, protocol: str, name: str, info: dict[str, Any]) -> Stored:
     url = f"{protocol}://{name}" if protocol in PACKAGES else name
-    if info["size"] is None:  # the listing of a web server has names only
+    if info["size"] is None:  # a web server lists names only
         info = fs.info(name)
     version = next((f"{key} {info[key]}" for key in VERSIONS if info.get(key)), None)
     if info["size"] is None or version is None:
@@ -130,7 +130,7 @@ def has_ranges(url: str) -> bool:
             with fs.open(path, "rb", block_size=1, cache_type="none") as file:
                 file.seek(1)
                 return len(file.read(1)) == 1
-        except ValueError:  # fsspec's for such a server
+        except ValueError:  # fsspec raises it for such a server
             return False
 
     return url.partition("://")[0] in PACKAGES or _with_patience(url, probe)
@@ -189,13 +189,13 @@ def _whole(data: T, found: int, expected: int) -> T:
 
 
 def _with_patience(url: str, action: Callable[[], T]) -> T:
-    """What `action` gives, at the latest at the last attempt; raises OSError, in one line."""
+    """The result of `action`, which is tried again when it fails; raises OSError, in one line, when no attempt succeeds."""
     for pause in (*PAUSES, None):
         try:
             return action()
         except ValueError:
             raise
-        except Exception as problem:  # every protocol's package has errors of its own
+        except Exception as problem:  # each protocol's package raises errors of its own
             status = _status(problem)
             hopeless = isinstance(problem, FileNotFoundError | PermissionError)
             if status is not None:
@@ -249,12 +249,14 @@ def _filesystem_of(protocol: str) -> Any:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
         options = {
             "client_kwargs": {"timeout": timeout, "trust_env": True},
-            "headers": {"Accept-Encoding": "identity"},  # else a server might compress, and sizes mean nothing
+            "headers": {
+                "Accept-Encoding": "identity"
+            },  # otherwise a server might compress, and sizes would mean nothing
             "simple_links": False,
         }
     try:
         fs = fsspec.filesystem(protocol, use_listings_cache=False, skip_instance_cache=True, **options)
-        fs.retries = 1  # of s3fs: `_with_patience` does it
+        fs.retries = 1  # s3fs need not try again: `_with_patience` does
         return fs
     except ImportError:
         raise ValueError(

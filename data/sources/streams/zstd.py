@@ -7,14 +7,14 @@ import zstandard
 
 from data.sources.record import DamagedStream
 
-WINDOW_BYTES = 1 << 27  # what the zstd tool accepts without --long
+WINDOW_BYTES = 1 << 27  # The zstd tool accepts windows of this size without --long.
 FRAME_MAGIC = 0xFD2FB528
-SKIPPABLE_MAGIC = 0x184D2A50  # and the 15 numbers that follow
-REPEATED_BYTE, RESERVED = 1, 3  # types of a block
+SKIPPABLE_MAGIC = 0x184D2A50  # The 15 numbers that follow are magic numbers of skippable frames, too.
+REPEATED_BYTE, RESERVED = 1, 3  # Types of a block.
 CHECKSUM_FLAG = 4
 
 
-class Block(NamedTuple):
+class ZstdBlock(NamedTuple):
     """A block of a frame, or what stands before and after a frame's blocks."""
 
     frame: int  # where the frame begins in the file
@@ -41,7 +41,7 @@ def decompressed_frames(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
         if block.frame != frame:
             frame, decompressor = block.frame, context.decompressobj()
         if decompressor is None:
-            continue  # in a damaged frame
+            continue  # the frame is damaged: its other blocks are passed over
         try:
             output = decompressor.decompress(block.stored)
         except zstandard.ZstdError:
@@ -52,7 +52,7 @@ def decompressed_frames(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
                 yield frame, output
 
 
-def _blocks(file: BinaryIO, keep: bool) -> Iterator[Block]:
+def _blocks(file: BinaryIO, keep: bool) -> Iterator[ZstdBlock]:
     """All blocks from where `file` stands, which is the beginning of a frame; without `keep` they are jumped over."""
     frame = file.tell()
     while magic := file.read(4):
@@ -66,15 +66,15 @@ def _blocks(file: BinaryIO, keep: bool) -> Iterator[Block]:
                 f"corrupt zstd: no frame begins at byte {frame}" if len(magic) == 4 else "truncated zstd"
             )
         frame = file.tell()
-    if not frame:  # an empty file, which a failed transfer leaves; the rest behind a frame may be empty
+    if not frame:  # a failed transfer leaves an empty file; after a frame the rest may be empty
         raise DamagedStream("truncated zstd")
 
 
-def _blocks_of_frame(file: BinaryIO, frame: int, magic: bytes, keep: bool) -> Iterator[Block]:
+def _blocks_of_frame(file: BinaryIO, frame: int, magic: bytes, keep: bool) -> Iterator[ZstdBlock]:
     descriptor = _exactly(file, 1)
     frame_header = magic + descriptor + _exactly(file, _header_bytes(descriptor[0]))
     _check_window(frame, frame_header)
-    yield Block(frame, frame_header)
+    yield ZstdBlock(frame, frame_header)
     last = False
     while not last:
         header = _exactly(file, 3)
@@ -84,9 +84,9 @@ def _blocks_of_frame(file: BinaryIO, frame: int, magic: bytes, keep: bool) -> It
             raise DamagedStream(f"corrupt zstd: a block of no known type in the frame at byte {frame}")
         stored = 1 if kind == REPEATED_BYTE else size
         content = _exactly(file, stored) if keep else _jump(file, stored)
-        yield Block(frame, header + content)
+        yield ZstdBlock(frame, header + content)
     if descriptor[0] & CHECKSUM_FLAG:
-        yield Block(frame, _exactly(file, 4))
+        yield ZstdBlock(frame, _exactly(file, 4))
 
 
 def _check_window(frame: int, header: bytes) -> None:
@@ -94,7 +94,7 @@ def _check_window(frame: int, header: bytes) -> None:
     try:
         window = zstandard.get_frame_parameters(header).window_size
     except zstandard.ZstdError:
-        return  # whoever decompresses it comes upon it
+        return  # the decompressor will report it
     if window > WINDOW_BYTES:
         raise DamagedStream(
             f"the frame at byte {frame} needs a window of {-(-window >> 20)} MB, more than the {WINDOW_BYTES >> 20} MB "
@@ -103,7 +103,7 @@ def _check_window(frame: int, header: bytes) -> None:
 
 
 def _header_bytes(descriptor: int) -> int:
-    """Of a frame's header behind the descriptor: window, dictionary id and content size (RFC 8878, 3.1.1.1)."""
+    """Bytes of a frame's header after the descriptor: window, dictionary id and content size (RFC 8878, 3.1.1.1)."""
     single_segment = descriptor >> 5 & 1
     size_flag = descriptor >> 6
     content_size = (single_segment, 2, 4, 8)[size_flag]
@@ -120,5 +120,5 @@ def _exactly(file: BinaryIO, size: int) -> bytes:
 def _jump(file: BinaryIO, size: int) -> bytes:
     if size:
         file.seek(size - 1, 1)
-        _exactly(file, 1)  # or a jump behind the end would go unnoticed
+        _exactly(file, 1)  # a jump past the end of the file would go unnoticed without this read
     return b""

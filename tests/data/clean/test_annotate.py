@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from data.clean.annotate import FILE, annotate_shard, score_schema, scores_of
 from data.clean.annotate_config import AnnotateConfig
-from data.clean.chain import Beside
+from data.clean.chain import ChainInputs
 from data.clean.clean import clean_shard
 from data.clean.config import CleanConfig
 from data.clean.filters.families import FAMILIES
@@ -45,8 +45,8 @@ def clean(documents: Path, config: CleanConfig, annotate: AnnotateConfig | None 
     """Kept and rejected documents, from scores when `annotate` says what they were computed with."""
     out = documents.parent / "out"
     out.mkdir(exist_ok=True)
-    beside = Beside(documents.parent, annotate=annotate)
-    clean_shard(out, documents, config, beside, documents.parent / FILE if annotate else None)
+    inputs = ChainInputs(documents.parent, annotate=annotate)
+    clean_shard(out, documents, config, inputs, documents.parent / FILE if annotate else None)
     return read_table(out / "documents-00000.parquet").to_pylist() + read_table(out / "rejected.parquet").to_pylist()
 
 
@@ -172,5 +172,5 @@ def test_row_groups_are_those_of_the_documents(tmp_path: Path) -> None:
     annotate = AnnotateConfig(families=["gopher_quality"])
     annotate_shard(tmp_path, tmp_path / "in.parquet", annotate, tmp_path)
     config = CleanConfig(chain=["scores"], scores=[{"name": "gopher_quality.word_count", "min": 3}], pii=None)
-    counts = clean_shard(tmp_path, tmp_path / "in.parquet", config, Beside(annotate=annotate), tmp_path / FILE)
+    counts = clean_shard(tmp_path, tmp_path / "in.parquet", config, ChainInputs(annotate=annotate), tmp_path / FILE)
     assert counts["documents_out"] == len(rows)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from data.clean.chain import Beside, Draft, make_chain, run_chain
+from data.clean.chain import ChainInputs, Draft, make_chain, run_chain
 from data.clean.clean import clean_text
 from data.clean.config import CleanConfig
 
@@ -111,7 +111,7 @@ def test_block_lists_come_first_and_mixed_paragraphs_are_cut(tmp_path: Path) -> 
         block_lists={"domains": ["domains.txt"], "words": ["words.txt"]}, language={"unit": "paragraph"}, pii=None
     )
     german = "Der Ausschuss trat im Frühjahr zusammen, um den Zustand der Straßen und Brücken zu prüfen. " * 4
-    chain = make_chain(config, Beside(tmp_path))
+    chain = make_chain(config, ChainInputs(tmp_path))
 
     def run(text: str, uri: str) -> Draft:
         draft = Draft({"text": text, "uri": uri})
@@ -144,7 +144,7 @@ def test_boilerplate_is_cut_before_the_families(tmp_path: Path) -> None:
     repeated_lines(tmp_path, [tmp_path / "counts.parquet"], 0, config.boilerplate)
     assert len(pq.read_table(tmp_path / "repeated.parquet"))
     draft = Draft(rows[0])
-    run_chain(draft, make_chain(config, Beside(repeated=[tmp_path / "repeated.parquet"])), None)
+    run_chain(draft, make_chain(config, ChainInputs(repeated=[tmp_path / "repeated.parquet"])), None)
     assert menu not in draft.text
     assert draft.lines_dropped["boilerplate"] >= 2
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from data.clean.chain import Beside, Draft, make_chain, run_chain
+from data.clean.chain import ChainInputs, Draft, make_chain, run_chain
 from data.clean.clean import clean_shard
 from data.clean.config import CleanConfig
 from data.clean.custom import code_files, load_function
@@ -24,7 +24,7 @@ def run(folder: Path, code: str, rule: dict[str, Any] | None = None, text: str =
     (folder / "rules.py").write_text(code)
     config = CleanConfig(chain=["custom"], custom=[{"function": "rules:check", **(rule or {})}])
     draft = Draft(DOCUMENT | {"text": text})
-    run_chain(draft, make_chain(config, Beside(folder)), None)
+    run_chain(draft, make_chain(config, ChainInputs(folder)), None)
     return draft
 
 
@@ -146,6 +146,6 @@ def test_the_example_of_the_documentation_runs(tmp_path: Path) -> None:
     }
     rows = [DOCUMENT | {"id": name, "text": text} for name, text in texts.items()]
     write_table(tmp_path / "in.parquet", rows, SCHEMA)
-    counts = clean_shard(tmp_path, tmp_path / "in.parquet", config, Beside(tmp_path))
+    counts = clean_shard(tmp_path, tmp_path / "in.parquet", config, ChainInputs(tmp_path))
     assert read_table(tmp_path / "documents-00000.parquet")["id"].to_pylist() == ["good"]
     assert counts["dropped"] == {"custom.advertisement": 1, "custom.links_per_word": 1}

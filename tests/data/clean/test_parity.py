@@ -25,7 +25,7 @@ from datatrove.utils.word_tokenizers import WordTokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.clean.chain import Beside, Draft, make_chain, run_chain
+from data.clean.chain import ChainInputs, Draft, make_chain, run_chain
 from data.clean.config import CleanConfig
 from data.clean.filters.families import FAMILIES
 from data.text.words import WordSplitter, count_sentences, split_words
@@ -107,7 +107,7 @@ def filtered(text: str, family: str, splitter: WordSplitter, end_marks: bool) ->
 @cache
 def our_chain(families: tuple[str, ...], splitter: WordSplitter, end_marks: bool = False) -> Any:
     config = CleanConfig(words=splitter, chain=families, c4={"require_end_mark": end_marks}, pii=None)
-    return make_chain(config, Beside())
+    return make_chain(config, ChainInputs())
 
 
 def ours(text: str, families: tuple[str, ...], splitter: WordSplitter, end_marks: bool = False) -> tuple[str, str]:

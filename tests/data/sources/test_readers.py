@@ -23,15 +23,15 @@ from data.collect.fields import Document, fields_of, make_document
 from data.sources.config import Format, SourceConfig, format_of
 from data.sources.readers import reader
 from data.sources.record import DamagedStream, Record, Unreadable
-from data.sources.streams.input import BytesInput, FileInput, Input, Limits
-from data.sources.streams.pieces import pieces
+from data.sources.streams.input import BytesInput, FileInput, Input, ReadLimits
+from data.sources.streams.placed_bytes import placed_bytes
 from data.tables import read_table
 
-LIMITS = Limits(record_bytes=1 << 20)
+LIMITS = ReadLimits(record_bytes=1 << 20)
 COMPRESS = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstandard.compress}
 
 
-def read(format: Format, input: Input, limits: Limits = LIMITS, **source: object) -> list[Record | Unreadable]:
+def read(format: Format, input: Input, limits: ReadLimits = LIMITS, **source: object) -> list[Record | Unreadable]:
     return list(reader(format)(input, SourceConfig(name="s", path="*", **source), limits))
 
 
@@ -169,10 +169,10 @@ def test_a_bomb_ends_at_the_limit_of_a_file(suffix: str) -> None:
             found += len(chunk)
             assert len(chunk) <= 1 << 20
     assert found == 1 << 20
-    records = read("jsonl", bomb, Limits(1 << 20, 1 << 20))
+    records = read("jsonl", bomb, ReadLimits(1 << 20, 1 << 20))
     assert len(records) == 20_001 and "the rest of the file cannot be read: " in records[-1].error  # type: ignore[union-attr]
     assert "max_file_gb" in records[-1].error  # type: ignore[union-attr]
-    (plain,) = read("text", BytesInput("a.txt", content, file_bytes=1), Limits(1 << 30, 1))
+    (plain,) = read("text", BytesInput("a.txt", content, file_bytes=1), ReadLimits(1 << 30, 1))
     assert isinstance(plain, Record), "a plain file unpacks to nothing else"
 
 
@@ -252,7 +252,7 @@ def test_a_zstd_frame_with_a_large_window_is_named_as_such(tmp_path: Path, conte
 
 def test_places_in_gzip_and_xz_are_offsets() -> None:
     for suffix in (".gz", ".xz"):
-        found = list(pieces(BytesInput(f"a{suffix}", COMPRESS[suffix](bytes(3 << 20))), 1 << 30))
+        found = list(placed_bytes(BytesInput(f"a{suffix}", COMPRESS[suffix](bytes(3 << 20))), 1 << 30))
         assert [piece.place(5) for piece in found][:2] == ["5", str(len(found[0].data) + 5)]
 
 
@@ -269,7 +269,9 @@ def test_arrow_files_and_streams_of_all_kinds_of_strings(kind: pa.DataType) -> N
         sink = pa.BufferOutputStream()
         with new(sink, table.schema) as writer:
             writer.write_table(table, max_chunksize=2)
-        records = read("arrow", BytesInput("a.arrow", sink.getvalue().to_pybytes()), Limits(1000), meta_fields=["n"])
+        records = read(
+            "arrow", BytesInput("a.arrow", sink.getvalue().to_pybytes()), ReadLimits(1000), meta_fields=["n"]
+        )
         assert [record.place for record in records] == ["0+0", "0+1", "1+0", "1+1", "2+0"]
         texts = [str(record.fields["text"]) for record in records if isinstance(record, Record)]
         assert texts == ["one", "None", "three \U0001f600", ""]

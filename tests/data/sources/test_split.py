@@ -22,13 +22,13 @@ from data.sources.listing import SourceFile
 from data.sources.readers import reader
 from data.sources.record import Record, Unreadable
 from data.sources.split import Part, split
-from data.sources.streams import pieces
+from data.sources.streams import placed_bytes
 from data.sources.streams.bzip2 import Mark, Window, blocks_between, find_marks
-from data.sources.streams.input import FileInput, Input, Limits
-from data.sources.streams.pieces import Piece
+from data.sources.streams.input import FileInput, Input, ReadLimits
+from data.sources.streams.placed_bytes import PlacedBytes
 from data.sources.streams.zstd import frame_offsets
 
-LIMITS = Limits(record_bytes=100)
+LIMITS = ReadLimits(record_bytes=100)
 LINES = SourceConfig(name="s", path="*", documents="line")
 
 # Lines of all lengths, blank ones and one that is longer than a record may be.
@@ -47,7 +47,7 @@ def parts_of(path: Path, size: int, source: SourceConfig = LINES, format: str = 
     return split(SourceFile("s", path.name, str(path), path.stat().st_size, format), source, size)
 
 
-def read(part: Part, source: SourceConfig = LINES, limits: Limits = LIMITS) -> list[Record | Unreadable]:
+def read(part: Part, source: SourceConfig = LINES, limits: ReadLimits = LIMITS) -> list[Record | Unreadable]:
     input = FileInput(part.file.path, part.file.absolute, limits.file_bytes, part.start, part.stop)
     return list(reader(part.file.format)(input, source, limits))
 
@@ -70,7 +70,7 @@ SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[Heal
 def test_lines_do_not_depend_on_cuts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, size: int, chunk: int
 ) -> None:
-    monkeypatch.setattr(pieces, "CHUNK_BYTES", chunk)
+    monkeypatch.setattr(placed_bytes, "CHUNK_BYTES", chunk)
     (tmp_path / "a.txt").write_bytes(content)
     whole = read(Part(SourceFile("s", "a.txt", str(tmp_path / "a.txt"), len(content), "text"), 0, None, 0))
     assert read_all(parts_of(tmp_path / "a.txt", size)) == whole
@@ -270,12 +270,12 @@ def test_a_part_within_a_giant_line_reads_no_further_than_its_end(
     (tmp_path / "a.txt").write_bytes(b"x" * (8 << 20))
     taken: list[int] = []
 
-    def watched(input: Input, limit: int) -> Iterator[Piece]:
-        for piece in pieces.pieces(input, limit):
-            taken.append(piece.at)
+    def watched(input: Input, limit: int) -> Iterator[PlacedBytes]:
+        for piece in placed_bytes.placed_bytes(input, limit):
+            taken.append(piece.stored_at)
             yield piece
 
-    monkeypatch.setattr(lines, "pieces", watched)
+    monkeypatch.setattr(lines, "placed_bytes", watched)
     for part in parts_of(tmp_path / "a.txt", 1 << 20)[1:]:
         taken.clear()
         assert read(part) == []

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ GOOD = {"context": "The sky is", "choices": ["blue", "a stone"], "answer": 0, "i
 
 def encode(text: str) -> list[int]:
     return [1 + byte for byte in text.encode()]
+
+
+def encode_all(texts: Sequence[str]) -> list[list[int]]:
+    return [encode(text) for text in texts]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +43,7 @@ def log_likelihood(network: Network, context: str, choice: str) -> float:
 
 def test_choices_are_scored_given_the_context(network: Network) -> None:
     items = [Item("The sky is ", ("blue", "a stone"), 1), Item("", ("x", "yy", "z"), 2)]
-    scores = score_items(network, items, encode, END, batch_size=2)
+    scores = score_items(network, items, encode_all, END, batch_size=2)
     expected = [
         [log_likelihood(network, "The sky is", " blue"), log_likelihood(network, "The sky is", " a stone")],
         [log_likelihood(network, "", choice) for choice in ("x", "yy", "z")],
@@ -49,7 +54,7 @@ def test_choices_are_scored_given_the_context(network: Network) -> None:
 
 
 def test_context_too_long_is_cut_on_the_left(network: Network) -> None:
-    [score] = score_items(network, [Item("y" * 50 + "abcdefghij" * 3, ("kl", "mn"), 0)], encode, END)
+    [score] = score_items(network, [Item("y" * 50 + "abcdefghij" * 3, ("kl", "mn"), 0)], encode_all, END)
     tokens = encode("abcdefghij" * 3 + " kl")[-33:]
     with torch.no_grad():
         logs = network(torch.tensor([tokens[:-1]]))[0].log_softmax(-1)

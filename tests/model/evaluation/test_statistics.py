@@ -52,7 +52,7 @@ def test_seed_decides_and_memory_blocks_lose_no_resample(monkeypatch: pytest.Mon
     assert bootstrap_ratio(*documents, seed=1) == bootstrap_ratio(*documents, seed=1)
     assert bootstrap_ratio(*documents, seed=1) != bootstrap_ratio(*documents, seed=2)
     whole = bootstrap_ratio(*documents, seed=1, resamples=101)
-    monkeypatch.setattr(statistics, "BLOCK", 80 * 7)  # 7 resamples at a time; the draws are the same stream
+    monkeypatch.setattr(statistics, "DRAWN_AT_ONCE", 80 * 7)  # 7 resamples at a time; the draws are the same stream
     assert bootstrap_ratio(*documents, seed=1, resamples=101) == whole
 
 

@@ -12,13 +12,12 @@ from model.finetuning.classify import (
     batches,
     compare,
     finetune,
-    majority_scores,
     predict_labels,
     rate,
-    scores,
 )
 from model.finetuning.classify_config import ClassifyConfig
 from model.finetuning.examples import Example, Examples, read_examples
+from model.finetuning.scores import majority_scores, scores
 from model.network.config import ModelConfig
 from model.network.init import initialize
 from model.network.network import Network
@@ -91,6 +90,8 @@ def test_compare_puts_three_scores_side_by_side(network: Network, examples: Exam
     assert set(table) == {"pretrained", "random_weights", "majority_class"}
     assert table["majority_class"]["accuracy"] == pytest.approx(16 / 24)
     assert table["majority_class"] == majority_scores(examples)
+    seeds = table["pretrained"]["accuracy"]["seeds"]
+    assert len(seeds) == 2 and table["pretrained"]["accuracy"]["mean"] == pytest.approx(sum(seeds) / 2)
     assert isinstance(classifier, Classifier)
 
 

@@ -13,15 +13,12 @@ from model.formats.checkpoint import (
     file_name,
     folder_name,
     newest_checkpoint,
-    open_tensors,
     read_checkpoint,
-    read_weights,
-    shares,
     verify,
     write_description,
-    write_tensors,
 )
 from model.formats.progress import Progress
+from model.formats.tensors import open_tensors, read_weights, shares, write_tensors
 from model.network.config import ModelConfig
 
 WEIGHTS = {"embedding.weight": torch.arange(12.0).reshape(3, 4), "final_norm.weight": torch.ones(4)}

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.formats.checkpoint import read_checkpoint, read_weights, write_description, write_tensors
+from model.formats.checkpoint import read_checkpoint, write_description
 from model.formats.content import network_content
 from model.formats.convert_hf import write_weights
 from model.formats.hf_config import hf_config
+from model.formats.tensors import read_weights, write_tensors
 from model.network.config import ModelConfig
 from tests.model.checkpoints import write_checkpoint
 

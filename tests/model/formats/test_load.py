@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.formats.checkpoint import file_name, folder_name
-from model.formats.load import find_checkpoint, load_network
+from model.formats.checkpoint import file_name, find_checkpoint, folder_name
+from model.formats.load import load_network
 from model.network.config import ModelConfig
 from tests.model.checkpoints import write_checkpoint
 

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from model.network.attention import attend, cap, explicit
 from model.network.config import ModelConfig
-from model.network.masks import Blocks, make_mask
+from model.network.masks import FlexMask, make_mask
 
 LENGTH = 24
 DOCUMENTS = torch.tensor([[0] * 9 + [1] + [2] * 14, [3] * 5 + [4] * 19])
@@ -61,7 +61,7 @@ def test_every_backend_follows_the_definition(positions: str, softcap: float | N
     dense = torch.ones(LENGTH, LENGTH, dtype=torch.bool).tril() if chosen is None else chosen
     torch.testing.assert_close(explicit(*heads, dense, softcap=softcap), expected, rtol=1e-5, atol=1e-5)
     blocks = make_mask(config(positions, softcap), flex=True, **arguments)
-    assert isinstance(blocks, Blocks) or (blocks is None and chosen is None)
+    assert isinstance(blocks, FlexMask) or (blocks is None and chosen is None)
     with torch.no_grad():
         torch.testing.assert_close(attend(*heads, blocks, softcap=softcap), expected, rtol=1e-5, atol=1e-5)
 

@@ -10,14 +10,14 @@ RAMP = {"start": 8, "increment": 8, "samples": 60}
 
 def test_the_batch_grows_in_equal_parts() -> None:
     ramp = BatchRamp(**RAMP)
-    at = {cursor: ramp.at(cursor, 32) for cursor in (0, 19, 20, 39, 40, 59, 60, 10**9)}
+    at = {cursor: ramp.size_at(cursor, 32) for cursor in (0, 19, 20, 39, 40, 59, 60, 10**9)}
     assert at == {0: 8, 19: 8, 20: 16, 39: 16, 40: 24, 59: 24, 60: 32, 10**9: 32}
 
 
 @given(start=st.integers(1, 50), increment=st.integers(1, 50), rises=st.integers(1, 9), samples=st.integers(1, 9999))
 def test_any_ramp_rises_from_start_to_the_end(start: int, increment: int, rises: int, samples: int) -> None:
     ramp, end = BatchRamp(start=start, increment=increment, samples=samples), start + rises * increment
-    sizes = [ramp.at(cursor, end) for cursor in range(0, samples + 1)]
+    sizes = [ramp.size_at(cursor, end) for cursor in range(0, samples + 1)]
     assert sizes == sorted(sizes) and sizes[0] == start and sizes[-1] == end
     assert all((size - start) % increment == 0 for size in sizes)
 

@@ -6,7 +6,7 @@ import torch
 from model.network.config import ModelConfig
 from model.network.network import Network
 from model.training.distributed import init_distributed
-from model.training.optimizer import Muon, Piece, make_optimizer, orthogonalize, parameter_groups
+from model.training.optimizer import MatrixPart, Muon, make_optimizer, orthogonalize, parameter_groups
 from model.training.train_config import TrainConfig
 
 SHAPES = [(8, 8), (6, 16), (16, 6)]
@@ -25,8 +25,8 @@ def test_muon_on_a_flat_share_is_torchs_on_matrices() -> None:
     ours.momentum = 0.9
     ours.state[flat]["momentum_buffer"] = torch.zeros_like(flat)
     ends = torch.tensor([0, *(matrix.numel() for matrix in theirs)]).cumsum(0).tolist()
-    ours.pieces = [
-        Piece(shape, slice(0, end - begin), slice(begin, end))
+    ours.parts = [
+        MatrixPart(shape, slice(0, end - begin), slice(begin, end))
         for shape, begin, end in zip(SHAPES, ends, ends[1:], strict=False)
     ]
     for _ in range(4):

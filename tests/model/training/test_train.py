@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.formats.checkpoint import RankLayout, read_checkpoint, read_weights
+from model.formats.checkpoint import RankLayout, read_checkpoint
+from model.formats.tensors import read_weights
 from tests.model.ranks import LLAMA, assert_same_state, job, launch, losses, records, result
 
 GPT2 = {

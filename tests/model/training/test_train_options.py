@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.formats.checkpoint import read_checkpoint, read_weights, write_description
+from model.formats.checkpoint import read_checkpoint, write_description
 from model.formats.convert_hf import write_weights
 from model.formats.hf_config import hf_config
+from model.formats.tensors import read_weights
 from model.network.config import ModelConfig
-from model.training.start import origin_identity, origin_model
+from model.training.origin import origin_identity, origin_model
 from tests.model.ranks import (
     HUGE,
     LLAMA,

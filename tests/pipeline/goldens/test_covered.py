@@ -2,7 +2,8 @@
 
 from typing import Any, get_args
 
-from data.clean.config import CHAIN, FAMILIES
+from data.clean.config import CHAIN
+from data.clean.filters.families import FAMILIES
 from data.clean.pii import PIIConfig
 from data.collect.collect import CollectConfig
 from data.dedup.dedup import DedupConfig
@@ -53,7 +54,7 @@ def test_every_format_compression_and_extractor_is_collected() -> None:
 
 
 def test_every_rule_kind_of_personal_data_and_step_of_the_chain_is_cleaned() -> None:
-    rules = {f"{family}.{rule}" for family, module in FAMILIES.items() for rule in module.RULES}
+    rules = {f"{family}.{rule}" for family, module in FAMILIES.items() for rule in module.rules}
     kinds = {f"pii.{kind}" for kind in PIIConfig.model_fields}
     lists = {f"block_lists.{kind}" for kind in ("domains", "urls", "words")}
     assert rules | kinds | lists <= clean.GOLDENS.keys()

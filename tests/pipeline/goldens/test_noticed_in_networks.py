@@ -8,7 +8,7 @@ import pytest
 
 import model.evaluation.choices
 import model.evaluation.generate
-import model.evaluation.ngrams
+import model.evaluation.ngram_models
 import model.finetuning.classify
 import model.formats.convert_hf
 import pipeline.goldens.evaluate as evaluate
@@ -47,13 +47,20 @@ TAKEN_AWAY: list[tuple[str, dict[str, Any]]] = [
     ("weights", {"sampling": {"seed": 1}}),
     ("weights", {"sampling": {"weights": {"english": 3, "german": 1}}}),
     ("dropout", {"model": {}}),
+    ("init_from", {}),
 ]
+
+
+def _without_origin(variant: dict[str, Any]) -> dict[str, Any]:
+    return {field: value for field, value in variant.items() if field != "init_from"}
 
 
 @pytest.fixture(scope="module")
 def trained_without(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What training makes of every variant without what TAKEN_AWAY says, under the numbers of its rows."""
-    changed = {f"{number}": {**VARIANTS[name], **without} for number, (name, without) in enumerate(TAKEN_AWAY)}
+    changed = {
+        f"{number}": {**_without_origin(VARIANTS[name]), **without} for number, (name, without) in enumerate(TAKEN_AWAY)
+    }
     return train(changed, tmp_path_factory.mktemp("trained"))
 
 
@@ -83,7 +90,7 @@ def test_a_network_without_one_of_its_options(name: str, option: str, tmp_path: 
 
 # Stage, golden, what is replaced (an attribute of a module), and by what.
 REPLACED: list[tuple[str, str, Any, str, Any]] = [
-    ("evaluate", "ngrams", model.evaluation.ngrams, "_discount", lambda counts: 0.5),
+    ("evaluate", "ngrams", model.evaluation.ngram_models, "_discount", lambda counts: 0.5),
     ("evaluate", "task", model.evaluation.choices, "join", lambda context, choice: (context, choice)),
     ("finetune", "mean", model.finetuning.classify, "rate", lambda step, steps, warmup: (steps - step) / steps),
     ("finetune", "mean", model.finetuning.classify.nn.utils, "clip_grad_norm_", lambda parameters, largest: None),

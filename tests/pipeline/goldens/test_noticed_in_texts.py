@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,12 @@ import data.clean.annotate
 import data.clean.block_lists
 import data.clean.boilerplate
 import data.clean.chain
-import data.clean.filters.c4
 import data.clean.filters.fineweb
 import data.clean.language
 import data.clean.pii
 import data.collect.collect
 import data.dedup.contamination
 import data.dedup.dedup
-import data.documents
 import data.extraction.html
 import data.extraction.wikitext
 import data.sources.formats.hub
@@ -31,7 +30,7 @@ import data.text.words
 import data.tokens.bpe
 import data.tokens.tokenize
 import data.tokens.vocabulary
-from data.clean.config import FAMILIES
+from data.clean.filters.families import FAMILIES
 from data.clean.pii import _KINDS
 from data.sources.readers import READERS
 from pipeline.goldens.collect import CUT_FILES, SOURCES
@@ -92,13 +91,13 @@ REPLACED: list[tuple[str, str, Any, str, Any]] = [
     ("collect", "nfc", data.text.normalise, "nfc", same),
     ("collect", "nfc", data.text.normalise, "_one_newline", same),
     ("annotate", "default", data.clean.annotate, "_custom_scores", lambda row, functions: {}),
-    ("annotate", "default", data.clean.language, "identify", lambda text, characters: ("en", 1.0)),
+    ("annotate", "default", data.clean.annotate, "identify", lambda text, characters: ("en", 1.0)),
     ("annotate", "words", data.text.word_arrays, "split_words", lambda text, splitter: text.split()),
     ("annotate", "end_marks", data.clean.filters.fineweb, "_MARKS", {"fineweb": frozenset(".")}),
     ("clean", "language", data.clean.language, "identify", lambda text, characters: ("en", 1.0)),
     ("clean", "language.all", data.clean.language, "identify", lambda text, characters: ("en", 1.0)),
     ("clean", "language.paragraph", data.clean.language, "_parts", lambda text, least: [(text, 1)]),
-    ("clean", "c4", data.clean.filters.c4, "check", lambda text, config: (text, None, Counter())),
+    ("clean", "c4", data.clean.chain, "_cutting", lambda family, rule, config: lambda draft: None),
     ("clean", "words", data.text.word_arrays, "split_words", lambda text, splitter: text.split()),
     ("clean", "end_marks", data.clean.filters.fineweb, "_MARKS", {"fineweb": frozenset(".")}),
     ("clean", "custom", data.clean.chain, "load_function", lambda name, base: lambda text, document: None),
@@ -119,7 +118,7 @@ REPLACED: list[tuple[str, str, Any, str, Any]] = [
     ("clean", "annotated chain", data.clean.chain, "_language", lambda config, annotated: lambda draft: None),
     ("dedup", "minhash", data.dedup.dedup, "band_keys", lambda text, config: []),
     ("dedup", "few bands", data.dedup.dedup, "band_keys", lambda text, config: []),
-    ("dedup", "exact", data.documents, "content_hash", lambda text, numbers=NUMBERS: f"{next(numbers):032x}"),
+    ("dedup", "exact", data.dedup.dedup, "content_hash", lambda text, numbers=NUMBERS: f"{next(numbers):032x}"),
     ("dedup", "exact", data.dedup.dedup.unicodedata, "normalize", lambda form, text: text),
     ("dedup", "contamination", data.dedup.dedup, "shared_ngram", lambda text, benchmark, n: None),
     ("dedup", "contamination", data.dedup.contamination, "_telling_ngrams", data.dedup.contamination.text_ngrams),
@@ -143,12 +142,13 @@ def test_a_step_that_does_nothing(
     assert notices(stage, name, tmp_path)
 
 
-@pytest.mark.parametrize(("family", "rule"), [(family, rule) for family in FAMILIES for rule in FAMILIES[family].RULES])
-def test_a_rule_that_rejects_nothing(family: str, rule: str, tmp_path: Path, monkeypatch: Patch) -> None:
-    if family == "c4":
-        monkeypatch.setattr(data.clean.filters.c4, "check", lambda text, config: (text, None, Counter()))
+@pytest.mark.parametrize(("family", "rule"), [(name, rule) for name, each in FAMILIES.items() for rule in each.rules])
+def test_a_rule_that_does_nothing(family: str, rule: str, tmp_path: Path, monkeypatch: Patch) -> None:
+    if FAMILIES[family].cutter:
+        monkeypatch.setattr(data.clean.chain, "_cutting", lambda family, rule, config: lambda draft: None)
     else:
-        monkeypatch.delitem(FAMILIES[family].RULES, rule)
+        rules = {name: limits for name, limits in FAMILIES[family].rules.items() if name != rule}
+        monkeypatch.setitem(FAMILIES, family, replace(FAMILIES[family], rules=rules))
     assert notices("clean", f"{family}.{rule}", tmp_path)
 
 

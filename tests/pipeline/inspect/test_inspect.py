@@ -384,11 +384,12 @@ def test_the_way_of_a_document_that_is_kept(view: Path) -> None:
         *(f"{stage}/shards/00000/documents-00000.parquet" for stage, _ in kept),
         "tokenize/shards/00001/old-books-test.parquet",
     ]
-    assert found["stages"][3]["tokens"] == 1234
+    assert (found["stages"][3]["document"], found["stages"][3]["tokens"]) == (4, 1234)
     assert found["scores"] == {"language": "en", "fineweb.newlines": 0.25}
     assert found["duplicates"] == [{"id": DUPLICATE["id"], "reason": "near_duplicate"}]
     assert not any("changes" in step for step in found["stages"])
     output = printed(print_document, view, "own-161", False)
+    assert "1,234 tokens, document 4 of old-books-test" in " ".join(output.split())
     assert DUPLICATE["id"] in output
     assert "test" in line_of(output, "tokenize")
     assert line_of(output, "fineweb.newlines") == ["fineweb.newlines", "0.25"]

@@ -1,11 +1,11 @@
-"""The chain behind a release: what was compared, what the run has another of, and what was pruned."""
+"""The chain behind a release: what is there to be compared, and what was pruned."""
 
 import shutil
 from pathlib import Path
 
 from orchestration.identity import Identity
 from orchestration.store import Artifact, Provenance, Store
-from pipeline.stages.chain import NOT_READ, PRUNED, VERIFIED, account_of_chain
+from pipeline.stages.chain import PRUNED, VERIFIED, account_of_chain, chain_of
 from tests.artifacts import finish
 
 
@@ -23,12 +23,11 @@ def test_every_artifact_of_the_chain_is_accounted_for(tmp_path: Path) -> None:
     network = made(store, "pretrain", "one", {"tokenize": tokens})
     new = made(store, "collect", "new", {})
     clean = made(store, "clean", "new", {"collect": new})
-    inputs = {"collect": new.path, "clean": clean.path, "tokenize": tokens.path, "pretrain": network.path}
+    inputs = [new, clean, tokens, network]
+    there = [*inputs, older_clean]
     shutil.rmtree(old.path)
-    assert account_of_chain(inputs) == {
-        **{f"{path.parent.name}/{path.name}": VERIFIED for path in inputs.values()},
-        f"clean/{older_clean.name}": NOT_READ,
-        f"collect/{old.name}": PRUNED,
-    }
+    account = dict.fromkeys((f"{artifact.stage}/{artifact.name}" for artifact in there), VERIFIED)
+    assert account_of_chain(inputs) == {**account, f"collect/{old.name}": PRUNED}
+    assert {artifact.path for artifact in chain_of(inputs)} == {artifact.path for artifact in [*there, old]}
     shutil.rmtree(older_clean.path)
     assert account_of_chain(inputs)[f"clean/{older_clean.name}"] == PRUNED

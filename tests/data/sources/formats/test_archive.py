@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from data.sources.config import SourceConfig
 from data.sources.formats.archive import MEMORY_BYTES, read_archive
 from data.sources.record import Record, Unreadable
-from data.sources.streams.input import BytesInput, Limits
+from data.sources.streams.input import BytesInput, ReadLimits
 
 Files = list[tuple[str, bytes]]
 
@@ -48,7 +48,7 @@ def make_tar(files: Files, format: int = tarfile.PAX_FORMAT, special: list[tarfi
 
 
 def read(content: bytes, name: str, file_bytes: int = 1 << 30, members: int = 1000) -> list[Record | Unreadable]:
-    limits = Limits(1 << 20, file_bytes, members)
+    limits = ReadLimits(1 << 20, file_bytes, members)
     return list(read_archive(BytesInput(name, content, file_bytes), SourceConfig(name="s", path="x"), limits))
 
 
@@ -214,7 +214,7 @@ def test_a_large_member_is_not_held_in_memory() -> None:
     content = make_zip([("a.jsonl", line * (3 * MEMORY_BYTES // len(line))), ("b.txt", b"b")])
     input, source = BytesInput("a.zip", content), SourceConfig(name="s", path="x")
     tracemalloc.start()
-    count = sum(isinstance(record, Record) for record in read_archive(input, source, Limits(1 << 20)))
+    count = sum(isinstance(record, Record) for record in read_archive(input, source, ReadLimits(1 << 20)))
     assert count == 3 * MEMORY_BYTES // len(line) + 1
     assert tracemalloc.get_traced_memory()[1] < 2.2 * MEMORY_BYTES
     tracemalloc.stop()

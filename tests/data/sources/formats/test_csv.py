@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from data.sources.config import SourceConfig
 from data.sources.formats.csv import read_csv
 from data.sources.record import Record, Unreadable
-from data.sources.streams.input import BytesInput, Limits
+from data.sources.streams.input import BytesInput, ReadLimits
 
 
 def read(content: bytes, name: str = "a.csv", limit: int = 1 << 20, **source: object) -> list[Record | Unreadable]:
-    return list(read_csv(BytesInput(name, content), SourceConfig(name="s", path="x", **source), Limits(limit)))
+    return list(read_csv(BytesInput(name, content), SourceConfig(name="s", path="x", **source), ReadLimits(limit)))
 
 
 def texts(found: list[Record | Unreadable]) -> list[object]:

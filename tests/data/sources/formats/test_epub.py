@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from data.sources.config import SourceConfig
 from data.sources.formats.epub import read_epub
 from data.sources.record import Record, Unreadable
-from data.sources.streams.input import BytesInput, Limits
+from data.sources.streams.input import BytesInput, ReadLimits
 
 PACKAGE = """<?xml version="1.0" encoding="utf-8"?>
 <package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="url">
@@ -51,7 +51,7 @@ def epub(**changes: str | bytes | None) -> bytes:
 
 def read(content: bytes, limit: int = 1 << 20) -> Record | Unreadable:
     source = SourceConfig(name="s", path="x")
-    (found,) = read_epub(BytesInput("book.epub", content), source, Limits(limit, members=100))
+    (found,) = read_epub(BytesInput("book.epub", content), source, ReadLimits(limit, members=100))
     return found
 
 

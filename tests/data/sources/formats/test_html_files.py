@@ -5,10 +5,10 @@ import gzip
 from data.sources.config import SourceConfig
 from data.sources.formats.html import read_html
 from data.sources.record import Record, Unreadable
-from data.sources.streams.input import BytesInput, Limits
+from data.sources.streams.input import BytesInput, ReadLimits
 
 SOURCE = SourceConfig(name="pages", path="*.html", text_field="body")
-LIMITS = Limits(record_bytes=1_000_000)
+LIMITS = ReadLimits(record_bytes=1_000_000)
 PAGE = b"<html><head><title>On foxes</title></head><body><main><h1>Foxes</h1><p>They jump.</p></main></body></html>"
 
 
@@ -35,7 +35,7 @@ def test_what_cannot_be_read_says_why() -> None:
     [record] = read_html(BytesInput("a.html", deep), SOURCE, LIMITS)
     assert isinstance(record, Unreadable) and "deep" in record.error and record.excerpt.startswith("<div>")
     assert record.bytes == len(deep)
-    [record] = read_html(BytesInput("a.html", PAGE), SOURCE, Limits(record_bytes=50))
+    [record] = read_html(BytesInput("a.html", PAGE), SOURCE, ReadLimits(record_bytes=50))
     assert isinstance(record, Unreadable) and "max_record_mb" in record.error
     [record] = read_html(BytesInput("a.html.gz", gzip.compress(PAGE)[:-9]), SOURCE, LIMITS)
     assert isinstance(record, Unreadable) and record.error.startswith("the rest of the file cannot be read")

@@ -15,9 +15,9 @@ from PIL import Image
 from data.sources.config import SourceConfig
 from data.sources.formats.hub import read_dataset
 from data.sources.record import Record, Unreadable
-from data.sources.streams.input import Limits
+from data.sources.streams.input import ReadLimits
 
-LIMITS = Limits(record_bytes=1000)
+LIMITS = ReadLimits(record_bytes=1000)
 FORMS = ["saved", "streamed"]
 
 

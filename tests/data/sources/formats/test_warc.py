@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from data.sources.config import SourceConfig
 from data.sources.formats.warc import read_warc
 from data.sources.record import Record, Unreadable
-from data.sources.streams.input import BytesInput, Limits
+from data.sources.streams.input import BytesInput, ReadLimits
 
 PAGE = "<html><body><main><h1>Page {n}</h1><p>The words of page {n} are about weather and harbours.</p></main></body></html>"
 HTTP = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n"
@@ -37,7 +37,7 @@ def response(number: int, body: bytes | None = None, http: bytes = HTTP, length:
 
 
 def read(content: bytes, name: str = "a.warc", limit: int = 1 << 20) -> list[Record | Unreadable]:
-    return list(read_warc(BytesInput(name, content), SourceConfig(name="s", path="x"), Limits(limit)))
+    return list(read_warc(BytesInput(name, content), SourceConfig(name="s", path="x"), ReadLimits(limit)))
 
 
 def pages(found: list[Record | Unreadable]) -> list[int]:

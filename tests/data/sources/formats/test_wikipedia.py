@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from data.sources.config import SourceConfig
 from data.sources.formats.wikipedia import read_wikipedia
 from data.sources.record import Record, Unreadable
-from data.sources.streams.input import BytesInput, Limits
+from data.sources.streams.input import BytesInput, ReadLimits
 
 HEAD = """<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="de">
   <siteinfo>
@@ -56,7 +56,7 @@ def read(
     **source,
 ) -> list[Record | Unreadable]:
     input = BytesInput(name, content, start=start, stop=stop)
-    return list(read_wikipedia(input, SourceConfig(name="s", path="x", **source), Limits(limit)))
+    return list(read_wikipedia(input, SourceConfig(name="s", path="x", **source), ReadLimits(limit)))
 
 
 def test_a_page_is_plain_text_with_address_and_date() -> None:

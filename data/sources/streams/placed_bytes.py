@@ -14,12 +14,12 @@ from data.sources.streams.byte_stream import CHUNK_BYTES, compression_of
 from data.sources.streams.input import Input
 
 
-class Piece(NamedTuple):
+class PlacedBytes(NamedTuple):
     """Bytes that follow one another in the decompressed file, or (with `damage`) what cannot be read in their place."""
 
-    at: int  # the byte of the stored file that they belong to: parts are cut by it
-    unit: str  # the beginning of their places
-    offset: int  # of the first of them in the unit
+    stored_at: int  # byte of the stored file to which they belong; parts are cut by it
+    unit: str  # the places of these bytes begin with it
+    offset: int  # offset of the first byte in the unit
     data: bytes
     damage: str = ""
 
@@ -28,8 +28,8 @@ class Piece(NamedTuple):
         return f"{self.unit}{self.offset + index}"
 
 
-def pieces(input: Input, limit: int) -> Iterator[Piece]:
-    """The pieces from the part's start to the file's end: a record that begins in a part may end behind it.
+def placed_bytes(input: Input, limit: int) -> Iterator[PlacedBytes]:
+    """The pieces from the part's start to the file's end: a record that begins in a part may end after it.
 
     No piece lies on both sides of the part's end. Of a compressed file at most `limit` bytes are read.
     """
@@ -43,40 +43,42 @@ def pieces(input: Input, limit: int) -> Iterator[Piece]:
         left -= len(piece.data)
         if left < 0:
             problem = f"it unpacks to more than the {limit} bytes that max_file_gb allows"
-            yield _damage(piece.at, piece.unit, piece.offset + len(piece.data), problem)
+            yield _damage(piece.stored_at, piece.unit, piece.offset + len(piece.data), problem)
             return
 
 
-def _plain(input: Input) -> Iterator[Piece]:
+def _plain(input: Input) -> Iterator[PlacedBytes]:
     with input.open() as file:
-        at = file.seek(input.start) if input.start else 0
-        while data := file.read(min(CHUNK_BYTES, input.stop - at) if input.stop and at < input.stop else CHUNK_BYTES):
-            yield Piece(at, "", at, data)
-            at += len(data)
+        offset = file.seek(input.start) if input.start else 0
+        while data := file.read(
+            min(CHUNK_BYTES, input.stop - offset) if input.stop and offset < input.stop else CHUNK_BYTES
+        ):
+            yield PlacedBytes(offset, "", offset, data)
+            offset += len(data)
 
 
-def _whole(input: Input) -> Iterator[Piece]:
+def _whole(input: Input) -> Iterator[PlacedBytes]:
     offset = 0
     try:
         for data in input.chunks():
-            yield Piece(0, "", offset, data)
+            yield PlacedBytes(0, "", offset, data)
             offset += len(data)
     except DamagedStream as problem:
         yield _damage(0, "", offset, str(problem))
 
 
-def _bzip2(input: Input) -> Iterator[Piece]:
+def _bzip2(input: Input) -> Iterator[PlacedBytes]:
     bit = 8 * input.start
     with input.open() as file:
         try:
             for bit, data in bzip2.decompressed_blocks(file, input.start):
                 damage = f"from here to the next whole line: corrupt bzip2 block at bit {bit}" if data is None else ""
-                yield Piece(bit // 8, f"{bit}+", 0, data or b"", damage)
+                yield PlacedBytes(bit // 8, f"{bit}+", 0, data or b"", damage)
         except DamagedStream as problem:
             yield _damage(bit // 8 + 1, f"{bit}+", 0, str(problem))
 
 
-def _zstd(input: Input) -> Iterator[Piece]:
+def _zstd(input: Input) -> Iterator[PlacedBytes]:
     frame, offset = input.start, 0
     with input.open() as file:
         file.seek(input.start)
@@ -84,11 +86,11 @@ def _zstd(input: Input) -> Iterator[Piece]:
             for begin, data in zstd.decompressed_frames(file):
                 frame, offset = begin, offset if begin == frame else 0
                 damage = f"from here to the next whole line: corrupt zstd frame at byte {frame}" if data is None else ""
-                yield Piece(frame, f"{frame}+", offset, data or b"", damage)
+                yield PlacedBytes(frame, f"{frame}+", offset, data or b"", damage)
                 offset += len(data or b"")
         except DamagedStream as problem:
             yield _damage(frame, f"{frame}+", offset, str(problem))
 
 
-def _damage(at: int, unit: str, offset: int, problem: str) -> Piece:
-    return Piece(at, unit, offset, b"", f"the rest of the file cannot be read: {problem}")
+def _damage(stored_at: int, unit: str, offset: int, problem: str) -> PlacedBytes:
+    return PlacedBytes(stored_at, unit, offset, b"", f"the rest of the file cannot be read: {problem}")

@@ -15,7 +15,7 @@ from pipeline.stages.stage import Context
 FILES = 64  # that a task compares
 
 
-def verify_inputs(context: Context, artifacts: Sequence[Artifact], building: Path) -> None:
+def verify_artifacts(context: Context, artifacts: Sequence[Artifact], building: Path) -> None:
     """Compare every file of the artifacts, by tasks; each once since the start of this machine.
 
     Raises ValueError that names the first file that is not as it was made, and the remedy.

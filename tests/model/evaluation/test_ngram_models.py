@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from model.evaluation import ngrams
-from model.evaluation.ngrams import fit_bigram, fit_unigram
+from model.evaluation import ngram_models
+from model.evaluation.ngram_models import fit_bigram, fit_unigram
 
 VOCAB = 12
 SEPARATOR = 0
@@ -43,7 +43,7 @@ def plain_kneser_ney(streams: list[np.ndarray], before: int, after: int) -> floa
 
 @pytest.fixture(params=[1 << 23, 7], ids=["whole", "chunks"])
 def streams(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
-    monkeypatch.setattr(ngrams, "CHUNK", request.param)
+    monkeypatch.setattr(ngram_models, "CHUNK", request.param)
     return [make_stream(1), make_stream(2, 40)]
 
 

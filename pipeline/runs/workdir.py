@@ -1,0 +1,30 @@
+"""Whether a folder can be the workdir of runs."""
+
+import os
+import shutil
+from pathlib import Path
+
+FREE_BYTES = 2**30  # A run does not begin with less room than this on the disk of its workdir.
+
+
+def check_name(workdir: Path) -> None:
+    """Raise ValueError for a path that is not UTF-8: Ray and Weights & Biases could not pass it on."""
+    shown = os.fsencode(workdir).decode(errors="backslashreplace")
+    if shown != str(workdir):
+        raise ValueError(f"--workdir {shown}: the name is not UTF-8; choose another folder")
+
+
+def check_room(workdir: Path) -> None:
+    """Raise ValueError when there is no folder there to work in, or no room in it."""
+    check_name(workdir)
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(workdir).free
+    except OSError as error:
+        raise ValueError(f"--workdir {workdir}: cannot be used ({os.strerror(error.errno or 0)})") from error
+    if not os.access(workdir, os.W_OK):
+        raise ValueError(f"--workdir {workdir}: not writable; choose another folder")
+    if free < FREE_BYTES:
+        raise ValueError(
+            f"--workdir {workdir}: only {free / 1e9:.1f} GB free on this disk; make room or choose another folder"
+        )

@@ -1,0 +1,116 @@
+"""The tasks of evaluate: the test split by the network and by n-gram models, multiple choice, sample texts.
+
+They stand apart from the stage because they need torch, which a plan has no use for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.tables import read_table
+from data.tokens.token_shards import TokenShard
+from data.tokens.tokenize import list_token_shards
+from data.tokens.vocabulary import Encoder, Vocabulary, load_vocabulary
+from model.evaluation.choices import read_items, score_items
+from model.evaluation.evaluate import score_documents
+from model.evaluation.ngram_models import Bigram, Unigram, fit_bigram, fit_unigram
+from model.evaluation.statistics import bootstrap_ratio
+from model.formats.load import best_device, load_network
+from orchestration.files import write_json
+from pipeline.recipe.recipe import EvaluateConfig, TaskConfig
+from pipeline.releases.generate_text import continue_prompt
+
+BASELINE_TOKENS = 2**28  # training tokens that the n-gram models see at most: more would not make them better
+
+
+def score_shards(
+    out: Path, checkpoint: Path, tokenizer: Path, prefixes: Sequence[Path], config: EvaluateConfig
+) -> dict[str, Any]:
+    """Score test shards with the network; writes documents.json: by shard, nats, tokens and bytes of each document."""
+    network, vocabulary = load_network(checkpoint, device=best_device()), load_vocabulary(tokenizer)
+    facts, tokens = [], 0
+    for prefix in prefixes:
+        documents, sizes = read_documents(prefix, vocabulary)
+        scores = score_documents(network, documents, sizes, vocabulary.start_id, batch_size=config.batch_size)
+        facts.append({"nats": scores.nats.tolist(), "tokens": scores.tokens.tolist(), "bytes": scores.bytes.tolist()})
+        tokens += int(scores.tokens.sum())
+    write_json(out / "documents.json", facts)
+    return {"documents": sum(len(part["nats"]) for part in facts), "tokens": tokens}
+
+
+def score_baselines(out: Path, tokens: Path, tokenizer: Path) -> dict[str, Any]:
+    """Train the n-gram models, score every test shard with them; writes documents.json: nats by model, shard and document."""
+    entries = list_token_shards(tokens)
+    training = _at_most(
+        [TokenShard.open(entry.prefix).tokens for entry in entries if entry.split == "train"], BASELINE_TOKENS
+    )
+    vocabulary = load_vocabulary(tokenizer)
+    models: dict[str, Unigram | Bigram] = {
+        "unigram": fit_unigram(training, vocabulary.size),
+        "bigram": fit_bigram(training, vocabulary.size, separator=vocabulary.start_id),
+    }
+    tests = [read_documents(entry.prefix, vocabulary)[0] for entry in entries if entry.split == "test"]
+    scores = {
+        name: [[float(model.score(document).sum()) for document in documents] for documents in tests]
+        for name, model in models.items()
+    }
+    write_json(out / "documents.json", scores)
+    return {"training_tokens": int(sum(len(part) for part in training))}
+
+
+def score_task(
+    out: Path, path: Path, task: TaskConfig, checkpoint: Path, tokenizer: Path, config: EvaluateConfig
+) -> dict[str, Any]:
+    """Score a multiple-choice task; accuracy by log-likelihood, raw and by byte, with a 95 % interval over items."""
+    vocabulary = load_vocabulary(tokenizer)
+    scores = score_items(
+        load_network(checkpoint, device=best_device()),
+        read_items(path),
+        Encoder(vocabulary).encode_to_lists,
+        start_id=vocabulary.start_id,
+        batch_size=config.batch_size,
+    )
+    ones = np.ones(len(scores))
+    measures = {"accuracy": [s.right for s in scores], "accuracy_per_byte": [s.right_per_byte for s in scores]}
+    result: dict[str, Any] = {
+        name: asdict(bootstrap_ratio(np.array(right, dtype=float), ones, config.seed, config.resamples))
+        for name, right in measures.items()
+    }
+    return result | {"items": len(scores), "chance": float(np.mean([1 / len(s.bytes) for s in scores]))}
+
+
+def write_samples(out: Path, checkpoint: Path, tokenizer: Path, config: EvaluateConfig) -> dict[str, Any]:
+    """Let the network go on from each prompt; writes samples.json."""
+    network, vocabulary = load_network(checkpoint, device=best_device()), load_vocabulary(tokenizer)
+    samples = []
+    for number, prompt in enumerate(config.prompts):
+        text = continue_prompt(
+            network,
+            vocabulary,
+            prompt,
+            config.max_new_tokens,
+            config.temperature,
+            config.top_k or 0,
+            config.seed + number,
+        )
+        samples.append({"prompt": prompt, "text": text})
+    write_json(out / "samples.json", samples)
+    return {"samples": len(samples)}
+
+
+def read_documents(prefix: Path, vocabulary: Vocabulary) -> tuple[list[np.ndarray], list[int]]:
+    """The ids of the text of each document of a token shard, (tokens,) each, and its UTF-8 bytes."""
+    shard = TokenShard.open(prefix)
+    sizes = read_table(Path(f"{prefix}.parquet"), ["bytes"])["bytes"].to_pylist()
+    return [vocabulary.text_of(np.asarray(shard.document(n))) for n in range(len(sizes))], sizes
+
+
+def _at_most(streams: Sequence[np.ndarray], tokens: int) -> list[np.ndarray]:
+    """The beginning of the streams, `tokens` in all."""
+    kept: list[np.ndarray] = []
+    for stream in streams:
+        kept.append(stream[: tokens - sum(map(len, kept))])
+    return [part for part in kept if len(part)]

@@ -1,0 +1,64 @@
+"""The one task of export: it needs torch and transformers, which a plan has no use for."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.tokens.token_shards import TokenShard
+from data.tokens.tokenize import list_token_shards
+from model.formats.load import load_network
+from orchestration.files import checksum, files_below, write_json
+from pipeline.recipe.recipe import ExportConfig
+from pipeline.releases.export_release import export_checked
+from pipeline.stages.model_card import model_card
+
+CHECKED_DOCUMENTS = 4  # real sequences whose logits are compared
+PROMPT_TOKENS = 8  # of the beginning of each, after which both write
+
+
+def export_shard(
+    out: Path,
+    checkpoint: Path,
+    tokenizer: Path,
+    tokens: Path,
+    config: ExportConfig,
+    manifests: Mapping[str, Any],
+    scores: Mapping[str, Any],
+    chain: Mapping[str, str],
+) -> dict[str, Any]:
+    """Write `hf/`, check it, then add certificate and model card; raises RuntimeError when the check fails."""
+    folder, network = out / "hf", load_network(checkpoint)
+    length = network.config.max_sequence_length
+    sequences = real_sequences(tokens, length)
+    prompts = [sequence[: min(PROMPT_TOKENS, length // 2)].tolist() for sequence in sequences]
+    figures = export_checked(network, tokenizer, folder, sequences, prompts)
+    certificate = {
+        "model": config.model_name,
+        "checks": figures,
+        "files": {path.as_posix(): checksum(folder / path) for path in files_below(folder)},
+        "made_from": {
+            name: {key: manifest[key] for key in ("fingerprint", "config", "inputs", "versions")}
+            for name, manifest in manifests.items()
+        },
+        "chain": dict(chain),
+    }
+    write_json(folder / "certificate.json", certificate)
+    card = model_card(config, network.config, manifests, scores, figures)
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    return {"parameters": sum(p.numel() for p in network.parameters()), **figures}
+
+
+def real_sequences(tokens: Path, length: int) -> list[np.ndarray]:
+    """Beginnings of test documents, or of training documents when there are no others; each (at most `length`,) int64."""
+    entries = sorted(
+        list_token_shards(tokens), key=lambda entry: (entry.split != "test", entry.split, str(entry.prefix))
+    )
+    sequences: list[np.ndarray] = []
+    for entry in entries:
+        shard = TokenShard.open(entry.prefix)
+        sequences += [shard.document(n)[:length] for n in range(min(len(shard.lengths), CHECKED_DOCUMENTS))]
+        if len(sequences) >= CHECKED_DOCUMENTS:
+            break
+    return [sequence.astype(np.int64) for sequence in sequences[:CHECKED_DOCUMENTS]]

@@ -1,0 +1,40 @@
+"""One fine-tuning, a task of the stage finetune: it needs torch, which a plan has no use for."""
+
+from pathlib import Path
+from typing import Any
+
+from data.tokens.vocabulary import Encoder, load_vocabulary
+from model.finetuning.classifier_files import save_classifier
+from model.finetuning.classify import finetune
+from model.finetuning.examples import read_examples
+from model.finetuning.scores import majority_scores
+from model.formats.load import best_device, load_network
+from pipeline.recipe.recipe import FinetuneConfig
+
+
+def finetune_shard(
+    out: Path,
+    checkpoint: Path,
+    tokenizer: Path,
+    data: Path,
+    config: FinetuneConfig,
+    seed: int,
+    pretrained: bool,
+) -> dict[str, Any]:
+    """Fine-tune once, from the checkpoint's weights or from random ones; the first classifier goes to `classifier/`."""
+    vocabulary = load_vocabulary(tokenizer)
+    examples = read_examples(data, config)
+    classifier, scores = finetune(
+        load_network(checkpoint, device=best_device()),
+        examples,
+        Encoder(vocabulary).encode_to_lists,
+        config,
+        start_id=vocabulary.start_id,
+        seed=seed,
+        pretrained=pretrained,
+    )
+    if pretrained and seed == config.seeds[0]:
+        save_classifier(out / "classifier", classifier, config, vocabulary.start_id, tokenizer)
+    majority = {f"majority_{name}": value for name, value in majority_scores(examples).items()}
+    sizes = {"training_examples": len(examples.train), "test_examples": len(examples.test)}
+    return {**scores, **majority, **sizes, "left_out": examples.other_splits}
