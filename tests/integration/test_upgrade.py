@@ -38,6 +38,7 @@ def test_nothing_is_trained_again_with_a_store_of_format_1(line: Any, old: Path)
     assert "Nothing to free" in line.succeed("prune", "--yes", "--workdir", old / "work"), "half refers to its old ones"
 
 
+@pytest.mark.long
 def test_a_training_that_an_older_gristmill_began_is_continued(line: Any, old: Path) -> None:
     before = len(events(old, "half"))
     line.succeed("run", old / "half.yaml", "--until", "pretrain", "--workdir", old / "work", QUIET)
@@ -46,6 +47,7 @@ def test_a_training_that_an_older_gristmill_began_is_continued(line: Any, old: P
     ]
 
 
+@pytest.mark.long
 def test_a_sweep_shares_with_runs_of_before(line: Any, old: Path) -> None:
     recipe = old / "sweep.yaml"
     recipe.write_text(
@@ -77,6 +79,7 @@ def test_a_patch_release_of_libraries_is_compared_and_trains_nothing(line: Any, 
     assert "torch 2.13.0 -> 2.13.1" in reasons["pretrain"] and "--rebuild pretrain" in reasons["pretrain"]
 
 
+@pytest.mark.long
 def test_a_network_is_adopted_by_hand_and_says_so(line: Any, old: Path) -> None:
     """`deeper` trained with another learning rate; the network of `whole` is taken for a third."""
     work = old / "work"

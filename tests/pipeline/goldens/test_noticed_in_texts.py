@@ -1,7 +1,6 @@
 """Each golden of the data stages notices when what it is for is taken away."""
 
 import itertools
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
