@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 PYTHONS := 3.11 3.12 3.13
-LONGEST_TESTS := tests/integration/test_interruption.py
+LONGEST_TESTS := tests/integration/test_upgrade.py
 REST_OF_TESTS := $(filter-out $(LONGEST_TESTS),$(sort $(wildcard tests/integration/test_*.py)))
 export RAY_USAGE_STATS_ENABLED := 0
 
@@ -25,7 +25,7 @@ test: setup
 	$(PYTEST) -m "not long" --no-loadscope-reorder $(LONGEST_TESTS) tests/orchestration $(REST_OF_TESTS)
 
 test-long: setup  # what takes long and is not needed on every change
-	$(PYTEST) -m long tests/data tests/model tests/orchestration tests/pipeline tests/integration
+	$(PYTEST) -m long --no-loadscope-reorder tests/integration tests/model tests/orchestration tests/pipeline tests/data
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -53,10 +53,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "init_from": {"init_from": "origin"},
 }
 TIMEOUT = 600  # seconds
+# The process starts here, so that no file of the user's folder is imported in place of ours.
+ROOT = Path(__file__).parents[2]
 
 
 def train(variants: Mapping[str, Mapping[str, Any]], folder: Path) -> Values:
-    """Train in each of these ways in a process of its own; losses, learning rates, norms and weights by variant."""
+    """Train in each of these ways in a process of its own; gives losses, gradient norms, validation losses and weights by variant."""
+    folder = folder.resolve()
     tokens = _write_tokens(folder)
     jobs = {name: _arguments(variant, tokens, folder / name) for name, variant in variants.items()}
     for job in jobs.values():
@@ -67,7 +70,9 @@ def train(variants: Mapping[str, Mapping[str, Any]], folder: Path) -> Values:
     environment = {key: value for key, value in os.environ.items() if key not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
     environment |= {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "pipeline.goldens.pretrain", str(path)]
-    done = subprocess.run(command, env=environment, timeout=TIMEOUT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, timeout=TIMEOUT, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise RuntimeError(f"the goldens of pretrain could not be made: {done.stderr[-2000:]}")
     return {f"{name}/{part}": numbers for name in jobs for part, numbers in _figures(folder / name).items()}
