@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import blake3
 import torch
@@ -12,6 +13,7 @@ from model.formats.checkpoint import DESCRIPTION, read_checkpoint
 from model.formats.convert_hf import import_hf
 from model.formats.tensors import open_tensors, tensor_names
 from model.network.config import ModelConfig
+from model.section import Section
 
 
 def network_content(folder: Path) -> str:
@@ -23,19 +25,31 @@ def network_content(folder: Path) -> str:
     """
     if (folder / DESCRIPTION).is_file():
         info = read_checkpoint(folder)
-        return _content(info.model, tensor_names(info, "weights"), open_tensors(info, "weights"))
+        return content_of(info.model, tensor_names(info, "weights"), open_tensors(info, "weights"))
     config, weights = import_hf(folder)
-    return _content(config, weights, weights.__getitem__)
+    return content_of(config, weights, weights.__getitem__)
 
 
-def _content(config: ModelConfig, names: Iterable[str], tensor_of: Callable[[str], Tensor]) -> str:
-    # Fields with their default value are left out: a field that is added later, and off, changes no network.
-    hasher = blake3.blake3(_line(config.model_dump(mode="json", exclude_defaults=True)))
+def content_of(config: ModelConfig, names: Iterable[str], tensor_of: Callable[[str], Tensor]) -> str:
+    """The content of a network with these tensors; `tensor_of` gives one by its name."""
+    hasher = blake3.blake3(_line(_values(config)))
     for name in sorted(names):
         tensor = tensor_of(name).contiguous()
         hasher.update(_line([name, str(tensor.dtype), list(tensor.shape)]))
         hasher.update(tensor.flatten().view(torch.uint8).numpy().data)
     return hasher.hexdigest()
+
+
+def _values(section: Section) -> dict[str, Any]:
+    """The fields of a config, without those at their founding value: an option added later, and off, changes no network."""
+    values = section.model_dump(mode="json")
+    for name, field in type(section).model_fields.items():
+        value, extra = getattr(section, name), field.json_schema_extra
+        if isinstance(extra, dict) and "founding" in extra and extra["founding"] == values[name]:
+            del values[name]
+        elif isinstance(value, Section):
+            values[name] = _values(value)
+    return values
 
 
 def _line(value: object) -> bytes:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import Field
 
 from model.formats.checkpoint import read_checkpoint, write_description
-from model.formats.content import network_content
+from model.formats.content import content_of, network_content
 from model.formats.convert_hf import write_weights
 from model.formats.hf_config import hf_config
 from model.formats.tensors import read_weights, write_tensors
@@ -54,6 +55,16 @@ def test_a_field_of_the_config_matters(checkpoint: Path) -> None:
     other = info.model.model_copy(update={"rope_theta": 500_000.0})
     write_description(info.model_copy(update={"model": other}))
     assert network_content(checkpoint) != before
+
+
+def test_an_option_that_was_added_later_matters_only_when_it_is_on() -> None:
+    class Later(ModelConfig):
+        parallel_blocks: bool = Field(default=False, json_schema_extra={"founding": False})
+
+    fields, tensors = CONFIG.model_dump(), {"final_norm.weight": torch.ones(16)}
+    before = content_of(CONFIG, tensors, tensors.__getitem__)
+    assert content_of(Later(**fields), tensors, tensors.__getitem__) == before
+    assert content_of(Later(**fields, parallel_blocks=True), tensors, tensors.__getitem__) != before
 
 
 def test_a_hugging_face_folder_has_the_content_of_its_checkpoint(checkpoint: Path, tmp_path: Path) -> None:
