@@ -58,7 +58,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def train(variants: Mapping[str, Mapping[str, Any]], folder: Path) -> Values:
-    """Train in each of these ways, in one process of its own; gives losses, gradient norms and weights by variant."""
+    """Train in each of these ways in one further process; losses, gradient norms, validation losses and weights by variant."""
     folder = folder.resolve()
     tokens = _write_tokens(folder)
     jobs = {name: _arguments(variant, tokens, folder / name) for name, variant in variants.items()}
