@@ -30,7 +30,7 @@ IDENTITY = "identity.json"  # what a folder under construction is to become
 CONTENT = "content.json"  # the content of an artifact of format 1, whose manifest does not have it
 VERDICTS = "verdicts.json"  # whether other versions of its libraries would have made the same
 VERIFIED = "verified.json"  # since which start of which machine its files are known to be as they were made
-DAMAGED = ".damaged"
+DAMAGED = ".damaged"  # in the name of an artifact that was set aside, before a number
 # What lies in an artifact about how it went, or was found out later: it is not part of the manifest.
 VOLATILE = frozenset({"manifest.json", "build.json", "metrics.jsonl", IDENTITY, CONTENT, VERDICTS, VERIFIED})
 
@@ -166,7 +166,7 @@ class Store:
         """All finished artifacts, of one stage or of all, by stage and name."""
         for manifest in sorted(self.root.glob(f"{stage}/*/manifest.json")):
             name = manifest.parent.name
-            if not name.startswith(".") and not name.endswith((".building", DAMAGED)):
+            if not name.startswith(".") and not name.endswith(".building") and DAMAGED not in name:
                 yield Artifact(manifest.parent)
 
     def abandoned(self) -> Iterator[Path]:

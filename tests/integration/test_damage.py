@@ -86,6 +86,7 @@ def test_verify_names_each_damaged_file_and_repair_builds_it_again(line: Any, wo
 def test_an_edited_manifest_is_not_printed_as_the_result(
     line: Any, workdir: Path, stage: str, old: str, new: str
 ) -> None:
+    line.succeed("run", "recipe.yaml", "--workdir", workdir)
     path = artifact(workdir, stage) / "manifest.json"
     before = path.read_text()
     path.write_text(before.replace(old, new, 1))
