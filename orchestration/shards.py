@@ -20,7 +20,7 @@ class Shard:
     def reading(self, checksums: Mapping[str, str]) -> "Shard":
         """The same shard with the checksums of those of its arguments that are files with a known one."""
         paths = [str(path) for value in self.arguments.values() for path in _paths(value)]
-        return replace(self, reads={path: checksums[path] for path in paths if path in checksums})
+        return replace(self, reads={**self.reads, **{path: checksums[path] for path in paths if path in checksums}})
 
 
 def _paths(value: Any) -> Iterator[Path]:

@@ -1,6 +1,7 @@
 """The artifact store: `store/<stage>/<name>/`, each folder whole, never overwritten, described by its manifest."""
 
 import os
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +21,7 @@ from orchestration.files import (
     write_json,
     write_sealed,
 )
-from orchestration.identity import Identity
+from orchestration.identity import Identity, digest
 from orchestration.lease import hold, holder
 from orchestration.shards import RESULT
 
@@ -66,13 +67,26 @@ class Artifact:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """The manifest as it was written; raises ValueError when it is damaged."""
-        manifest = read_json(self.path / "manifest.json")
-        if isinstance(manifest, dict) and manifest.get("format") == 1:  # which had no checksum of its own
-            return manifest
+        path = self.path / "manifest.json"
         try:
-            return read_sealed(self.path / "manifest.json")
-        except ValueError as error:
+            manifest = read_json(path)
+            if not isinstance(manifest, dict) or manifest.get("format") != 1 or "checksum" in manifest:
+                return read_sealed(path)
+            # Format 1 had no checksum of its own: the manifest's was written down when the store was opened first.
+            if self.found_out().get("manifest") not in (None, digest(manifest)):
+                raise ValueError(f"{path}: changed since the store was brought to format {FORMAT}")
+            return manifest
+        except OSError as error:
+            raise ValueError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from None
+        except (ValueError, TypeError) as error:
             raise ValueError(f"{error}; {REMEDY}") from None
+
+    def found_out(self) -> dict[str, Any]:
+        """What was found out about an artifact of format 1: its content, that of its inputs, its manifest's checksum."""
+        try:
+            return read_sealed(self.path / CONTENT)
+        except (OSError, ValueError):
+            return {}
 
     @property
     def checksums(self) -> dict[str, str]:
@@ -179,11 +193,7 @@ class Store:
     def begun(self, stage: str) -> Iterator[tuple[Path, dict[str, Any]]]:
         """Folders of a stage under construction, each with what it is to become as far as that is on record."""
         for path in sorted(self.root.glob(f"{stage}/*.building")):
-            try:
-                wanted = read_json(path / IDENTITY)
-            except (OSError, ValueError):
-                continue
-            if isinstance(wanted, dict):
+            if wanted := _begun(path):
                 yield path, wanted
 
     def record(self, stage: str, key: str) -> dict[str, Any]:
@@ -210,17 +220,32 @@ class Store:
         provenance: Provenance,
         waiting: Callable[[str], None],
         should_stop: Callable[[], bool],
+        goes_on: Callable[[Mapping[str, Any]], bool] = lambda begun: True,
     ) -> Iterator["Building | None"]:
-        """Claim the building of an artifact; gives None when somebody else finished it while we waited."""
+        """Claim the building of an artifact; gives None when somebody else finished it while we waited.
+
+        `goes_on(begun)` says whether what an earlier attempt left may be gone on from, `begun` being what is on record of it.
+        """
         folder = self.building(identity.stage, identity.name)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with hold(folder, waiting, should_stop) as check:
             if self.find(identity.stage, identity.name):
                 yield None
                 return
+            if folder.is_dir() and not goes_on(_begun(folder)):
+                shutil.rmtree(folder)
             folder.mkdir(exist_ok=True)
             write_json(folder / IDENTITY, {**identity_facts(identity), "versions": dict(provenance.libraries)})
             yield Building(identity, provenance, folder, self.folder(identity.stage, identity.name), check)
+
+
+def _begun(folder: Path) -> dict[str, Any]:
+    """What a folder under construction is to become; empty where that is not on record."""
+    try:
+        facts = read_json(folder / IDENTITY)
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def identity_facts(identity: Identity) -> dict[str, Any]:
@@ -253,7 +278,6 @@ class Building:
         if "documents_in" in counts:
             check_counts(self.identity.stage, counts)
         remove_leftovers(self.folder)
-        (self.folder / IDENTITY).unlink(missing_ok=True)
         write_sealed(self.folder / "manifest.json", self._manifest(counts, content))
         write_json(
             self.folder / "build.json",
@@ -266,6 +290,7 @@ class Building:
             },
         )
         self.check_lease()
+        (self.folder / IDENTITY).unlink(missing_ok=True)  # as late as can be: an attempt is found again by it
         commit_folder(self.folder, self.final)
         return Artifact(self.final)
 

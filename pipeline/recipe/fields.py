@@ -16,18 +16,25 @@ from pydantic.fields import FieldInfo
 def output_fields(config: BaseModel) -> dict[str, Any]:
     """The fields of a section that change its stage's output, as JSON values, those of inner sections included."""
     return {
-        name: _json(getattr(config, name))
-        for name, field in type(config).model_fields.items()
-        if not {"speed", "display"}.intersection(word for word in field.metadata if isinstance(word, str))
+        name: _json(getattr(config, name)) for name, field in type(config).model_fields.items() if affects_output(field)
     }
 
 
+def affects_output(field: FieldInfo) -> bool:
+    """Whether a field is neither marked as one of speed nor of display."""
+    return not {"speed", "display"}.intersection(word for word in field.metadata if isinstance(word, str))
+
+
 def named_fields(section: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a section's output fields those that enter a name: the ones that differ from their founding value."""
+    """Of a section's output fields those that enter a name: the ones that differ from their founding value.
+
+    `values` may be those of an older release, from a manifest: a field that was marked since stays out as well.
+    """
+    fields = section.model_fields
     return {
-        name: _named(section.model_fields[name].annotation, value) if name in section.model_fields else value
+        name: _named(fields[name].annotation, value) if name in fields else value
         for name, value in values.items()
-        if not (name in section.model_fields and _is_founding(section.model_fields[name], value))
+        if name not in fields or (affects_output(fields[name]) and not _is_founding(fields[name], value))
     }
 
 

@@ -2,18 +2,23 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from orchestration.files import commit_folder, files_below, write_sealed
 from orchestration.identity import Identity
+from orchestration.lease import hold
 from orchestration.store import FORMAT, VOLATILE, Artifact, Store
 from pipeline.recipe.fields import output_fields
 from pipeline.recipe.reading import load_recipe
-from pipeline.runs.artifacts import content_of, identity_of
-from pipeline.runs.plan import Step, make_plan, refuse_damage
+from pipeline.runs.artifacts import content_of, identity_of, refuse_damage
+from pipeline.runs.plan import Step, make_plan
 from pipeline.runs.reasons import changes
 from pipeline.runs.view import link, read_plan, record_artifact
+from pipeline.stages.chain import inputs_of
+
+ADOPTED = ".adopted"  # ends the name of a folder that an adoption is put together in
 
 
 def adopt(view: Path, stage: str, artifact: Path, store: Store) -> Artifact:
@@ -23,32 +28,48 @@ def adopt(view: Path, stage: str, artifact: Path, store: Store) -> Artifact:
     stage's, damaged, of other shapes or of another tokenizer, or where the stage's inputs are not whole yet.
     """
     found = _find(artifact, stage, store)
-    step = _step(view, stage, store)
+    steps = _plan(view, store)
+    step = _step(steps, view, stage)
     refuse_damage(found, checksums=True)
-    if step.identity is None:
-        raise ValueError(
-            f"{stage}: its inputs are not whole yet; `gristmill run RECIPE --until {step.inputs[-1]}` builds them"
-        )
+    assert step.identity, "_step has seen to it"
     if step.stage.fits:
-        step.stage.fits(found.path, step.config, _inputs(step, view))
-    adopted = _link_files(found, step, store)
+        step.stage.fits(found.path, step.config, _inputs(step, steps))
+    with hold(store.building(stage, step.identity.name), _refuse_to_wait, lambda: False):
+        if store.find(stage, step.identity.name):
+            raise ValueError(f"{stage}: run {view.name} has got it meanwhile; nothing was adopted")
+        adopted = _link_files(found, step, store)
     store.write_record(stage, step.key, {"artifact": adopted.name, **({"again": step.again} if step.again else {})})
     record_artifact(view, stage, adopted.name)
     link(view, store, adopted)
     return adopted
 
 
-def _step(view: Path, stage: str, store: Store) -> Step:
+def _refuse_to_wait(holder: str) -> None:
+    raise ValueError(f"{holder} is building this artifact; stop it first, or let it finish")
+
+
+def _plan(view: Path, store: Store) -> dict[str, Step]:
     plan = read_plan(view)
     if plan["base"] is None:
         raise ValueError(f"run {view.name}: its recipe's folder is not on record; run its recipe once, then adopt")
     recipe = load_recipe(view / "recipe.yaml")
-    steps = {step.stage.name: step for step in make_plan(recipe, Path(plan["base"]), store, view)}
+    return {step.stage.name: step for step in make_plan(recipe, Path(plan["base"]), store, view)}
+
+
+def _step(steps: Mapping[str, Step], view: Path, stage: str) -> Step:
     if stage not in steps:
         raise ValueError(f"{stage}: run {view.name} has no such stage; it has {', '.join(steps)}")
-    if steps[stage].action == "reuse":
-        raise ValueError(f"{stage}: run {view.name} has it already ({steps[stage].reason})")
-    return steps[stage]
+    step = steps[stage]
+    if step.artifact:
+        raise ValueError(f"{stage}: run {view.name} has it already ({step.reason})")
+    if step.identity is None:
+        last = step.inputs[-1]
+        raise ValueError(f"{stage}: its inputs are not whole yet; `gristmill run RECIPE --until {last}` builds them")
+    return step
+
+
+def _inputs(step: Step, steps: Mapping[str, Step]) -> dict[str, Path]:
+    return {name: artifact.path for name in step.inputs if (artifact := steps[name].artifact)}
 
 
 def _find(artifact: Path, stage: str, store: Store) -> Artifact:
@@ -67,7 +88,7 @@ def _link_files(found: Artifact, step: Step, store: Store) -> Artifact:
     identity = step.identity
     assert identity, "the caller has seen to it"
     final = store.folder(identity.stage, identity.name)
-    temporary = final.with_name(f".{identity.name}.adopted")
+    temporary = final.with_name(f".{identity.name}{ADOPTED}")
     shutil.rmtree(temporary, ignore_errors=True)  # of an adoption that was killed
     for path in files_below(found.path):
         if path.name not in VOLATILE or path.name in ("build.json", "metrics.jsonl"):
@@ -95,13 +116,9 @@ def _manifest(found: Artifact, step: Step, identity: Identity, store: Store) -> 
         "fingerprint": identity.name,
         "key": step.key,
         "inputs": dict(identity.inputs),
-        "artifacts": old.get("artifacts", {}),
+        "artifacts": inputs_of(old),
         "config": output_fields(step.config),
         "extra": dict(identity.extra),
         "content": content_of(found),
         "adopted": {"from": found.name, "differs": changes(before, identity) if before else ["not known"]},
     }
-
-
-def _inputs(step: Step, view: Path) -> dict[str, Path]:
-    return {name: (view / name).resolve() for name in step.inputs}

@@ -1,6 +1,6 @@
 """Which artifact of the store is the one that a step wants: by what it was made of, whichever release made it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from orchestration.build_record import read_build
 from orchestration.files import read_sealed, write_sealed
 from orchestration.identity import Identity, digest
-from orchestration.store import CONTENT, VERDICTS, Artifact, Store
+from orchestration.side_records import say_once
+from orchestration.store import CONTENT, REMEDY, VERDICTS, Artifact, Store
 from pipeline.recipe.fields import models_in, named_fields
 from pipeline.recipe.recipe import Recipe
 from pipeline.stages.line import STAGES
@@ -40,8 +41,13 @@ def choose(store: Store, stage: Stage, identity: Identity, libraries: Mapping[st
             note = (
                 f"trained by version {made} of the stage, now {stage.version}; `--rebuild {stage.name}` trains it again"
             )
+    of_today = replace(identity, extra={**identity.extra, "libraries": dict(libraries)})
     if artifact is None:
-        return Choice(identity, None)
+        # What today's versions made otherwise outlives what it was compared with.
+        other = find_artifact(store, stage, of_today) if stage.map_work else None
+        return Choice(of_today, other) if other else Choice(identity, None)
+    if "adopted" in artifact.manifest:
+        return Choice(identity, artifact, f"adopted from {artifact.manifest['adopted']['from']}")
     changed = changed_libraries(artifact.manifest["versions"], libraries)
     if not changed or note:
         return Choice(identity, artifact, note)
@@ -50,12 +56,11 @@ def choose(store: Store, stage: Stage, identity: Identity, libraries: Mapping[st
         return Choice(
             identity, artifact, f"made with other versions ({versions}); `--rebuild {stage.name}` makes it again"
         )
-    equal = verdict(artifact, libraries)
-    if equal is None:
+    different = different_before(artifact, libraries)
+    if different is None:
         return Choice(identity, artifact, f"{versions}: will be compared", compare=True)
-    if equal:
+    if not different:
         return Choice(identity, artifact, f"{versions}: compared, nothing comes out otherwise")
-    of_today = replace(identity, extra={**identity.extra, "libraries": dict(libraries)})
     return Choice(of_today, find_artifact(store, stage, of_today))
 
 
@@ -64,8 +69,19 @@ def find_artifact(store: Store, stage: Stage, identity: Identity) -> Artifact | 
     exact = store.find(stage.name, identity.name)
     if exact:
         return exact
-    older = (artifact for artifact in store.artifacts(stage.name) if artifact.manifest["format"] == 1)
+    older = (artifact for artifact in readable_artifacts(store, stage.name) if artifact.manifest["format"] == 1)
     return next((artifact for artifact in older if identity_of(store, artifact, stage) == identity), None)
+
+
+def readable_artifacts(store: Store, stage: str) -> Iterator[Artifact]:
+    """The artifacts of a stage; one whose manifest is damaged is passed over with a word: another recipe's may be."""
+    for artifact in store.artifacts(stage):
+        try:
+            artifact.manifest  # noqa: B018 - it is read and checked here
+        except ValueError as error:
+            say_once(f"{error}; it is passed over")
+            continue
+        yield artifact
 
 
 def _of_another_version(store: Store, stage: Stage, identity: Identity) -> Artifact | None:
@@ -73,7 +89,7 @@ def _of_another_version(store: Store, stage: Stage, identity: Identity) -> Artif
     wanted = _but_for_the_version(identity)
     found = [
         artifact
-        for artifact in store.artifacts(stage.name)
+        for artifact in readable_artifacts(store, stage.name)
         if (other := identity_of(store, artifact, stage)) and _but_for_the_version(other) == wanted
     ]
     return max(found, key=_built_at, default=None)
@@ -95,11 +111,12 @@ def possible(store: Store, stage: Stage, identity: Identity, pending: Iterable[s
 
     def known(one: Identity) -> Identity:
         inputs = {name: value for name, value in one.inputs.items() if name not in waiting}
-        one = replace(one, inputs=inputs)
+        extra = {name: value for name, value in one.extra.items() if name != "libraries"}
+        one = replace(one, inputs=inputs, extra=extra)
         return _but_for_the_version(one) if stage.trains and not identity.extra else one
 
     wanted = known(identity)
-    others = (identity_of(store, artifact, stage) for artifact in store.artifacts(stage.name))
+    others = (identity_of(store, artifact, stage) for artifact in readable_artifacts(store, stage.name))
     return any(known(other) == wanted for other in others if other)
 
 
@@ -109,7 +126,7 @@ def identity_of(store: Store, artifact: Artifact, stage: Stage) -> Identity | No
     config = named_fields(section_of(stage.name), manifest["config"])
     if manifest["format"] != 1:
         return Identity(stage.name, manifest["version"], manifest["inputs"], config, manifest["extra"])
-    inputs = _known_of_format_1(artifact).get("inputs") or _contents_of_inputs(store, manifest["inputs"])
+    inputs = artifact.found_out().get("inputs") or _contents_of_inputs(store, manifest["inputs"])
     if inputs is None:
         return None
     _remember_of_format_1(artifact, {"inputs": inputs})
@@ -123,7 +140,7 @@ def _contents_of_inputs(store: Store, inputs: Mapping[str, str]) -> dict[str, st
         if name.startswith("file "):
             contents[name] = value
             continue
-        artifact = store.find(name, value)
+        artifact = store.find(name, value) or store.find(name, str(store.record(name, value).get("artifact")))
         if artifact is None:
             return None
         contents[name] = content_of(artifact)
@@ -135,25 +152,27 @@ def content_of(artifact: Artifact) -> str:
     manifest = artifact.manifest
     if "content" in manifest:
         return str(manifest["content"])
-    content = _known_of_format_1(artifact).get("content")
+    content = artifact.found_out().get("content")
     if content is None:
+        refuse_damage(artifact, checksums=True)
         content = next(stage for stage in STAGES if stage.name == artifact.stage).content(artifact.path)
         _remember_of_format_1(artifact, {"content": content})
     return str(content)
 
 
-def _known_of_format_1(artifact: Artifact) -> dict[str, Any]:
-    """What was found out about an artifact of format 1: its content, and that of its inputs."""
-    try:
-        return read_sealed(artifact.path / CONTENT)
-    except (OSError, ValueError):
-        return {}
-
-
 def _remember_of_format_1(artifact: Artifact, facts: Mapping[str, Any]) -> None:
-    known = _known_of_format_1(artifact)
-    if known != {**known, **facts}:
-        write_sealed(artifact.path / CONTENT, {**known, **facts})
+    known = artifact.found_out()
+    now = {**known, **facts, "manifest": digest(artifact.manifest)}
+    if known != now:
+        write_sealed(artifact.path / CONTENT, now)
+
+
+def refuse_damage(artifact: Artifact, checksums: bool) -> None:
+    """Raise ValueError that names the first file of an artifact that is missing, or not as it was made."""
+    faults = artifact.damage(checksums)
+    if faults:
+        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+        raise ValueError(f"{artifact.path}: {faults[0]}{more}; {REMEDY}")
 
 
 def changed_libraries(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
@@ -162,13 +181,13 @@ def changed_libraries(old: Mapping[str, str], new: Mapping[str, str]) -> list[st
     return [f"{name} {before.get(name, '-')} -> {new[name]}" for name in new if before.get(name) != new[name]]
 
 
-def verdict(artifact: Artifact, libraries: Mapping[str, str]) -> bool | None:
-    """Whether these versions would have made the same artifact; None as long as that was not tried."""
+def different_before(artifact: Artifact, libraries: Mapping[str, str]) -> list[str] | None:
+    """What these versions were seen to make otherwise than is in the artifact; None as long as that was not tried."""
     try:
         found = read_sealed(artifact.path / VERDICTS).get(digest(libraries))
     except (OSError, ValueError):
         return None
-    return found["equal"] if isinstance(found, dict) and isinstance(found.get("equal"), bool) else None
+    return list(found["different"]) if isinstance(found, dict) and isinstance(found.get("different"), list) else None
 
 
 def write_verdict(artifact: Artifact, libraries: Mapping[str, str], different: list[str]) -> None:
@@ -178,7 +197,7 @@ def write_verdict(artifact: Artifact, libraries: Mapping[str, str], different: l
         known = read_sealed(path)
     except (OSError, ValueError):
         known = {}
-    facts = {"versions": dict(libraries), "equal": not different, "different": different}
+    facts = {"versions": dict(libraries), "different": different}
     write_sealed(path, {**known, digest(libraries): facts})
 
 

@@ -1,7 +1,6 @@
 """Attempts that were broken off, found again under the name that they have today."""
 
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from orchestration.identity import Identity
 from orchestration.lease import hold
 from orchestration.store import Store, identity_facts
 from pipeline.recipe.fields import named_fields
-from pipeline.runs.artifacts import changed_libraries, section_of
+from pipeline.runs.artifacts import section_of
 from pipeline.stages.stage import Stage
 
 
@@ -17,43 +16,39 @@ def continue_attempt(
     store: Store,
     stage: Stage,
     identity: Identity,
-    libraries: Mapping[str, str],
+    waiting: Callable[[str], None],
     should_stop: Callable[[], bool],
 ) -> None:
-    """See to it that an attempt at this artifact is gone on from where it may be, and only there.
+    """Give a training that an older release of the stage began, and that has another name, the name that it has today.
 
-    A training that an older release of the stage began has another name: it gets today's. What other versions of libraries
-    began is left to the stage's own account, unless the stage treats each shard by itself: then it would mix what two
-    versions make, and is begun anew.
+    Where that release is still at it, this waits: afterwards its network may be there.
     """
     target = store.building(stage.name, identity.name)
-    if stage.trains and not target.exists():
-        older = begun_before(store, stage, identity)
-        if older:
-            with hold(older, lambda holder: None, should_stop):
-                if older.exists() and not target.exists():
-                    older.rename(target)
-    if stage.map_work:
-        for path, wanted in store.begun(stage.name):
-            if path == target and changed_libraries(wanted.get("versions", {}), libraries):
-                with hold(path, lambda holder: None, should_stop):
-                    _begin_anew(path)
+    if not stage.trains or target.exists():
+        return
+    older = begun_before(store, stage, identity)
+    if older:
+        with hold(older, waiting, should_stop):
+            if older.exists() and not target.exists():
+                older.rename(target)
 
 
-def begun_before(store: Store, stage: Stage, identity: Identity) -> Path | None:
-    """The folder of an attempt at the same artifact by another version of the stage."""
-    wanted = _essence(stage, identity_facts(identity))
-    return next((path for path, facts in store.begun(stage.name) if _essence(stage, facts) == wanted), None)
+def begun_before(store: Store, stage: Stage, identity: Identity, pending: Collection[str] = ()) -> Path | None:
+    """The folder of an attempt at the same artifact, perhaps by another version of the stage.
+
+    Inputs that are `pending` are left out of the comparison.
+    """
+    wanted = _essence(stage, identity_facts(identity), pending)
+    return next((path for path, facts in store.begun(stage.name) if _essence(stage, facts, pending) == wanted), None)
 
 
-def _essence(stage: Stage, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """All but the version."""
-    config = facts.get("config")
-    fields = named_fields(section_of(stage.name), config) if isinstance(config, Mapping) else config
-    return {"inputs": facts.get("inputs"), "extra": facts.get("extra", {}), "config": fields}
-
-
-def _begin_anew(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
+def _essence(stage: Stage, facts: Mapping[str, Any], pending: Collection[str]) -> dict[str, Any]:
+    """All but the version and what is pending."""
+    config, inputs = facts.get("config"), facts.get("inputs")
+    return {
+        "inputs": {name: value for name, value in inputs.items() if name not in pending}
+        if isinstance(inputs, Mapping)
+        else inputs,
+        "extra": facts.get("extra", {}),
+        "config": named_fields(section_of(stage.name), config) if isinstance(config, Mapping) else config,
+    }

@@ -23,16 +23,17 @@ def verify_artifacts(context: Context, artifacts: Sequence[Artifact], building: 
     for artifact in artifacts:
         if is_verified(artifact):
             continue
-        entries = artifact.manifest["files"]
+        entries, state = artifact.manifest["files"], _state(artifact)
         parts = [entries[begin : begin + FILES] for begin in range(0, len(entries), FILES)]
         step = f"verify {artifact.stage}"
+        shutil.rmtree(building / step, ignore_errors=True)  # what was found before a kill says nothing about now
         shards = [Shard(f"{n:05d}", {"folder": artifact.path, "entries": part}) for n, part in enumerate(parts)]
         results = context.map(compare_files, shards, building, step)
         shutil.rmtree(building / step)  # what was verified is no part of what is made of it
         faults = [fault for result in results for fault in result["faults"]]
         if faults:
             raise ValueError(f"{artifact.path}: {faults[0]}; {REMEDY}")
-        remember_verified(artifact)
+        write_sealed(artifact.path / VERIFIED, state)
 
 
 def compare_files(out: Path, folder: Path, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -48,12 +49,8 @@ def is_verified(artifact: Artifact) -> bool:
         return False
 
 
-def remember_verified(artifact: Artifact) -> None:
-    """Write down that all files are as they were made."""
-    write_sealed(artifact.path / VERIFIED, _state(artifact))
-
-
 def _state(artifact: Artifact) -> dict[str, str]:
     """This start of the machine, and when each file was last written to."""
-    times = [(artifact.path / entry["path"]).stat().st_mtime_ns for entry in artifact.manifest["files"]]
+    paths = [artifact.path / entry["path"] for entry in artifact.manifest["files"]]
+    times = [path.stat().st_mtime_ns if path.exists() else None for path in paths]
     return {"since": start_of_machine(), "files": digest(times)}

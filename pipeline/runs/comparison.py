@@ -8,43 +8,71 @@ from typing import Any
 from pydantic import BaseModel
 
 from orchestration.files import folder_bytes
+from orchestration.lease import hold
 from orchestration.shards import Shard
-from orchestration.store import Artifact
+from orchestration.store import REMEDY, Artifact, file_fault
+from pipeline.runs.artifacts import different_before, write_verdict
 from pipeline.stages.stage import Context, Stage
 
 
-def differences(
+def judge(
     context: Context,
     stage: Stage,
     config: BaseModel,
     inputs: Mapping[str, Path],
     artifact: Artifact,
+    libraries: Mapping[str, str],
     store: Path,
 ) -> list[str]:
     """What comes out otherwise today than in `artifact`: names of goldens, or a shard; empty where nothing does.
 
-    The shard is the one of median size.
+    The verdict is written down beside the artifact. Two runs that ask for it at the same time come to it once.
     """
-    assert stage.map_work, "only a stage that treats each shard by itself can make one of them again"
     scratch = store / ".compare" / f"{stage.name}-{artifact.name}"
-    shutil.rmtree(scratch, ignore_errors=True)  # of a comparison that was killed
-    try:
-        goldens = context.map(make_goldens, [Shard("goldens", {"stage": stage.name})], scratch, "goldens")[0]
-        found = list(goldens["different"])
-        finished = artifact.path / "shards"
-        shards = stage.map_work.shards(context.base, inputs, config, artifact.path)
-        shards = sorted(
-            (s for s in shards if (finished / s.key).is_dir()), key=lambda s: folder_bytes(finished / s.key)
+    scratch.parent.mkdir(exist_ok=True)
+    with hold(scratch, lambda holder: None, context.should_stop):
+        known = different_before(artifact, libraries)
+        if known is not None:
+            return known
+        shutil.rmtree(scratch, ignore_errors=True)  # of a comparison that was killed
+        try:
+            different = _differences(context, stage, config, inputs, artifact, scratch)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        write_verdict(artifact, libraries, different)
+        return different
+
+
+def _differences(
+    context: Context, stage: Stage, config: BaseModel, inputs: Mapping[str, Path], artifact: Artifact, scratch: Path
+) -> list[str]:
+    assert stage.map_work, "only a stage that treats each shard by itself can make one of them again"
+    goldens = context.map(make_goldens, [Shard("goldens", {"stage": stage.name})], scratch, "goldens")[0]
+    different = list(goldens["different"])
+    finished = artifact.path / "shards"
+    shards = stage.map_work.shards(context.base, inputs, config, artifact.path)
+    shards = sorted((s for s in shards if (finished / s.key).is_dir()), key=lambda s: folder_bytes(finished / s.key))
+    if shards:
+        shard = shards[len(shards) // 2]  # of median size
+        _refuse_damaged_shard(artifact, shard)
+        arguments = {"function": stage.map_work.function, "arguments": dict(shard.arguments)}
+        reads = shard.reading(context.checksums).reads
+        context.map(make_again, [Shard(shard.key, arguments, reads)], scratch, "again")
+        if stage.content(scratch / "again" / shard.key) != stage.content(finished / shard.key):
+            different.append(f"shard {shard.key}")
+    return different
+
+
+def _refuse_damaged_shard(artifact: Artifact, shard: Shard) -> None:
+    """Damage must not be taken for what other versions make."""
+    for entry in artifact.manifest["files"]:
+        fault = (
+            file_fault(artifact.path, entry, checksums=True)
+            if entry["path"].startswith(f"shards/{shard.key}/")
+            else None
         )
-        if shards:
-            shard = shards[len(shards) // 2]
-            arguments = {"function": stage.map_work.function, "arguments": dict(shard.arguments)}
-            context.map(make_again, [Shard(shard.key, arguments)], scratch, "again")
-            if stage.content(scratch / "again" / shard.key) != stage.content(finished / shard.key):
-                found.append(f"shard {shard.key}")
-        return found
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        if fault:
+            raise ValueError(f"{artifact.path}: {fault}; {REMEDY}")
 
 
 def make_goldens(out: Path, stage: str) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Literal
 from pydantic import BaseModel
 
 from orchestration.identity import Identity, library_versions
-from orchestration.store import REMEDY, Artifact, Store
+from orchestration.store import Artifact, Store
 from pipeline.recipe.fields import named_fields, output_fields
 from pipeline.recipe.recipe import Recipe
-from pipeline.runs.artifacts import Choice, choose, content_of, possible
+from pipeline.runs.artifacts import Choice, choose, content_of, possible, refuse_damage
 from pipeline.runs.reasons import reason_to_build
 from pipeline.stages.line import STAGES
 from pipeline.stages.source_hashes import SourceHashes
@@ -58,15 +58,17 @@ def make_plan(
     """
     hashes = SourceHashes(store.root / "sources.json", verify)
     steps: dict[str, Step] = {}
-    for stage in STAGES:
-        config = getattr(recipe, stage.name)
-        if config is None:
-            continue
-        step = _plan_stage(stage, config, steps, base, store, view, hashes, stage.name in rebuild)
-        if step.artifact:
-            refuse_damage(step.artifact, verify)
-        steps[stage.name] = step
-    hashes.save()
+    try:
+        for stage in STAGES:
+            config = getattr(recipe, stage.name)
+            if config is None:
+                continue
+            step = _plan_stage(stage, config, steps, base, store, view, hashes, stage.name in rebuild)
+            if step.artifact:
+                refuse_damage(step.artifact, verify)
+            steps[stage.name] = step
+    finally:
+        hashes.save()  # also after a mistake: nobody hashes all sources twice for it
     return list(steps.values())
 
 
@@ -91,7 +93,9 @@ def _plan_stage(
     if not pending:
         contents = {name: content_of(artifact) for name in inputs if (artifact := steps[name].artifact)}
         choice = choose(store, stage, step.identify(contents), libraries)
-        return _decided(step, choice, reason_to_build(store, stage, choice.identity, last))
+        if choice.artifact is None:
+            return _with(step, "build", reason_to_build(store, stage, choice.identity, last), None, choice.identity)
+        return _taken(step, choice, choice.artifact)
     known = {name: content_of(artifact) for name in inputs if (artifact := steps[name].artifact)}
     identity = step.identify({**dict.fromkeys(inputs, ""), **known})
     if possible(store, stage, identity, pending):
@@ -100,12 +104,9 @@ def _plan_stage(
     return _with(step, "build", reason_to_build(store, stage, identity, last, pending))
 
 
-def _decided(step: Step, choice: Choice, reason: str) -> Step:
-    if choice.artifact is None:
-        return _with(step, "build", reason, None, choice.identity)
-    action: Action = "compare" if choice.compare else "reuse"
+def _taken(step: Step, choice: Choice, artifact: Artifact) -> Step:
     note = choice.note or "nothing that it depends on has changed"
-    return _with(step, action, note, choice.artifact, choice.identity)
+    return _with(step, "compare" if choice.compare else "reuse", note, artifact, choice.identity)
 
 
 def _with(
@@ -154,11 +155,3 @@ def changed_sources(step: Step, base: Path, store: Store) -> list[str]:
     now = hash_sources(step.stage, step.config, base, hashes)
     names = sorted(now.keys() | step.sources.keys())
     return [name.removeprefix("file ") for name in names if now.get(name) != step.sources.get(name)]
-
-
-def refuse_damage(artifact: Artifact, checksums: bool) -> None:
-    """Raise ValueError that names the first file of an artifact that is missing, or not as it was made."""
-    faults = artifact.damage(checksums)
-    if faults:
-        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
-        raise ValueError(f"{artifact.path}: {faults[0]}{more}; {REMEDY}")

@@ -9,7 +9,9 @@ from rich.console import Console
 
 from orchestration.build_record import read_build
 from orchestration.files import folder_bytes
+from orchestration.lease import holder
 from orchestration.store import Artifact, Store
+from pipeline.runs.adopt import ADOPTED
 from pipeline.runs.view import ORDER, read_plan, runs_folder
 
 DOOMED = ".deleted"
@@ -24,10 +26,7 @@ def prune_store(workdir: Path, yes: bool, console: Console) -> None:
     """
     store = Store(workdir / "store")
     store.format()  # A store of a newer release is left alone.
-    wanted = _referred_to(runs_folder(workdir), store)
-    unused = sorted(store.root.glob(f"*/.*{DOOMED}"))  # an earlier prune was stopped; first, since names come again
-    unused += [artifact.path for artifact in store.artifacts() if _key(artifact.path) not in wanted]
-    unused += [path for path in store.abandoned() if _key(path) not in wanted]
+    unused = _unused(workdir, store)
     if not unused:
         console.print("Nothing to free: every artifact belongs to a run.")
         return
@@ -36,12 +35,24 @@ def prune_store(workdir: Path, yes: bool, console: Console) -> None:
         console.print(f"{_key(path)}  {size / 1e6:,.1f} MB{_what_it_cost(path)}", highlight=False)
     if not yes and not typer.confirm(f"Delete these {len(unused)} folders ({sum(sizes.values()) / 1e6:,.1f} MB)?"):
         raise typer.Exit(1)
-    for path in unused:
+    still = set(_unused(workdir, store))  # A run may have begun to use one of them while the question stood.
+    for path in [path for path in unused if path in still]:
         # Renamed first: a folder with an artifact's name is whole, also while it is being deleted.
         doomed = path if path.name.endswith(DOOMED) else path.with_name(f".{path.name}{DOOMED}")
         path.rename(doomed)
         shutil.rmtree(doomed)
     console.print(f"Freed {sum(sizes.values()) / 1e6:,.1f} MB.")
+
+
+def _unused(workdir: Path, store: Store) -> list[Path]:
+    """What can go; first what an earlier prune was stopped at, since names come again."""
+    wanted = _referred_to(runs_folder(workdir), store)
+    unused = sorted(store.root.glob(f"*/.*{DOOMED}"))
+    unused += [artifact.path for artifact in store.artifacts() if _key(artifact.path) not in wanted]
+    unused += [path for path in store.abandoned() if _key(path) not in wanted]
+    # What a comparison or an adoption left that was killed.
+    unused += [path for path in sorted(store.root.glob(".compare/[!.]*")) if holder(path) is None]
+    return unused + sorted(store.root.glob(f"*/.*{ADOPTED}"))
 
 
 def _referred_to(runs: Path, store: Store) -> set[str]:
@@ -50,7 +61,7 @@ def _referred_to(runs: Path, store: Store) -> set[str]:
     found: set[str] = set()
     for view in sorted(runs.glob("*/")):
         for entry in read_plan(view)["stages"] if (view / "plan.json").exists() else ():
-            names = (entry["artifact"], store.record(entry["stage"], entry["key"]).get("artifact"))
+            names = (entry["artifact"], entry.get("before"), store.record(entry["stage"], entry["key"]).get("artifact"))
             found |= {f"{entry['stage']}/{name}" for name in names if name}
             if "origin" in entry:
                 found |= _inside(Path(entry["origin"]), root)

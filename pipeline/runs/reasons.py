@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestration.identity import Identity
 from orchestration.store import Artifact, Store
-from pipeline.runs.artifacts import identity_of
+from pipeline.runs.artifacts import identity_of, readable_artifacts
 from pipeline.runs.attempts import begun_before
 from pipeline.stages.stage import Stage
 
@@ -22,7 +22,7 @@ def reason_to_build(
     goes_on = "; goes on where an earlier attempt stopped" if is_begun(store, stage, wanted, pending) else ""
     if wanted.extra.get("again"):
         return "asked for with --rebuild" + goes_on
-    earlier = [last] if last else list(store.artifacts(stage.name))
+    earlier = [last] if last else list(readable_artifacts(store, stage.name))
     found = [identity for artifact in earlier if (identity := identity_of(store, artifact, stage))]
     if not found:
         return "not built yet" + goes_on
@@ -33,11 +33,9 @@ def reason_to_build(
 
 def is_begun(store: Store, stage: Stage, wanted: Identity, pending: Sequence[str]) -> bool:
     """Whether an earlier attempt at just this left something to go on from."""
-    if pending:
-        return False
-    return store.building(stage.name, wanted.name).is_dir() or (
-        stage.trains and begun_before(store, stage, wanted) is not None
-    )
+    if stage.trains and begun_before(store, stage, wanted, pending):
+        return True
+    return not pending and store.building(stage.name, wanted.name).is_dir()
 
 
 def changes(old: Identity, new: Identity, pending: Sequence[str] = ()) -> list[str]:

@@ -22,11 +22,11 @@ from pipeline.failures import RunStopped, StageFailed
 from pipeline.recipe.fields import output_fields
 from pipeline.recipe.recipe import Recipe
 from pipeline.releases.origin import with_origin
-from pipeline.runs.artifacts import Choice, choose, content_of, write_verdict
+from pipeline.runs.artifacts import Choice, changed_libraries, choose, content_of, refuse_damage
 from pipeline.runs.attempts import continue_attempt
 from pipeline.runs.checksums import verify_artifacts
-from pipeline.runs.comparison import differences
-from pipeline.runs.plan import Step, changed_sources, check_rebuild, make_plan, refuse_damage
+from pipeline.runs.comparison import judge
+from pipeline.runs.plan import Step, changed_sources, check_rebuild, make_plan
 from pipeline.runs.stopping import StopFlag, stop_on_signals
 from pipeline.runs.upgrade import upgrade_store
 from pipeline.runs.view import link, open_view, record_artifact, runs_folder
@@ -67,7 +67,13 @@ def run_recipe(
     with Display(console) as display, stop_on_signals(display.say) as should_stop:
         try:
             with _tracking(recipe, workdir, view, steps) as trackers:
-                _build(steps, recipe, store, view, _Surroundings(base, address, events, display, trackers, should_stop))
+                _build(
+                    steps,
+                    recipe,
+                    store,
+                    view,
+                    _Surroundings(base, address, events, display, trackers, should_stop, verify),
+                )
         except Stopped as stopped:
             events.write("run_stopped", signal=should_stop.signal)
             raise RunStopped(should_stop.signal) from stopped
@@ -86,6 +92,7 @@ class _Surroundings:
     display: Display
     trackers: Trackers
     should_stop: StopFlag
+    verify: bool
 
 
 def _build(steps: Sequence[Step], recipe: Recipe, store: Store, view: Path, around: _Surroundings) -> None:
@@ -141,7 +148,7 @@ def _settle(
         {path: checksum for artifact in inputs.values() for path, checksum in artifact.checksums.items()},
     )
     try:
-        choice = _choose(step, inputs, context, store)
+        choice = _choose(step, inputs, context, store, around.verify)
         _record(step, choice.artifact.name if choice.artifact else choice.identity.name, store, view)
         if choice.artifact:
             whole[step.stage.name] = choice.artifact
@@ -158,22 +165,21 @@ def _settle(
     _announce(artifact, view, store, around, time.time() - started)
 
 
-def _choose(step: Step, inputs: Mapping[str, Artifact], context: Context, store: Store) -> Choice:
+def _choose(step: Step, inputs: Mapping[str, Artifact], context: Context, store: Store, verify: bool) -> Choice:
     """The artifact that there is for the step, compared first with what today's libraries make where that is due."""
     identity = step.identify({name: content_of(artifact) for name, artifact in inputs.items()})
     choice = choose(store, step.stage, identity, step.libraries)
     if choice.artifact and choice.compare:
         context.display.say(f"{step.stage.name:9} comparing ({choice.note})")
         paths = {name: artifact.path for name, artifact in inputs.items()}
-        different = differences(context, step.stage, step.config, paths, choice.artifact, store.root)
-        write_verdict(choice.artifact, step.libraries, different)
+        different = judge(context, step.stage, step.config, paths, choice.artifact, step.libraries, store.root)
         if different:
             context.display.say(
                 f"{step.stage.name:9} comes out otherwise ({', '.join(different[:3])}): it is built again"
             )
         choice = choose(store, step.stage, identity, step.libraries)
     if choice.artifact:
-        refuse_damage(choice.artifact, checksums=False)
+        refuse_damage(choice.artifact, verify)
     return choice
 
 
@@ -198,8 +204,15 @@ def _build_stage(
     def waiting(holder: str) -> None:
         context.display.say(f"{stage.name:9} waits: {holder} is building the same artifact")
 
-    continue_attempt(store, stage, identity, step.libraries, context.should_stop)
-    with store.claim(identity, provenance, waiting, context.should_stop) as building:
+    def goes_on(begun: Mapping[str, Any]) -> bool:
+        """A stage that treats each shard by itself would mix what two versions of a library make."""
+        return stage.map_work is None or not changed_libraries(begun.get("versions", {}), step.libraries)
+
+    continue_attempt(store, stage, identity, waiting, context.should_stop)
+    trained_meanwhile = choose(store, stage, identity, step.libraries).artifact if stage.trains else None
+    if trained_meanwhile:
+        return trained_meanwhile
+    with store.claim(identity, provenance, waiting, context.should_stop, goes_on) as building:
         if building is None:
             artifact = store.find(stage.name, identity.name)
             assert artifact, "a claim is refused only when the artifact is there"
@@ -225,7 +238,8 @@ def _record(step: Step, name: str, store: Store, view: Path) -> None:
     """Write down which artifact the step is to give: in the run's plan, and in the store by the recipe key."""
     record_artifact(view, step.stage.name, name)
     record = {"artifact": name, **({"again": step.again} if step.again else {})}
-    if store.record(step.stage.name, step.key) != record:
+    known = store.record(step.stage.name, step.key)
+    if known != record and known.get("again", 0) <= step.again:  # not over a --rebuild that was asked for since
         store.write_record(step.stage.name, step.key, record)
 
 

@@ -10,8 +10,8 @@ from rich.console import Console
 from orchestration.build_record import read_build
 from orchestration.progress import duration
 from orchestration.store import DAMAGED, Artifact, Store, file_fault
+from pipeline.failures import StageFailed
 from pipeline.recipe.reading import load_recipe
-from pipeline.runs.checksums import remember_verified
 from pipeline.runs.run import run_recipe
 from pipeline.runs.view import ORDER, read_plan, runs_folder
 
@@ -35,7 +35,7 @@ def verify_store(what: str, workdir: Path, repair: bool, console: Console) -> li
     store = Store(workdir.resolve() / "store")
     store.format()
     chosen = list(_chosen(what, workdir, store))
-    damaged = []
+    damaged, bytes_read = [], 0
     for artifact in chosen:
         faults = _faults(artifact)
         if faults:
@@ -44,8 +44,7 @@ def verify_store(what: str, workdir: Path, repair: bool, console: Console) -> li
                 console.print(f"{artifact.stage}/{artifact.name}: {fault}", highlight=False, soft_wrap=True)
             console.print(f"  {_cost(artifact)}", highlight=False)
         else:
-            remember_verified(artifact)
-    bytes_read = sum(entry["bytes"] for artifact in chosen if _whole(artifact) for entry in artifact.manifest["files"])
+            bytes_read += sum(entry["bytes"] for entry in artifact.manifest["files"])
     console.print(
         f"{len(chosen) - len(damaged)} of {len(chosen)} artifacts are as they were made ({bytes_read / 1e6:,.1f} MB).",
         highlight=False,
@@ -91,13 +90,6 @@ def _faults(artifact: Artifact) -> list[str]:
         return ["manifest.json is not as it was written"]
 
 
-def _whole(artifact: Artifact) -> bool:
-    try:
-        return bool(artifact.manifest["files"]) or True
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
 def _cost(artifact: Artifact) -> str:
     build = read_build(artifact.path)
     took = f"took {duration(build['seconds'])} to build" if build else "was built in an unknown time"
@@ -105,23 +97,50 @@ def _cost(artifact: Artifact) -> str:
 
 
 def _repair(damaged: Sequence[Damage], workdir: Path, console: Console) -> list[Damage]:
+    """Set the damaged artifacts aside, and run the runs that refer to them again; gives those that this did not mend."""
     for damage in damaged:
         path = damage.artifact.path
         aside = next(name for n in range(1000) if not (name := path.with_name(f"{path.name}{DAMAGED}-{n}")).exists())
         path.rename(aside)
         console.print(f"{damage.artifact.stage}/{path.name} was set aside as {aside.name}", highlight=False)
-    stages = {damage.artifact.stage for damage in damaged}
-    names = {damage.artifact.name for damage in damaged}
+    open_damage = {(damage.artifact.stage, damage.artifact.name): damage for damage in damaged}
     for path in sorted(runs_folder(workdir).glob("*/plan.json")):
-        plan = read_plan(path.parent)
-        hit = [entry["stage"] for entry in plan["stages"] if entry["artifact"] in names and entry["stage"] in stages]
-        if not hit:
+        try:
+            mended = _run_again(path.parent, list(open_damage), workdir, console)
+        except (ValueError, StageFailed) as error:
+            console.print(f"run {path.parent.name}: {error}", highlight=False, soft_wrap=True)
             continue
-        run = path.parent.name
-        if plan["base"] is None or not Path(plan["base"]).is_dir():
-            console.print(f"run {run}: its recipe's folder is not on record; run its recipe again", highlight=False)
-            continue
-        recipe = load_recipe(path.parent / "recipe.yaml")
-        for stage in hit:
-            run_recipe(recipe, Path(plan["base"]), workdir, console, until=stage)
-    return [damage for damage in damaged if not damage.artifact.path.is_dir()]
+        for key in mended:
+            open_damage.pop(key, None)
+    referred_to = {key for path in runs_folder(workdir).glob("*/plan.json") for key in _keys(path.parent)}
+    return [damage for key, damage in open_damage.items() if key in referred_to]
+
+
+def _keys(view: Path) -> list[tuple[str, str]]:
+    """Stage and name of the artifacts that a run's plan names; none where it is damaged."""
+    try:
+        return [(entry["stage"], name) for entry in read_plan(view)["stages"] if (name := entry["artifact"])]
+    except ValueError:
+        return []
+
+
+def _run_again(
+    view: Path, damaged: Sequence[tuple[str, str]], workdir: Path, console: Console
+) -> list[tuple[str, str]]:
+    """Build again what a run names of `damaged`, stages and names; gives those. Raises ValueError where it cannot be run."""
+    plan = read_plan(view)
+    hit = [key for key in _keys(view) if key in damaged]
+    if not hit:
+        return []
+    if plan["base"] is None or not Path(plan["base"]).is_dir():
+        raise ValueError("its recipe's folder is not on record, or gone; run its recipe again")
+    recipe = load_recipe(view / "recipe.yaml")
+    if recipe.functions:
+        raise ValueError("its recipe names Python functions; run it again yourself, with --allow-code")
+    store = Store(workdir.resolve() / "store")
+    for stage, name in hit:
+        run_recipe(recipe, Path(plan["base"]), workdir, console, until=stage)
+        made = next(entry["artifact"] for entry in read_plan(view)["stages"] if entry["stage"] == stage)
+        if made != name:  # The damaged one was of format 1, or of another version: what was made of it finds it so.
+            store.write_record(stage, name, {"artifact": made})
+    return hit

@@ -31,6 +31,8 @@ class PlannedStage(TypedDict):
     """The recipe key."""
     artifact: str | None
     """Its name in the store, None until it is known."""
+    before: NotRequired[str]
+    """What the stage was to be made as by the plan before this one, as long as its artifact is not known."""
     origin: NotRequired[str]
     """The folder of the network that a training begins with."""
 
@@ -66,7 +68,21 @@ def open_view(view: Path, recipe: Recipe, base: Path, steps: Sequence[Step]) -> 
     """Write the resolved recipe, its folder and the plan. Links stay: each moves once what it is to lead to is whole."""
     view.mkdir(parents=True, exist_ok=True)
     write_text(view / "recipe.yaml", to_yaml(recipe))
-    write_json(view / "plan.json", {"format": PLAN_FORMAT, "base": readable(base), "stages": plan_facts(steps)})
+    before = _named_before(view)
+    stages = [
+        {**entry, "before": before[entry["stage"]]} if not entry["artifact"] and entry["stage"] in before else entry
+        for entry in plan_facts(steps)
+    ]
+    write_json(view / "plan.json", {"format": PLAN_FORMAT, "base": readable(base), "stages": stages})
+
+
+def _named_before(view: Path) -> dict[str, str]:
+    """By stage the artifact that the run's plan names so far: what was begun of it is still this run's."""
+    try:
+        stages = read_plan(view)["stages"]
+    except ValueError:  # There is no plan yet, or a damaged one.
+        return {}
+    return {entry["stage"]: name for entry in stages if (name := entry["artifact"] or entry.get("before"))}
 
 
 def read_plan(view: Path) -> RunPlan:
@@ -112,6 +128,7 @@ def record_artifact(view: Path, stage: str, name: str) -> None:
         for entry in plan["stages"]:
             if entry["stage"] == stage:
                 entry["artifact"] = name
+                entry.pop("before", None)
         write_json(view / "plan.json", {"format": PLAN_FORMAT, **plan})
 
 

@@ -20,7 +20,7 @@ def chain_of(artifacts: Iterable[Artifact]) -> list[Artifact]:
         artifact = waiting.pop()
         found[f"{artifact.stage}/{artifact.name}"] = artifact
         if artifact.path.is_dir():
-            inputs = _inputs(artifact.manifest).items()
+            inputs = inputs_of(artifact.manifest).items()
             made_of = [Artifact(artifact.path.parents[1] / stage / name) for stage, name in inputs]
             waiting += [other for other in made_of if f"{other.stage}/{other.name}" not in found]
     return [found[key] for key in sorted(found)]
@@ -34,7 +34,7 @@ def account_of_chain(artifacts: Iterable[Artifact]) -> dict[str, str]:
     }
 
 
-def _inputs(manifest: Mapping[str, Any]) -> dict[str, str]:
+def inputs_of(manifest: Mapping[str, Any]) -> dict[str, str]:
     """Stages to the names of the artifacts that an artifact was made of."""
     if manifest["format"] == 1:
         return {stage: name for stage, name in manifest["inputs"].items() if not stage.startswith("file ")}

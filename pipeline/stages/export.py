@@ -1,5 +1,6 @@
 """Export: a Hugging Face folder, checked against the trained network, with a certificate and a model card."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pipeline.stages.stage import Context, Made, Stage
 def _run(context: Context, inputs: Mapping[str, Path], config: ExportConfig, out: Path) -> Made:
     from pipeline.stages.export_shard import export_shard  # this brings torch, which a plan has no use for
 
-    facts = {name: read_json(path / "manifest.json") for name, path in inputs.items()}
+    facts = {name: Artifact(path).manifest for name, path in inputs.items()}
     scores = {name: read_json(inputs[name] / "scores.json") for name in ("evaluate", "finetune") if name in inputs}
     work = {
         "checkpoint": newest_checkpoint(inputs["pretrain"]),
@@ -27,6 +28,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: ExportConfig, out
         "scores": scores,
         "chain": account_of_chain(Artifact(path) for path in inputs.values()),
     }
+    shutil.rmtree(out / "hf", ignore_errors=True)  # of an attempt that was killed before the artifact was whole
     result = context.map(export_shard, [Shard("checked", work)], out, "")[0]
     if (out / "checked" / "hf").is_dir():
         (out / "checked" / "hf").rename(out / "hf")  # what is released, without the records of how it was made

@@ -45,6 +45,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
     if (out / REFUSED).exists():
         raise ValueError((out / REFUSED).read_text(encoding="utf-8"))
     counts = _settle(out, inputs["tokenize"], tokenizer, config)
+    shutil.rmtree(out / "content", ignore_errors=True)  # of an attempt that was killed
     content = context.map(_hash_network, [Shard("network", {"artifact": out})], out, "content")[0]["content"]
     shutil.rmtree(out / "content")
     return Made(counts, content)
