@@ -1,4 +1,4 @@
-# make demo and make test set themselves up; everything they write stays in .venv/ and work/.
+# `make demo` and `make test` set themselves up. All that they write stays in .venv/ and work/.
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
@@ -24,7 +24,7 @@ test: setup
 	OMP_NUM_THREADS=1 $(PYTEST) -m "not long" tests/data tests/model tests/pipeline
 	$(PYTEST) -m "not long" --no-loadscope-reorder $(LONGEST_TESTS) tests/orchestration $(REST_OF_TESTS)
 
-test-long: setup  # what takes long and is not needed on every change
+test-long: setup  # the tests that take long and are not needed on every change
 	$(PYTEST) -m long --no-loadscope-reorder tests/integration tests/model tests/orchestration tests/pipeline tests/data
 
 lint: setup
@@ -33,7 +33,9 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-reseal: setup  # after a change of code: write seals where the goldens come out as before, and values where a version was raised
+# Run this after a change of code: it writes new seals where the goldens come out as before, and new golden values where a version
+# was raised.
+reseal: setup
 	$(BIN)/python -m tests.seals
 
 format: setup
@@ -43,7 +45,7 @@ format: setup
 bench: setup
 	$(BIN)/python -m tests.benchmarks
 
-# Whether every pinned package has a wheel for each of the Pythons; DeepSpeed comes as source. Nothing is installed.
+# This asks the index whether every pinned package has a wheel for each of the Pythons, and installs nothing. DeepSpeed has none.
 check-pythons: setup
 	mkdir -p build
 	grep -v '^deepspeed==' constraints.txt > build/wheels.txt

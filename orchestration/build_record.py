@@ -1,15 +1,15 @@
-"""What `build.json` beside an artifact says of how it was built."""
+"""Reading `build.json`, which lies in an artifact's folder and says how the artifact was built."""
 
 from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter
-from typing_extensions import TypedDict  # pydantic takes the one of typing from Python 3.12 on only
+from typing_extensions import TypedDict  # pydantic accepts the TypedDict of typing only from Python 3.12 on
 
 from orchestration.side_records import read_side_record
 
 
 class BuildRecord(TypedDict):
-    """When an artifact was built and how long it took; where, and by how many ranks, is for people."""
+    """When an artifact was built and how long it took. The file also has host, cores and layout, which only people read."""
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
@@ -21,5 +21,8 @@ _SHAPE: TypeAdapter[BuildRecord] = TypeAdapter(BuildRecord)
 
 
 def read_build(artifact: Path) -> BuildRecord | None:
-    """The record of an artifact's folder; None, with a word on the error stream, when it is damaged."""
+    """The build record in an artifact's folder.
+
+    It is None when the file is missing. When the file is damaged it is None as well, and a line on the error stream says so.
+    """
     return read_side_record(artifact / "build.json", _SHAPE, "how long the stage took is not known")

@@ -20,24 +20,24 @@ OBJECT_STORE_BYTES = 256 * 2**20  # tables and tokens travel as files; Ray carri
 
 
 class ClusterUnusable(ValueError):
-    """The cluster cannot run this: the message says why and what to do."""
+    """The cluster cannot be used for this work; the message says why and what to do."""
 
 
 @contextlib.contextmanager
 def cluster(address: str | None, cpus: int | None) -> Iterator[None]:
     """Join the Ray cluster at `address`, or start a local one of `cpus` CPUs (default: all cores) and stop it afterwards.
 
-    Within another such block it changes nothing: that one's cluster is used.
+    A block inside another one uses the cluster of the outer block. Raises ClusterUnusable when nothing answers at `address`.
 
     Ray puts the driver's current folder first on its workers' `sys.path`, where a user's own `model.py` or `data/` would shadow
-    our packages; so we connect from an empty folder.
+    our packages. Therefore this process connects from an empty folder.
     """
     if ray.is_initialized():
         yield
         return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would otherwise report usage over the network
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    # The folder stays until the end: Ray's processes keep it as their current one.
+    # The folder has to exist until the end, because Ray's processes keep it as their current folder.
     with tempfile.TemporaryDirectory(prefix="gristmill-") as empty:
         with contextlib.chdir(empty):
             _connect(address, cpus)
@@ -49,7 +49,7 @@ def cluster(address: str | None, cpus: int | None) -> Iterator[None]:
 
 def _connect(address: str | None, cpus: int | None) -> None:
     if address and re.fullmatch(r"[^/]+:\d+", address):
-        _check_answers(address)  # Ray ends the whole process when nobody does
+        _check_answers(address)  # Ray ends the whole process when nothing answers, so this asks first
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     local: dict[str, Any] = {
         "num_cpus": cpus or len(os.sched_getaffinity(0)),
@@ -67,7 +67,7 @@ def _connect(address: str | None, cpus: int | None) -> None:
     except ConnectionError as error:
         raise ClusterUnusable(f"no Ray cluster answers at {address}: {str(error).splitlines()[0]}") from error
     if threading.current_thread() is threading.main_thread():
-        for number, handler in handlers.items():  # Ray puts its own in place; stopping a run is ours
+        for number, handler in handlers.items():  # Ray installs its own handlers, but the run decides how it stops
             signal.signal(number, handler)
 
 
@@ -82,22 +82,22 @@ def _check_answers(address: str) -> None:
 
 
 def own_address() -> str:
-    """host:port at which other processes can join the cluster that we are in."""
+    """The `host:port` at which other processes can join the cluster that this process is in."""
     return str(ray.get_runtime_context().gcs_address)
 
 
 def resources() -> dict[str, float]:
-    """CPUs and GPUs of the cluster that we are in."""
+    """The numbers of CPUs and GPUs, as `CPU` and `GPU`, of the cluster that this process is in."""
     return {name: amount for name, amount in ray.cluster_resources().items() if name in ("CPU", "GPU")}
 
 
 def largest_node() -> int:
-    """CPUs of the node that has the most: a task cannot take more, however many the cluster has."""
+    """The number of CPUs of the largest node. A task runs on one node, so it cannot take more than that."""
     return int(max((node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]), default=0))
 
 
 def check_shared_folder(folder: Path) -> None:
-    """Make sure that every node of the cluster sees the same `folder`; raises ClusterUnusable that names those that do not."""
+    """Check that every node of the cluster sees the same `folder`; raises ClusterUnusable that names the nodes that do not."""
     nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
     if len(nodes) < 2:
         return

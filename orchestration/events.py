@@ -1,4 +1,4 @@
-"""The event log of a run: one JSON object a line, appended, never rewritten."""
+"""The event log of a run: each line is a JSON object; lines are appended and never rewritten."""
 
 import json
 import os
@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any, NotRequired
 
 from pydantic import ConfigDict, TypeAdapter
-from typing_extensions import TypedDict  # pydantic takes the one of typing from Python 3.12 on only
+from typing_extensions import TypedDict  # pydantic accepts the TypedDict of typing only from Python 3.12 on
 
 
 class Event(TypedDict):
-    """A line of the log. Of the facts that come with an event, those that are read again."""
+    """A line of the log. Only those facts of an event are listed here that some command reads again."""
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
     time: float  # Unix seconds
     event: str
     stage: NotRequired[str]
-    step: NotRequired[int | str]  # of a training, its number; of a shard, the part of the stage that it is of
+    step: NotRequired[int | str]  # the number of a training step, or the name of the step that a shard belongs to
     seconds: NotRequired[float]
     error: NotRequired[str]
 
@@ -48,7 +48,7 @@ class EventLog:
 
 
 def ends_torn(path: Path) -> bool:
-    """Whether a killed writer left half a line at the end of a log: what is appended must start on a fresh one."""
+    """Whether a killed writer left half a line at the end of a log. The next line must then begin with a newline."""
     if not path.exists() or path.stat().st_size == 0:
         return False
     with path.open("rb") as file:

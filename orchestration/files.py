@@ -16,13 +16,13 @@ _LARGE = 64 * 2**20  # bytes above which hashing is worth several threads
 
 
 def checksum(path: Path) -> str:
-    """BLAKE3 of a file's bytes, as 64 hexadecimal digits."""
+    """The BLAKE3 hash of a file's bytes, as 64 hexadecimal digits; raises OSError when the file cannot be read."""
     hasher = blake3.blake3(max_threads=blake3.blake3.AUTO if path.stat().st_size > _LARGE else 1)
     return hasher.update_mmap(path).hexdigest()
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
+    """Write a UTF-8 file so that a reader sees the old content or the new, never a part of it."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with temporary.open("w", encoding="utf-8") as file:
@@ -35,12 +35,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically, keys sorted, so that equal values give equal bytes."""
+    """Write JSON atomically. Keys are sorted, so that equal values give equal bytes. Raises ValueError for a NaN."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file; raises ValueError that names the file when it is not JSON."""
+    """The value in a JSON file; raises ValueError that names the file when it is not JSON, OSError when it cannot be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -53,13 +53,16 @@ def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def read_sealed(path: Path) -> dict[str, Any]:
-    """What `write_sealed` wrote; raises ValueError that names the file when it is not as it was written."""
+    """The value that `write_sealed` wrote; raises ValueError that names the file when it is not as it was written.
+
+    Raises OSError when the file cannot be read.
+    """
     value = read_json(path)
     own = value.pop("checksum", None) if isinstance(value, dict) else None
     try:
         if own is not None and own == digest(value):
             return dict(value)
-    except TypeError:  # a number that is none, which nobody here writes
+    except TypeError:  # The value has a NaN or an infinity, which `write_sealed` never writes.
         pass
     raise ValueError(f"{path}: changed since it was written (its own checksum differs)")
 
@@ -74,10 +77,10 @@ def sync(path: Path) -> None:
 
 
 def commit_folder(temporary: Path, final: Path) -> None:
-    """Give a finished folder its name: everything in it reaches the disk first, so a folder that is there is whole.
+    """Rename a finished folder to `final`. All its files reach the disk first, so a folder of that name is always whole.
 
-    When `final` exists already (a retry that lost the race against its first attempt) the temporary folder is removed:
-    both hold the same bytes, because whoever builds folders here is deterministic.
+    When `final` exists already (a retry lost the race against its first attempt) the temporary folder is removed: both hold
+    the same bytes, because the functions that write such folders are deterministic.
     """
     for root, _, names in os.walk(temporary):
         for name in names:
@@ -93,7 +96,7 @@ def commit_folder(temporary: Path, final: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the hidden temporary files and folders that killed writers left in a folder that nobody writes into now."""
+    """Remove the hidden temporary files and folders that killed writers left in a folder. Nobody may be writing into it."""
     for path in folder.glob(".*"):
         if path.is_dir():
             shutil.rmtree(path)
@@ -102,7 +105,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Every file below a folder, as paths relative to it, sorted; symbolic links are an error."""
+    """The paths of all files below a folder, relative to it and sorted. Asserts that there is no symbolic link."""
     found = []
     for root, folders, names in os.walk(folder):
         for name in (*folders, *names):
@@ -115,9 +118,10 @@ def files_below(folder: Path) -> list[Path]:
 def describe_files(
     folder: Path, leave_out: frozenset[str] = frozenset(), known: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[dict[str, Any]]:
-    """`{path, bytes, checksum}` of every file below a folder, by path.
+    """An entry `{path, bytes, checksum}` for every file below a folder, sorted by path.
 
-    `leave_out` holds names of files. `known` has what is known of files already, by path: they are not read.
+    Files whose name is in `leave_out` have no entry. `known` maps paths to entries that are known already; those files are
+    not read.
     """
     described = []
     for path in files_below(folder):
@@ -134,5 +138,5 @@ def describe_files(
 
 
 def folder_bytes(folder: Path) -> int:
-    """Bytes of all files below a folder."""
+    """The size of all files below a folder together, in bytes."""
     return sum((folder / path).stat().st_size for path in files_below(folder))

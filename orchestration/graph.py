@@ -1,4 +1,4 @@
-"""A graph of work: each node starts as soon as those that it waits for are done, side by side with others."""
+"""A graph of work: each node starts as soon as the nodes that it waits for are done; nodes that are ready run side by side."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Node:
-    """A piece of work by name, the names of those that must be done before it, and what to call."""
+    """A piece of work: its name, the names of the nodes that must be done before it, and the function to call."""
 
     key: str
     after: tuple[str, ...]
@@ -15,10 +15,11 @@ class Node:
 
 
 def run_graph(nodes: Sequence[Node], should_stop: Callable[[], bool]) -> None:
-    """Run every node; threads only wait for work elsewhere, so there is one for each that is ready.
+    """Run every node, each in a thread of its own. The threads only wait for work in other processes, so many do no harm.
 
-    After the first failure, or when asked to stop, nothing new starts; what runs is waited for, then the first error is raised.
-    Raises ValueError when a node waits for one that is not there, or when they wait for one another in a circle.
+    After the first failure, or when `should_stop` says so, no further node starts. The nodes that run are waited for, and then
+    the first error is raised. Raises ValueError when a node waits for one that is not in the graph, or when nodes wait for
+    one another in a circle.
     """
     known = {node.key for node in nodes}
     for node in nodes:

@@ -1,4 +1,4 @@
-"""Identity by value: what an artifact is made of decides its name."""
+"""Identity by value: the name of an artifact is a hash of what it is made of."""
 
 import json
 import unicodedata
@@ -10,14 +10,14 @@ from typing import Any
 
 import blake3
 
-FINGERPRINT_DIGITS = 32  # 128 bits: no accidental collision among any number of artifacts that a store can hold
+FINGERPRINT_DIGITS = 32  # 128 bits are enough that no two artifacts of a store have the same name by chance
 
 
 def canonical(value: Any) -> Any:
-    """A value as JSON types, the same for equal values and different for different ones.
+    """A value in JSON types: equal values give equal results, different values give different ones.
 
-    Raises TypeError for whatever has no stable identity (an object, a function, a path, a set, a NaN): to hash its address
-    or its order would give a name that changes from run to run.
+    Raises TypeError for a value without a stable identity (an object, a function, a path, a set, a NaN). A hash of its address
+    or of its order would give a name that changes from run to run.
     """
     if value is None or isinstance(value, bool | int | str):
         return value
@@ -37,15 +37,16 @@ def canonical(value: Any) -> Any:
 
 
 def digest(value: Any) -> str:
-    """Hash of a value, as hexadecimal digits; raises TypeError as `canonical` does."""
+    """The BLAKE3 hash of a value, as FINGERPRINT_DIGITS hexadecimal digits; raises TypeError as `canonical` does."""
     text = json.dumps(canonical(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return blake3.blake3(text.encode("utf-8", "surrogatepass")).hexdigest()[:FINGERPRINT_DIGITS]
 
 
 def library_versions(names: Iterable[str]) -> dict[str, str]:
-    """Installed versions by distribution name; `unicode` is the version of Python's own tables of characters.
+    """The installed version of each distribution, by its name; `unicode` stands for Python's own tables of characters.
 
-    A local part (`+cpu`, `+cu130`) is left out: it says for which machine a library was built.
+    The local part of a version (`+cpu`, `+cu130`) is left out, since it only says for which machine the library was built.
+    Raises importlib.metadata.PackageNotFoundError for a distribution that is not installed.
     """
     return {
         name: unicodedata.unidata_version if name == "unicode" else version(name).partition("+")[0] for name in names
@@ -54,25 +55,26 @@ def library_versions(names: Iterable[str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Identity:
-    """What an artifact is made of, and so its name.
+    """What an artifact is made of, and thereby its name.
 
-    The same form names an artifact twice. With the recipe keys of the inputs its name is the recipe key, which is known when
-    planning; with the content of the inputs it is the artifact's name, which is known once they are whole.
+    An artifact has two identities. The one whose inputs stand in it by their recipe keys gives the recipe key, which is known
+    when planning. The one whose inputs stand in it by their content gives the artifact's name, which is known once the inputs
+    are whole.
     """
 
     stage: str
     version: int
     inputs: Mapping[str, str]
-    """Input stages to their content (or recipe key), and `file LABEL` to the hash of a source file or of a user's code."""
+    """Each input stage with its content (or recipe key), and each `file LABEL` with the hash of a source file or of user code."""
     config: Mapping[str, Any]
-    """The fields that name the artifact, as JSON."""
+    """The fields of the recipe that enter the name, as JSON values."""
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """What sets artifacts apart that are otherwise alike: `again` (built once more on request), `libraries` (where their
-    versions were seen to change what comes out)."""
+    """What tells apart artifacts that are otherwise alike: `again` counts how often it was built once more on request, and
+    `libraries` has the versions of libraries, where these were seen to change what comes out."""
 
     @cached_property
     def name(self) -> str:
-        """32 hexadecimal digits."""
+        """The name, as FINGERPRINT_DIGITS hexadecimal digits; raises TypeError as `canonical` does."""
         return digest(
             {
                 "stage": self.stage,

@@ -13,7 +13,7 @@ from orchestration.cluster import ClusterUnusable
 
 def _client(address: str) -> JobSubmissionClient:
     for name in ("ray", "ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # they tell of every upload
+        logging.getLogger(name).setLevel(logging.WARNING)  # at their default level these loggers report every upload
     try:
         return JobSubmissionClient(address)
     except (ConnectionError, RuntimeError, AuthenticationError) as error:
@@ -27,8 +27,9 @@ def _client(address: str) -> JobSubmissionClient:
 def submit(address: str, entrypoint: str, working_dir: Path, name: str) -> str:
     """Start `entrypoint` (a shell command line) on the cluster; gives the id of the job.
 
-    `working_dir` is copied to the cluster and is the current folder there. No environment variables are sent: Ray Jobs lets
-    anybody with the token read them back, so secrets come from the nodes' own environment.
+    `working_dir` is copied to the cluster, where it is the job's current folder. No environment variables are sent: anybody
+    with the cluster's token could read them back from Ray Jobs, so secrets come from the nodes' own environment. Raises
+    ClusterUnusable when no cluster answers at `address` or when it does not take the job.
     """
     try:
         return _client(address).submit_job(
@@ -39,7 +40,7 @@ def submit(address: str, entrypoint: str, working_dir: Path, name: str) -> str:
 
 
 def follow(address: str, job: str, poll_seconds: float = 1.0) -> Iterator[str]:
-    """What the job prints, as it comes, until it has ended."""
+    """Yield what the job prints, piece by piece, until the job has ended; raises ClusterUnusable when no cluster answers."""
     client, seen = _client(address), 0
     while True:
         ended = client.get_job_status(job).is_terminal()
@@ -53,5 +54,5 @@ def follow(address: str, job: str, poll_seconds: float = 1.0) -> Iterator[str]:
 
 
 def status(address: str, job: str) -> str:
-    """PENDING, RUNNING, SUCCEEDED, FAILED or STOPPED."""
+    """The state of a job: PENDING, RUNNING, SUCCEEDED, FAILED or STOPPED. Raises ClusterUnusable when no cluster answers."""
     return str(_client(address).get_job_status(job).value)

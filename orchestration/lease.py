@@ -1,8 +1,8 @@
-"""A lease on a folder under construction: one builder at a time, taken over only when it is dead.
+"""A lease on a folder under construction: one process builds at a time, and another takes over only when that one is dead.
 
-Two parts, because two kinds of process work in such a folder. The driver *holds* the lease (a file with its name, kept fresh by a
-heartbeat). Its tasks and training ranks *occupy* the folder (a shared lock that the kernel drops when the process ends): they can
-outlive a killed driver by some seconds, so a takeover waits until the last of them is gone.
+A lease has two parts, because two kinds of process work in such a folder. The driver *holds* the lease: a file names the driver,
+and a heartbeat touches the file. The driver's tasks and training ranks *occupy* the folder, by a shared lock that the kernel
+drops when a process ends. They can outlive a killed driver by some seconds, so a takeover waits until the last of them has ended.
 """
 
 import fcntl
@@ -19,20 +19,20 @@ from typing import Any
 from orchestration.liveness import is_alive, this_process
 
 HEARTBEAT_SECONDS = 2.0
-DEAD_AFTER_SECONDS = 30.0  # without a heartbeat, as seen by the one who waits: clocks of two nodes are never compared
+DEAD_AFTER_SECONDS = 30.0  # without a heartbeat, by the clock of the process that waits: clocks of two nodes differ
 
 
 class LeaseLost(RuntimeError):
-    """Another run took the folder over, because this one's heartbeat was not seen for too long."""
+    """Another run took the folder over, because it had seen no heartbeat of this run for too long."""
 
 
 class Stopped(Exception):
-    """The run was asked to stop."""
+    """Raised to leave work that is under way, after the run was asked to stop."""
 
 
 @contextmanager
 def occupy(folder: Path) -> Iterator[None]:
-    """Mark a folder under construction as in use by this process until the block, or the process, ends."""
+    """Mark a folder under construction as in use by this process until the block ends, or the process does."""
     with _lock_file(folder, ".occupied").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         yield
@@ -40,10 +40,11 @@ def occupy(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def hold(folder: Path, waiting: Callable[[str], None], should_stop: Callable[[], bool]) -> Iterator[Callable[[], None]]:
-    """Hold the lease on a folder under construction; waits while a living process has it.
+    """Hold the lease on a folder under construction; waits while another living process holds it.
 
-    `waiting` is called once with the holder's name when there is one. Gives a function that raises LeaseLost when the lease
-    is no longer ours: call it before what is made here is given its name. Raises Stopped when asked to stop while waiting.
+    `waiting` is called once with the name of the process that holds the lease, if there is one. The block gets a function that
+    raises LeaseLost when another run has taken the lease: call it before the finished folder gets its final name. Raises
+    Stopped when `should_stop` says so while this waits.
     """
     path = _lock_file(folder, ".lease")
     token = uuid.uuid4().hex
@@ -63,9 +64,10 @@ def hold(folder: Path, waiting: Callable[[str], None], should_stop: Callable[[],
 
 
 def holder(folder: Path) -> str | None:
-    """Who holds the lease on a folder, as `process … on host`.
+    """The process that holds the lease on a folder, as `process … on host`.
 
-    None when nobody does, the holder is dead, or it cannot be seen from here and gives no sign of life.
+    It is None when no process holds the lease, when the one that did is dead, or when that one cannot be seen from here and
+    its last heartbeat is more than DEAD_AFTER_SECONDS old.
     """
     path = _lock_file(folder, ".lease")
     content = _read(path)
@@ -103,7 +105,7 @@ def _acquire(path: Path, token: str, waiting: Callable[[str], None], should_stop
 
 
 def _seconds_silent(path: Path) -> float:
-    """Seconds since the last heartbeat, by the clock that stamps the files there: not this node's on a network filesystem."""
+    """Seconds since the last heartbeat, by the clock of the filesystem, which need not agree with the clock of this node."""
     now = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
     now.touch()
     silent = _modified(now) - _modified(path)
@@ -123,7 +125,7 @@ def _beat(path: Path, token: str, stop: threading.Event) -> None:
             if _read(path).get("token") != token:
                 return
             os.utime(path)
-        except OSError:  # a hiccup of a network filesystem
+        except OSError:  # A network filesystem may fail for a moment; the next beat comes soon.
             continue
 
 
@@ -153,7 +155,7 @@ def _write(path: Path, token: str) -> None:
 def _read(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):  # absent, or its writer was killed while writing: nobody holds it
+    except (FileNotFoundError, ValueError):  # The file is absent or half written: no process holds the lease.
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -1,4 +1,4 @@
-"""Which process wrote something, and whether it is still there."""
+"""Describing a process in a record, and finding out later whether that process still runs."""
 
 import os
 import socket
@@ -12,22 +12,22 @@ PROC = Path("/proc")
 
 
 def this_process() -> dict[str, Any]:
-    """What tells this process from all others.
+    """The facts that tell this process from all others: `host`, `boot`, `namespace`, `pid` and `started`.
 
-    `host`; `boot` and `namespace`, in which numbers of processes count (a container has the numbers of its own, and perhaps
-    the host's name); `pid`; `started`.
+    A `pid` is unique only within one boot of a machine and one namespace. A container has a namespace of its own, and may have
+    the host's name.
     """
     pid = os.getpid()
     return {"host": socket.gethostname(), **_numbering(), "pid": pid, "started": _started(pid)}
 
 
 def is_alive(process: Mapping[str, Any]) -> bool | None:
-    """Whether a process, as `this_process` described it, is still there; None for one that cannot be seen from here."""
+    """Whether a process, as `this_process` described it, still runs; None when it cannot be seen from here."""
     if any(process.get(name) != value for name, value in _numbering().items()):
         return None
     try:
-        # A zombie has ended: where nobody collects it (a container's first process may not) it stays in the table.
-        # Another start: its number was given again.
+        # A zombie has ended. It stays in the table until its parent collects it, which a container's first process may not do.
+        # A process with another start is a later one that was given the same number.
         pid = process["pid"]
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE and _started(pid) == process.get("started")
     except (psutil.AccessDenied, PermissionError):
@@ -37,12 +37,12 @@ def is_alive(process: Mapping[str, Any]) -> bool | None:
 
 
 def is_of_an_earlier_boot(process: Mapping[str, Any]) -> bool:
-    """Whether a process ran on a host of this one's name before it was started: gone, unless two hosts have one name."""
+    """Whether a process ran on a host of this name in an earlier boot. Then it is gone, unless two hosts share the name."""
     return process.get("host") == socket.gethostname() and process.get("boot") != _numbering()["boot"]
 
 
 def start_of_machine() -> str:
-    """What tells this start of this machine from all others."""
+    """A text that tells this boot of this machine from all other boots and machines."""
     return f"{socket.gethostname()} {_numbering()['boot']}"
 
 
@@ -50,12 +50,12 @@ def _numbering() -> dict[str, str]:
     try:
         boot = (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return {"boot": boot, "namespace": str((PROC / "self/ns/pid").readlink())}
-    except OSError:  # no Linux
+    except OSError:  # This system is not Linux.
         return {"boot": str(psutil.boot_time()), "namespace": socket.gethostname()}
 
 
 def _started(pid: int) -> float:
-    """When a process began: on Linux in clock ticks since the boot, which no correction of the clock changes."""
+    """When a process began: on Linux in clock ticks since the boot, so that setting the clock does not change it."""
     if not (PROC / "self/stat").exists():
         return psutil.Process(pid).create_time()
     stat = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 POLL_SECONDS = 0.5
-PR_SET_PDEATHSIG = 1  # of linux/prctl.h
-# Found beforehand: between fork and exec a process whose parent has threads must not load anything.
+PR_SET_PDEATHSIG = 1  # the constant of linux/prctl.h
+# The function is looked up at import: between fork and exec the child of a process with threads must not load a library.
 PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
 class Command:
-    """What to run, and the file that what it prints is added to."""
+    """The arguments of a command, and the file to which its output is appended."""
 
     arguments: Sequence[str]
     log: Path
@@ -29,11 +29,11 @@ def run_processes(
     on_poll: Callable[[Sequence[str]], None],
     should_stop: Callable[[], bool],
 ) -> dict[str, int]:
-    """Run all commands in their order, `at_once` at a time; gives the exit code of each that has ended.
+    """Run all commands in their order, `at_once` at a time; gives the exit code of each command that has ended, by name.
 
-    `on_poll` hears every half second which ones run. When asked to stop nothing new starts, and what runs is asked to stop
-    as well (SIGTERM) and waited for; whatever still runs at the end of this function, also by an exception, is killed. When
-    this process is killed itself, what runs is asked to stop.
+    `on_poll` is called every POLL_SECONDS with the names of the commands that run. When `should_stop` says so, no further
+    command starts; those that run get SIGTERM and are waited for. When this function ends by an exception, the commands that
+    still run are killed. On Linux they get SIGTERM also when this process is killed.
     """
     waiting, asked = list(commands), False
     running: dict[str, subprocess.Popen[bytes]] = {}
@@ -63,7 +63,7 @@ def run_processes(
 def _start(command: Command) -> "subprocess.Popen[bytes]":
     command.log.parent.mkdir(parents=True, exist_ok=True)
     with command.log.open("ab") as log:
-        # A session of its own: Ctrl-C in the terminal reaches it through us, once.
+        # The command has a session of its own, so that Ctrl-C in the terminal reaches it only once: through this process.
         return subprocess.Popen(
             command.arguments,
             stdin=subprocess.DEVNULL,
@@ -75,6 +75,6 @@ def _start(command: Command) -> "subprocess.Popen[bytes]":
 
 
 def _stop_with_parent() -> None:
-    """In the new process: let the system ask it to stop when ours ends, however that may be. Only Linux can."""
+    """Ask the kernel to send SIGTERM to the new process, in which this is called, when its parent ends. Only Linux can."""
     if PRCTL:
         PRCTL(PR_SET_PDEATHSIG, signal.SIGTERM)

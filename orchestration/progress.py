@@ -1,4 +1,4 @@
-"""How far each piece of work is: done / total, rate and time left, live in a terminal, as plain lines elsewhere."""
+"""Showing how far each piece of work is: live bars in a terminal, and plain lines now and then elsewhere."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ RATE_OVER_SECONDS = 60.0
 
 @dataclass
 class Work:
-    """One thing that is counted."""
+    """A piece of work whose units are counted."""
 
     name: str
     unit: str
@@ -24,28 +24,28 @@ class Work:
     done: int
     note: str = ""
     printed: float = field(default_factory=time.monotonic)
-    marks: deque[tuple[float, int]] = field(default_factory=deque)  # when how much was done, over the last while
+    marks: deque[tuple[float, int]] = field(default_factory=deque)  # (time, units done), of the last RATE_OVER_SECONDS
 
     def advance(self, done: int, total: int, note: str) -> None:
-        """Take note of how much is done now."""
+        """Note how many units are done now."""
         self.done, self.total, self.note, now = done, total, note, time.monotonic()
         if len(self.marks) == 1 and self.marks[0][1] == done:
-            self.marks.clear()  # nothing done yet: the time until something was is not part of the rate
+            self.marks.clear()  # the time until the first unit was done, such as a start of processes, is no part of the rate
         self.marks.append((now, done))
         while len(self.marks) > 2 and now - self.marks[0][0] > RATE_OVER_SECONDS:
             self.marks.popleft()
 
     @property
     def rate(self) -> float:
-        """Units a second over the last while; what was done before we came does not enter it."""
-        marks = list(self.marks)  # a copy: the terminal's own thread draws while work advances
+        """Units a second over the last RATE_OVER_SECONDS. Units that an earlier attempt did are not counted."""
+        marks = list(self.marks)  # a copy, because the thread that draws reads this while another one appends
         if len(marks) < 2:
             return 0.0
         (begin, before), (end, after) = marks[0], marks[-1]
         return (after - before) / (end - begin) if end > begin else 0.0
 
     def line(self) -> str:
-        """`pretrain: 120 / 900 steps, 4.1 steps/s, 3m10s left, loss 5.2`."""
+        """The state of the work in one line, as in `pretrain: 120 / 900 steps, 4.1 steps/s, 3m10s left, loss 5.2`."""
         parts = [f"{self.done:,} / {self.total:,} {self.unit}"]
         if self.rate > 0:
             parts.append(f"{_significant(self.rate)} {self.unit}/s")
@@ -57,7 +57,7 @@ class Work:
 
 
 class Display:
-    """Shows all work of a run on one console; a context manager."""
+    """Shows all work of a run on one console. It is a context manager and shows something only inside its block."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -81,11 +81,11 @@ class Display:
             self._bars.stop()
 
     def say(self, text: str) -> None:
-        """Print a line that stays."""
+        """Print a line that stays on the console, above the bars."""
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def update(self, name: str, done: int, total: int, unit: str, note: str = "") -> None:
-        """Say how far `name` is; the first call for a name says what was found done."""
+        """Say how far the work called `name` is. The first call for a name says how much an earlier attempt had done."""
         with self._lock:
             if name not in self._tasks:
                 work = Work(name, unit, total, done)
@@ -95,7 +95,7 @@ class Display:
             self._bars.update(task, completed=done, total=total)
 
     def _remind(self) -> None:
-        """Outside a terminal: a line for all work that goes on, now and then, also when nothing moves."""
+        """Print, where there is no terminal, a line for each piece of work every PLAIN_EVERY_SECONDS, even when nothing moves."""
         while not self._over.wait(1.0):
             with self._lock:
                 for work, _ in self._tasks.values():
@@ -104,7 +104,7 @@ class Display:
                         self.say(work.line())
 
     def finish(self, name: str) -> None:
-        """Take `name` off the display."""
+        """Take the work called `name` off the display."""
         with self._lock:
             if name in self._tasks:
                 self._bars.remove_task(self._tasks.pop(name)[1])
@@ -117,7 +117,7 @@ class _Line(ProgressColumn):
 
 
 def duration(seconds: float) -> str:
-    """`45s`, `3m10s`, `2h05m`."""
+    """A duration in words, as in `45s`, `3m10s` or `2h05m`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole}s"

@@ -1,4 +1,4 @@
-"""Runs a function over fixed shards as Ray tasks; each shard's output is a folder that is whole or absent."""
+"""Running a function over fixed shards as Ray tasks; each shard's output is a folder that is whole or absent."""
 
 import shutil
 import traceback
@@ -37,19 +37,23 @@ def map_shards(
 ) -> dict[str, dict[str, Any]]:
     """Call `function(out, **shard.arguments)` for every shard; gives the results by key, in the order of `shards`.
 
-    Each call writes into a temporary folder of its own, which becomes `building/step/<key>` once the call has returned.
-    A shard whose folder is there already is compared with the checksums that were taken of it, and is run again only where
-    it differs. Every task occupies `building`, the folder under construction
-    (`lease.occupy`). `on_event(name, **facts)` hears of every start, end and retry, `on_done(done, total)` of progress. A task
-    that fails or whose worker dies is tried again, a ValueError (wrong or damaged input, no bad luck) is not.
-    Raises ShardFailed, or Stopped when asked to stop: what is in flight is cancelled then.
+    Each call writes into a temporary folder of its own, which becomes `building/step/<key>` once the call has returned. When
+    that folder is there already, its files are compared with their checksums, and the shard runs again only if they differ.
+    Every task occupies `building`, the folder under construction (`lease.occupy`).
+
+    `on_event(name, **facts)` is told of every start, end and retry, `on_done(done, total)` of the number of shards done. A task
+    that fails, or whose worker dies, is tried again, up to ATTEMPTS times in all. A task that raises ValueError is not: its
+    input is wrong or damaged, and would be so again.
+
+    Raises ShardFailed when a shard fails for good, ValueError when the cluster has no room for a task, and Stopped when
+    `should_stop` says so. The tasks that run are cancelled then.
     """
     assert len({shard.key for shard in shards}) == len(shards), "two shards of one name"
     folder = building / step
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
     results: dict[str, dict[str, Any]] = {}
-    # Shards that an earlier attempt finished come first: comparing them takes a moment, and progress shows them at once.
+    # Shards that an earlier attempt finished come first: comparing them is quick, so that progress shows them at once.
     queue = sorted(((shard, 1) for shard in shards), key=lambda entry: not (folder / entry[0].key).is_dir())
     total, limit = len(shards), _slots(resources)
     task = _task(resources)
@@ -77,24 +81,24 @@ def map_shards(
     finally:
         for reference in flying:
             ray.cancel(reference, force=True)
-    remove_leftovers(folder)  # of attempts that were lost
+    remove_leftovers(folder)  # attempts whose worker died may have left some
     return {shard.key: results[shard.key] for shard in shards}
 
 
 def _task(resources: Resources) -> Any:
-    # One thread a CPU that was asked for: the libraries below would otherwise each take all cores.
+    # A task has one thread for each CPU that it asked for; these libraries would otherwise each start one for every core.
     threads = str(resources.cpus)
     variables = {"OMP_NUM_THREADS": threads, "RAYON_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "true"}
     return ray.remote(_run_shard).options(
         num_cpus=resources.cpus,
         num_gpus=resources.gpus,
-        max_retries=0,  # retries are ours, so that each is an event
+        max_retries=0,  # map_shards tries again by itself, so that each retry is an event
         runtime_env={"env_vars": variables},
     )
 
 
 def _slots(resources: Resources) -> int:
-    """How many tasks to keep in flight: no more than can run, so that a crash loses no more than was running."""
+    """How many tasks to submit at a time: no more than can run at once. Raises ValueError when there is no room for one."""
     room = int(ray.cluster_resources().get("CPU", 1) // resources.cpus)
     if resources.gpus:
         room = min(room, int(ray.cluster_resources().get("GPU", 0) // resources.gpus))
@@ -109,7 +113,7 @@ def _slots(resources: Resources) -> int:
 def _run_shard(
     function: Callable[..., dict[str, Any]], shard: Shard, building: Path, folder: Path
 ) -> tuple[dict[str, Any], bool]:
-    """The result of a shard, and whether an earlier attempt had finished it."""
+    """Compute a shard in a task; gives its result, and whether an earlier attempt had finished it."""
     with occupy(building):
         final = folder / shard.key
         if final.is_dir():
@@ -127,7 +131,7 @@ def _run_shard(
 
 
 def finished_result(folder: Path) -> dict[str, Any] | None:
-    """What the function of a finished shard returned; None where its folder is not as it was written."""
+    """The value that the function of a finished shard returned; None where its folder is not as it was written."""
     try:
         record = read_sealed(folder / RESULT)
         faults = [file_fault(folder, entry, checksums=True) for entry in record["files"]]
@@ -138,7 +142,10 @@ def finished_result(folder: Path) -> dict[str, Any] | None:
 
 
 def refuse_damage(checksums: Mapping[str, str]) -> None:
-    """Raise ValueError that names the first of these files that is not as it was made."""
+    """Raise ValueError that names the first of these files whose checksum is not the expected one.
+
+    Raises OSError for a file that is not there.
+    """
     for path, expected in checksums.items():
         if checksum(Path(path)) != expected:
             raise ValueError(f"{path} has another checksum than when it was made; {REMEDY}")

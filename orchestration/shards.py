@@ -1,24 +1,24 @@
-"""Shards as values: what is to be done, and what a task may take. No Ray in here: planning needs none."""
+"""Shards as values: what a task has to do, and which resources it takes. Nothing here imports Ray, which a plan does not need."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-RESULT = "shard.json"  # in the folder of a finished shard: what its function returned, and checksums of its files
+RESULT = "shard.json"  # in a finished shard's folder: what its function returned, and the checksums of its files
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One piece of work: a name that sorts in the order of the output, and the arguments for the function."""
+    """One piece of work: a key that sorts in the order of the output, and the arguments for the function."""
 
     key: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     reads: Mapping[str, str] = field(default_factory=dict)
-    """Files that the function reads, to the checksums that they have to have: the task compares them before it begins."""
+    """The files that the function reads, each with its expected checksum, which the task compares before it begins."""
 
     def reading(self, checksums: Mapping[str, str]) -> "Shard":
-        """The same shard with the checksums of those of its arguments that are files with a known one."""
+        """The same shard, which also `reads` those of its arguments that are paths in `checksums`."""
         paths = [str(path) for value in self.arguments.values() for path in _paths(value)]
         return replace(self, reads={**self.reads, **{path: checksums[path] for path in paths if path in checksums}})
 
@@ -33,7 +33,10 @@ def _paths(value: Any) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Resources:
-    """What one task of a kind takes. `workers` bounds how many run at a time (None: as many as the cluster has room for)."""
+    """The CPUs and GPUs that one task takes.
+
+    At most `workers` tasks run at a time; None stands for as many as the cluster has room for.
+    """
 
     cpus: int = 1
     gpus: float = 0

@@ -1,7 +1,7 @@
-"""Records that a command can do without: caches, and what was written down of how a run went.
+"""Side records: caches, and notes on how a run went, which a command can do without.
 
-They are read like outside input, against the shape that their reader needs: what is torn or of another shape is passed over with
-a word on the error stream. A command never ends because of one.
+They are read like outside input, against the shape that their reader needs. A record that is torn or of another shape is passed
+over with a line on the error stream. No command ends because of a side record.
 """
 
 import sys
@@ -15,9 +15,10 @@ T = TypeVar("T")
 
 
 def read_side_record(path: Path, shape: TypeAdapter[T], otherwise: str) -> T | None:
-    """The content of a JSON file; None where the file is missing, or is not of this shape.
+    """The content of a JSON file; None where the file is missing, cannot be read, or is not of this shape.
 
-    `otherwise` says what happens without it, as the end of the sentence on the error stream.
+    A line on the error stream names a file that is there and cannot be used; `otherwise` is the end of that line and says what
+    happens without the record. Nothing is raised.
     """
     try:
         return shape.validate_json(path.read_bytes(), strict=True)
@@ -31,7 +32,10 @@ def read_side_record(path: Path, shape: TypeAdapter[T], otherwise: str) -> T | N
 
 
 def read_side_lines(path: Path, shape: TypeAdapter[T]) -> list[T]:
-    """The lines of a JSON Lines log that are of this shape, oldest first; none where the file is missing."""
+    """The lines of a JSON Lines log that are of this shape, oldest first; an empty list where the file is missing.
+
+    A line on the error stream says how many lines were passed over. Nothing is raised.
+    """
     try:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
@@ -47,14 +51,14 @@ def read_side_lines(path: Path, shape: TypeAdapter[T]) -> list[T]:
 
 
 def parse_line(line: bytes, shape: TypeAdapter[T]) -> T | None:
-    """A line of a JSON Lines log, None when it is not of this shape: a killed writer leaves half a line."""
+    """A line of a JSON Lines log; None when it is not of this shape, such as the half line that a killed writer leaves."""
     try:
         return shape.validate_json(line, strict=True)
     except ValidationError:
         return None
 
 
-@cache  # A command may read a record several times.
+@cache  # A command may read the same record several times, and says this only once.
 def say_once(message: str) -> None:
-    """Print a word to the user on the error stream, once in a process."""
+    """Print a line for the user on the error stream. The same message is printed only once in a process."""
     print(f"gristmill: {message}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The artifact store: `store/<stage>/<name>/`, each folder whole, never overwritten, described by its manifest."""
+"""The artifact store: each folder `store/<stage>/<name>/` is whole, is never overwritten, and is described by its manifest."""
 
 import os
 import shutil
@@ -27,27 +27,27 @@ from orchestration.shards import RESULT
 
 FORMAT = 2
 READABLE = (1, FORMAT)  # format 1 named an artifact by its inputs' names and by the versions of libraries
-IDENTITY = "identity.json"  # what a folder under construction is to become
+IDENTITY = "identity.json"  # the identity that a folder under construction is to have
 CONTENT = "content.json"  # the content of an artifact of format 1, whose manifest does not have it
-VERDICTS = "verdicts.json"  # whether other versions of its libraries would have made the same
-VERIFIED = "verified.json"  # since which start of which machine its files are known to be as they were made
-DAMAGED = ".damaged"  # in the name of an artifact that was set aside, before a number
-# What lies in an artifact about how it went, or was found out later: it is not part of the manifest.
+VERDICTS = "verdicts.json"  # says whether other versions of its libraries would have made the same artifact
+VERIFIED = "verified.json"  # names the boot of the machine since which its files are known to be undamaged
+DAMAGED = ".damaged"  # The name of an artifact that was set aside ends in this and a number.
+# Files of an artifact that say how its building went or that were written later. The manifest does not list them.
 VOLATILE = frozenset({"manifest.json", "build.json", "metrics.jsonl", IDENTITY, CONTENT, VERDICTS, VERIFIED})
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a manifest tells beside the identity, and what does not enter the name."""
+    """What a manifest says besides the identity. None of it enters the artifact's name."""
 
     key: str
     """The recipe key."""
     config: Mapping[str, Any]
-    """All fields that affect the output, those that do not enter the name among them."""
+    """All fields of the recipe that affect the output, also those that do not enter the name."""
     libraries: Mapping[str, str]
-    """Versions of the libraries that the stage works with."""
+    """The versions of the libraries that the stage works with, by their names."""
     artifacts: Mapping[str, str]
-    """Input stages to the names of the artifacts that were read."""
+    """Each input stage with the name of the artifact that was read."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,13 @@ class Artifact:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """The manifest as it was written; raises ValueError when it is damaged."""
+        """The manifest as it was written; raises ValueError when it is missing or damaged."""
         path = self.path / "manifest.json"
         try:
             manifest = read_json(path)
             if not isinstance(manifest, dict) or manifest.get("format") != 1 or "checksum" in manifest:
                 return read_sealed(path)
-            # Format 1 had no checksum of its own: the manifest's was written down when the store was opened first.
+            # A manifest of format 1 has no checksum in it. CONTENT has one, from when this release first opened the store.
             if self.found_out().get("manifest") not in (None, digest(manifest)):
                 raise ValueError(f"{path}: changed since the store was brought to format {FORMAT}")
             return manifest
@@ -82,7 +82,10 @@ class Artifact:
             raise ValueError(f"{error}; {REMEDY}") from None
 
     def found_out(self) -> dict[str, Any]:
-        """What was found out about an artifact of format 1: its content, that of its inputs, its manifest's checksum."""
+        """What CONTENT says of an artifact of format 1: its content, its inputs by content, the checksum of its manifest.
+
+        It is empty where that file is missing or damaged.
+        """
         try:
             return read_sealed(self.path / CONTENT)
         except (OSError, ValueError):
@@ -90,11 +93,14 @@ class Artifact:
 
     @property
     def checksums(self) -> dict[str, str]:
-        """Checksums of the files by their absolute paths."""
+        """The checksum of each file by its absolute path; raises ValueError when the manifest is damaged."""
         return {str(self.path / entry["path"]): entry["checksum"] for entry in self.manifest["files"]}
 
     def damage(self, checksums: bool = False) -> list[str]:
-        """What differs from the manifest: missing files, wrong sizes and, when asked for, wrong checksums."""
+        """A line for each file that differs from the manifest: it is missing, has another size or, if asked, another checksum.
+
+        Raises ValueError when the manifest itself is damaged.
+        """
         return [fault for entry in self.manifest["files"] if (fault := file_fault(self.path, entry, checksums))]
 
 
@@ -102,7 +108,7 @@ REMEDY = "`gristmill verify --repair` sets what is damaged aside and builds it a
 
 
 def file_fault(folder: Path, entry: Mapping[str, Any], checksums: bool) -> str | None:
-    """How a file differs from its entry in the manifest, None when it does not."""
+    """How a file differs from its entry in the manifest, in words; None when it does not."""
     path = folder / entry["path"]
     if not path.is_file():
         return f"{entry['path']} is missing"
@@ -114,13 +120,13 @@ def file_fault(folder: Path, entry: Mapping[str, Any], checksums: bool) -> str |
 
 
 class CountsDoNotAddUp(RuntimeError):
-    """A stage's account of its documents has a hole in it."""
+    """The counts of a stage do not say of every document where it went."""
 
 
 def check_counts(stage: str, counts: Mapping[str, Any]) -> None:
-    """Assert the account of a stage that takes documents: in = out + dropped + quarantined.
+    """Check the counts of a stage that takes documents: in = out + dropped + quarantined.
 
-    Raises CountsDoNotAddUp with the figures otherwise.
+    Raises CountsDoNotAddUp with the numbers when they are not equal.
     """
     taken = counts["documents_in"]
     given = counts["documents_out"] + sum(counts["dropped"].values()) + counts["quarantined"]
@@ -133,7 +139,7 @@ def check_counts(stage: str, counts: Mapping[str, Any]) -> None:
 
 
 class Store:
-    """Artifacts below one folder; `open` before use."""
+    """The artifacts below one folder. A command that writes into the store calls `open` first."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -145,9 +151,9 @@ class Store:
             write_json(self.root / "format.json", {"format": FORMAT})
 
     def format(self) -> int | None:
-        """The format of a store that is there, None when there is none or its record is torn.
+        """The format of the store; None when there is no store, or its record is torn.
 
-        Raises ValueError when it was made by a newer Gristmill.
+        Raises ValueError when the store was made by a newer Gristmill.
         """
         try:
             record = read_json(self.root / "format.json")
@@ -162,42 +168,42 @@ class Store:
         return int(found)
 
     def folder(self, stage: str, name: str) -> Path:
-        """Where an artifact lies, or would."""
+        """The path of an artifact, which need not be there."""
         return self.root / stage / name
 
     def building(self, stage: str, name: str) -> Path:
-        """Where it is put together before it is whole."""
+        """The path of an artifact under construction."""
         return self.root / stage / f"{name}.building"
 
     def find(self, stage: str, name: str) -> Artifact | None:
-        """The artifact of that name, if it is there; raises ValueError when only a part of it is."""
+        """The artifact of that name, None when it is not there; raises ValueError when its manifest is missing."""
         path = self.folder(stage, name)
         if path.is_dir() and not (path / "manifest.json").is_file():
             raise ValueError(f"{path}: something removed a part of it (manifest.json); {REMEDY}")
         return Artifact(path) if path.is_dir() else None
 
     def artifacts(self, stage: str = "*") -> Iterator[Artifact]:
-        """All finished artifacts, of one stage or of all, by stage and name."""
+        """Yield all finished artifacts, of one stage or of all, in the order of stage and name."""
         for manifest in sorted(self.root.glob(f"{stage}/*/manifest.json")):
             name = manifest.parent.name
             if not name.startswith(".") and not name.endswith(".building") and DAMAGED not in name:
                 yield Artifact(manifest.parent)
 
     def abandoned(self) -> Iterator[Path]:
-        """Folders under construction that nobody works on, and damaged ones that were set aside."""
+        """Yield the folders under construction that no process works on, and damaged artifacts that were set aside."""
         yield from sorted(self.root.glob(f"*/*{DAMAGED}*"))
         for path in sorted(self.root.glob("*/*.building")):
             if holder(path) is None:
                 yield path
 
     def begun(self, stage: str) -> Iterator[tuple[Path, dict[str, Any]]]:
-        """Folders of a stage under construction, each with what it is to become as far as that is on record."""
+        """Yield the folders of a stage under construction, each with its identity as JSON values, where that is on record."""
         for path in sorted(self.root.glob(f"{stage}/*.building")):
             if wanted := _begun(path):
                 yield path, wanted
 
     def record(self, stage: str, key: str) -> dict[str, Any]:
-        """What the store knows of a recipe key: the `artifact` that it led to, and `again`; empty when it knows nothing."""
+        """The record of a recipe key: the `artifact` that it led to, and `again`. It is empty when there is no record."""
         try:
             record = read_json(self._record(stage, key))
         except (OSError, ValueError):
@@ -222,9 +228,10 @@ class Store:
         should_stop: Callable[[], bool],
         goes_on: Callable[[Mapping[str, Any]], bool] = lambda begun: True,
     ) -> Iterator["Building | None"]:
-        """Claim the building of an artifact; gives None when somebody else finished it while we waited.
+        """Hold the lease on the building of an artifact; gives None when another run finished the artifact meanwhile.
 
-        `goes_on(begun)` says whether what an earlier attempt left may be gone on from, `begun` being what is on record of it.
+        `goes_on(begun)` says whether this run may go on from the building that an earlier attempt left; `begun` is the identity
+        that is on record there. If not, that building is removed. Raises Stopped as `lease.hold` does.
         """
         folder = self.building(identity.stage, identity.name)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -240,7 +247,7 @@ class Store:
 
 
 def _begun(folder: Path) -> dict[str, Any]:
-    """What a folder under construction is to become; empty where that is not on record."""
+    """The identity of a folder under construction, as JSON values; empty where it is not on record."""
     try:
         facts = read_json(folder / IDENTITY)
     except (OSError, ValueError):
@@ -261,7 +268,7 @@ def identity_facts(identity: Identity) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Building:
-    """An artifact under construction, ours to finish. What an earlier attempt left in its folder is there to go on from."""
+    """An artifact under construction that this run works on. Its folder may hold what an earlier attempt made."""
 
     identity: Identity
     provenance: Provenance
@@ -270,10 +277,10 @@ class Building:
     check_lease: Callable[[], None]
 
     def finish(self, counts: Mapping[str, Any], content: str, layout: Mapping[str, Any], started: float) -> Artifact:
-        """Write manifest and build record, give the folder its name. `started` is a Unix time in seconds.
+        """Write manifest and build record, and give the folder its name; gives the finished artifact.
 
-        `content` is the hash of what the artifact gives by its role. Raises CountsDoNotAddUp when the stage took documents
-        and cannot say where each went, LeaseLost when another run took over.
+        `content` is the artifact's content, a hash. `started` is when the building began, in Unix seconds. Raises
+        CountsDoNotAddUp when the stage took documents and does not say where each went, LeaseLost when another run took over.
         """
         if "documents_in" in counts:
             check_counts(self.identity.stage, counts)
@@ -290,7 +297,7 @@ class Building:
             },
         )
         self.check_lease()
-        (self.folder / IDENTITY).unlink(missing_ok=True)  # as late as can be: an attempt is found again by it
+        (self.folder / IDENTITY).unlink(missing_ok=True)  # removed last, since a killed attempt is found again by it
         commit_folder(self.folder, self.final)
         return Artifact(self.final)
 
@@ -313,7 +320,7 @@ class Building:
         }
 
     def _hashed_by_tasks(self) -> dict[str, dict[str, Any]]:
-        """What tasks reported of the files that they wrote, by path: the driver does not read those again."""
+        """The entries that tasks wrote of their own files, by path, so that the driver does not hash those files again."""
         known: dict[str, dict[str, Any]] = {}
         for path in self.folder.glob(f"*/*/{RESULT}"):
             shard = path.parent.relative_to(self.folder).as_posix()

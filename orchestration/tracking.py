@@ -1,4 +1,4 @@
-"""One interface for metrics: to `metrics.jsonl` in the run, and to Weights & Biases."""
+"""One interface for metrics, which go to `metrics.jsonl` in the view of the run and to Weights & Biases."""
 
 import json
 import os
@@ -11,13 +11,13 @@ from orchestration.events import ends_torn
 
 
 class Tracker(Protocol):
-    """Takes metrics by stage; `step` is the stage's own counter."""
+    """Takes metrics of stages. `step` is the stage's own counter, such as the training step; None for a whole stage."""
 
     def log(self, stage: str, step: int | None, metrics: Mapping[str, Any]) -> None:
-        """Record some numbers."""
+        """Record some numbers of a stage."""
 
     def close(self) -> None:
-        """Flush what is held."""
+        """Write what is held back, and end."""
 
 
 class MetricsFile:
@@ -40,7 +40,7 @@ class MetricsFile:
 
 
 class WeightsAndBiases:
-    """Sends metrics to Weights & Biases; offline, inside the workdir, where no key is configured: nothing is asked or sent."""
+    """Sends metrics to Weights & Biases. Where `mode` is not "online" they only go to files in `folder`, and nothing is sent."""
 
     def __init__(self, folder: Path, project: str, run: str, mode: str, config: Mapping[str, Any]) -> None:
         for variable in ("WANDB_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR", "WANDB_ARTIFACT_DIR"):
@@ -89,7 +89,7 @@ class Trackers:
 
 
 def wandb_mode(asked: str) -> str:
-    """`auto` becomes online where a key is configured in the environment, else offline."""
+    """The mode for an `asked` one: `auto` becomes `online` where the environment has an API key, else `offline`."""
     if asked != "auto":
         return asked
     return (

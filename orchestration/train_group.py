@@ -15,7 +15,7 @@ from ray.util.placement_group import PlacementGroup, placement_group_table, remo
 
 @dataclass(frozen=True)
 class Group:
-    """How many ranks, whether each has a GPU beside its CPU, how often it is started again after one of them is lost."""
+    """The number of ranks, whether each has a GPU beside its CPU, and how often the group may be started again."""
 
     ranks: int
     gpus: bool = False
@@ -33,9 +33,9 @@ class GroupFailed(RuntimeError):
 def run_group(function: Callable[[dict[str, Any]], None], arguments: dict[str, Any], group: Group) -> None:
     """Call `function(arguments)` on every rank, inside an initialised process group (NCCL on GPUs, gloo on CPUs).
 
-    A lost rank restarts the whole group, which goes on from the newest checkpoint of ours: Ray Train's own checkpoints are not
-    used, and its folder is a temporary one. Raises GroupFailed when `max_failures` restarts did not help, ValueError when
-    the cluster has no room for the group.
+    When a rank is lost, the whole group is started again, and `function` goes on from the newest checkpoint that it wrote. Ray
+    Train's own checkpoints are not used, so its folder is a temporary one. Raises GroupFailed when `max_failures` restarts did
+    not help, ValueError when the cluster has no room for the group.
     """
     _check_room(group)
     logging.getLogger("ray.train").setLevel(logging.ERROR)
@@ -43,7 +43,7 @@ def run_group(function: Callable[[dict[str, Any]], None], arguments: dict[str, A
         try:
             _fit(function, arguments, group)
             return
-        except ControllerError as error:  # a rank was lost while the group was starting, which Ray Train gives up on
+        except ControllerError as error:  # A rank was lost while the group was starting: Ray Train does not retry this.
             if attempt == group.max_failures:
                 raise GroupFailed(_first_cause(error), str(error)) from error
             _free_reservations()
@@ -75,10 +75,10 @@ def _fit(function: Callable[[dict[str, Any]], None], arguments: dict[str, Any], 
 
 
 def _free_reservations() -> None:
-    """Give back what Ray Train still holds for this driver after it gave up: the next group would wait for it for ever."""
+    """Free the placement groups that Ray Train keeps after it gave up; the next group would wait for their CPUs for ever."""
     job = ray.get_runtime_context().get_job_id()
     for number, facts in placement_group_table().items():
-        if number.endswith(job) and facts["state"] != "REMOVED":  # the id of a placement group ends with its driver's
+        if number.endswith(job) and facts["state"] != "REMOVED":  # a placement group's id ends in the id of its job
             remove_placement_group(PlacementGroup(PlacementGroupID.from_hex(number)))
 
 
@@ -94,7 +94,7 @@ def _check_room(group: Group) -> None:
 
 
 def _first_cause(error: Exception) -> str:
-    """The line that says what went wrong on a rank, out of Ray's nested report."""
+    """The line of Ray's nested report that says what went wrong on a rank."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     named = [line for line in lines if "Error:" in line and not line.startswith(("ray.", "Training failed"))]
     return (named or lines or [type(error).__name__])[-1][:500]

@@ -1,4 +1,4 @@
-"""The real thing, small: a recipe on real text, the command line as a user starts it, and one finished run to look at."""
+"""What the integration tests share: a small recipe on real text, the command line as a user starts it, and one finished run."""
 
 import contextlib
 import fcntl
@@ -23,7 +23,7 @@ import yaml
 REPOSITORY = Path(__file__).resolve().parents[2]
 SAMPLES = REPOSITORY / "data" / "samples"
 PROGRAM = Path(sys.executable).with_name("gristmill")
-SOURCES, ADDRESSES, CHARACTERS = 8, 3, 8000  # State of the Union addresses in each source, and how much of each
+SOURCES, ADDRESSES, CHARACTERS = 8, 3, 8000  # sources, State of the Union addresses in each, and length of each
 DATA_STAGES = ("collect", "clean", "dedup", "vocab", "tokenize")
 STAGES = (*DATA_STAGES, "pretrain", "evaluate", "finetune", "export")
 
@@ -31,7 +31,7 @@ RECIPE = {
     "format": 1,
     "name": "small",
     "collect": {
-        "sources": [  # each is a shard at least: enough of them to be interrupted between two
+        "sources": [  # Each source makes a shard at least, so that a run can be interrupted between two shards.
             *(
                 {"name": f"sotu-{n}", "path": f"sotu-{n}.jsonl", "id_field": "id", "license": "CC0-1.0"}
                 for n in range(SOURCES)
@@ -49,7 +49,7 @@ RECIPE = {
             "steps": 48,
             "sequence_length": 64,
             "global_batch": 64,
-            "micro_batch": 4,  # many small ones: steps slow enough to interrupt between two of them
+            "micro_batch": 4,  # Many small micro-batches make steps slow enough for an interruption between two of them.
             "learning_rate": 4.0e-3,
             "warmup_steps": 4,
             "ranks": 2,
@@ -73,7 +73,7 @@ RECIPE = {
 
 
 def write_sources(folder: Path) -> None:
-    """Real text, little of it, beside the recipe."""
+    """Write a little real text into a folder, for the recipe that lies there."""
     with gzip.open(SAMPLES / "sotu.jsonl.gz", "rt", encoding="utf-8") as file:
         addresses = [json.loads(line) for line in file][: SOURCES * ADDRESSES]
     for address in addresses:
@@ -81,7 +81,7 @@ def write_sources(folder: Path) -> None:
         address["text"] = address["text"][:end]
     for number in range(SOURCES):
         _write_lines(folder / f"sotu-{number}.jsonl", addresses[number::SOURCES])
-    with (folder / f"sotu-{SOURCES - 1}.jsonl").open("a", encoding="utf-8") as file:  # one loss of every kind
+    with (folder / f"sotu-{SOURCES - 1}.jsonl").open("a", encoding="utf-8") as file:  # one record for each kind of loss
         for record in (
             {"id": "empty", "text": " "},
             {"id": "short", "text": "Fellow citizens, this address is much too short to be kept."},
@@ -110,7 +110,7 @@ def _write_lines(path: Path, records: list[dict[str, Any]]) -> None:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """`gristmill` as a user starts it: in a folder of its own, with a home of its own."""
+    """`gristmill` as a user starts it, in a folder and with a home folder that only the tests use."""
 
     folder: Path
     home: Path
@@ -123,7 +123,7 @@ class CommandLine:
     def run(
         self, *arguments: object, env: Mapping[str, str] | None = None, timeout: float = 420
     ) -> subprocess.CompletedProcess[str]:
-        """Run to its end, whatever that is."""
+        """Run a command to its end, and fail the test when that takes more than `timeout` seconds."""
         process = self.start(*arguments, env=env)
         try:
             out, err = process.communicate(timeout=timeout)
@@ -134,20 +134,20 @@ class CommandLine:
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def succeed(self, *arguments: object, env: Mapping[str, str] | None = None) -> str:
-        """Run to a good end; gives what it printed."""
+        """Run a command, which has to exit with code 0; gives what it printed."""
         ended = self.run(*arguments, env=env)
         assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
         return ended.stdout
 
     def all_succeed(self, commands: Mapping[str, Sequence[object]]) -> dict[str, str]:
-        """Run commands by name to a good end, two at a time; gives what each printed."""
+        """Run commands, two at a time, which all have to exit with code 0; gives by name what each printed."""
         with ThreadPoolExecutor(2) as threads:
             return dict(
                 zip(commands, threads.map(lambda arguments: self.succeed(*arguments), commands.values()), strict=True)
             )
 
     def refuse(self, *arguments: object, env: Mapping[str, str] | None = None) -> str:
-        """Run to a mistake of the user's; gives the one line about it."""
+        """Run a command, which has to exit with code 2 for a mistake of the user; gives the one line about it."""
         ended = self.run(*arguments, env=env)
         assert ended.returncode == 2, f"{ended.returncode}\n{ended.stdout}\n{ended.stderr}"
         assert "Traceback" not in ended.stdout + ended.stderr
@@ -157,7 +157,7 @@ class CommandLine:
         return lines[0]
 
     def start(self, *arguments: object, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start it in a session of its own."""
+        """Start a command in a session of its own, so that signals to it do not reach the tests."""
         return subprocess.Popen(
             [str(PROGRAM), *map(str, arguments)],
             cwd=self.folder,
@@ -170,7 +170,7 @@ class CommandLine:
 
 
 def read_events(workdir: Path, run: str = "small") -> list[dict[str, Any]]:
-    """The event log of a run so far, without a line that is only half there."""
+    """The events of a run so far, without a last line that is only half written."""
     path = workdir / "runs" / run / "events.jsonl"
     if not path.exists():
         return []
@@ -178,7 +178,7 @@ def read_events(workdir: Path, run: str = "small") -> list[dict[str, Any]]:
 
 
 def read_manifests(workdir: Path, run: str = "small") -> dict[str, dict[str, Any]]:
-    """Manifests of a run by stage."""
+    """The manifests of a run's artifacts, by stage."""
     view = workdir / "runs" / run
     return {
         stage: json.loads((view / stage / "manifest.json").read_text(encoding="utf-8"))
@@ -188,7 +188,10 @@ def read_manifests(workdir: Path, run: str = "small") -> dict[str, dict[str, Any
 
 
 def wait_until(condition: Callable[[], Any], process: subprocess.Popen[str], timeout: float = 240) -> Any:
-    """Wait, with short naps, for what `condition` gives to be true; gives that."""
+    """Wait until `condition()` gives a true value; gives that value.
+
+    Fails the test when the process ends before, or after `timeout` seconds.
+    """
     deadline = time.monotonic() + timeout
     while not (value := condition()):
         if process.poll() is not None:
@@ -200,32 +203,35 @@ def wait_until(condition: Callable[[], Any], process: subprocess.Popen[str], tim
 
 
 def descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """All processes below one: Ray's own and its workers."""
+    """All processes that a process has started, directly or not, Ray's among them."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return psutil.Process(process.pid).children(recursive=True)
     return []
 
 
 def wait_until_gone(processes: list[psutil.Process], timeout: float = 60) -> None:
-    """Wait for processes to end by themselves."""
+    """Wait until these processes have ended by themselves; fails after `timeout` seconds."""
     _, alive = psutil.wait_procs(processes, timeout=timeout)
     assert not alive, f"left running: {[process.name() for process in alive]}"
 
 
 @pytest.fixture(scope="session")
 def tools() -> Any:
-    """The helpers of this file, for the test modules beside it (they are no package that could import it)."""
+    """This module, for the test modules beside it, which cannot import it because their folder is no package."""
     return sys.modules[__name__]
 
 
 @contextlib.contextmanager
 def first_to_come(folder: Path) -> Iterator[bool]:
-    """Of the processes that share out the tests one makes `folder`: true for it, false for those that waited until it is made."""
+    """Let one of the processes that run the tests make `folder`: the block gets True in that one.
+
+    The other processes wait until the folder is made, and get False.
+    """
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = folder.with_suffix(".done")
         if not done.exists():
-            shutil.rmtree(folder, ignore_errors=True)  # what another has failed to make
+            shutil.rmtree(folder, ignore_errors=True)  # another process may have failed half-way
         yield not done.exists()
         done.touch()
 
@@ -247,7 +253,7 @@ def line(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> CommandLin
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that went through all nine stages undisturbed."""
+    """A run that was carried through all nine stages without an interruption."""
 
     workdir: Path
 
@@ -261,13 +267,16 @@ class FinishedRun:
 
 
 def copy_of(finished: "FinishedRun", workdir: Path) -> None:
-    """What the finished run has made, in a workdir that may be written into."""
+    """Copy the store of the finished run into another workdir, which a test may write into."""
     shutil.copytree(finished.workdir / "store", workdir / "store", symlinks=True)
 
 
 @pytest.fixture(scope="session")
 def finished(line: CommandLine) -> FinishedRun:
-    """All nine stages, one shard at a time, metrics to Weights & Biases as well; nobody is to write into it."""
+    """A finished run of the small recipe: one shard at a time, with metrics also to Weights & Biases offline.
+
+    All tests share it, so none may write into it.
+    """
     finished = FinishedRun(line.folder / "finished")
     with first_to_come(finished.workdir) as first:
         if first:
