@@ -1,4 +1,4 @@
-"""Accepting an artifact by hand: for a run's stage, what was made of something else is taken as what it is to give."""
+"""Adopting an artifact by hand: a stage of a run takes an artifact that was made of something else than its recipe says."""
 
 import os
 import shutil
@@ -18,14 +18,16 @@ from pipeline.runs.reasons import changes
 from pipeline.runs.view import link, read_plan, record_artifact
 from pipeline.stages.chain import inputs_of
 
-ADOPTED = ".adopted"  # ends the name of a folder that an adoption is put together in
+ADOPTED = ".adopted"  # The name of the folder in which an adoption is put together ends in this.
 
 
 def adopt(view: Path, stage: str, artifact: Path, store: Store) -> Artifact:
-    """Take an artifact as what the stage of a run is to give; gives the adopted one, whose manifest says so.
+    """Adopt `artifact`, a folder or a name in the store, as the artifact of a stage of the run whose view is `view`.
 
-    Its files are linked, not copied, where the file system can. Raises ValueError where it does not fit the run: another
-    stage's, damaged, of other shapes or of another tokenizer, or where the stage's inputs are not whole yet.
+    Gives the adopted artifact, whose manifest says where it came from. Its files are linked where the file system can do that,
+    and copied elsewhere. Raises ValueError when the artifact does not fit the run (it is of another stage, is damaged, has other
+    shapes or another tokenizer), when the run has an artifact of the stage already, when the stage's inputs are not whole yet,
+    and when a living process is building the same artifact.
     """
     found = _find(artifact, stage, store)
     steps = _plan(view, store)
@@ -73,7 +75,7 @@ def _inputs(step: Step, steps: Mapping[str, Step]) -> dict[str, Path]:
 
 
 def _find(artifact: Path, stage: str, store: Store) -> Artifact:
-    """The artifact that a path, or a name in the store, stands for."""
+    """The artifact that a path, or a name in the store, stands for; raises ValueError when it is none of this stage."""
     named = store.folder(stage, str(artifact)) if len(artifact.parts) == 1 and not artifact.exists() else artifact
     path = named.resolve()
     if not (path / "manifest.json").is_file():
@@ -89,7 +91,7 @@ def _link_files(found: Artifact, step: Step, store: Store) -> Artifact:
     assert identity, "the caller has seen to it"
     final = store.folder(identity.stage, identity.name)
     temporary = final.with_name(f".{identity.name}{ADOPTED}")
-    shutil.rmtree(temporary, ignore_errors=True)  # of an adoption that was killed
+    shutil.rmtree(temporary, ignore_errors=True)  # an adoption that was killed may have left it
     for path in files_below(found.path):
         if path.name not in VOLATILE or path.name in ("build.json", "metrics.jsonl"):
             (temporary / path).parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +104,7 @@ def _link_files(found: Artifact, step: Step, store: Store) -> Artifact:
 def _link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
-    except OSError:  # another file system, or one without links
+    except OSError:  # The store is on another file system, or on one without links.
         shutil.copyfile(source, target)
 
 

@@ -1,4 +1,4 @@
-"""Which artifact of the store is the one that a step wants: by what it was made of, whichever release made it."""
+"""Finding the artifact of the store that a step needs, by what it was made of and whichever release made it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -19,19 +19,20 @@ from pipeline.stages.stage import Stage
 
 @dataclass(frozen=True)
 class Choice:
-    """What there is for a step whose inputs are whole."""
+    """The identity that a step's artifact is to have, and the artifact of the store to reuse for it, if there is one."""
 
     identity: Identity
     artifact: Artifact | None
-    note: str = ""  # why it is taken although something differs
+    note: str = ""  # why the artifact is reused although something differs
     compare: bool = False  # It was made with other versions of libraries, and has yet to be compared with today's.
 
 
 def choose(store: Store, stage: Stage, identity: Identity, libraries: Mapping[str, str]) -> Choice:
-    """The artifact to take for `identity`, if there is one, `libraries` being the versions that are installed.
+    """Choose the artifact to reuse for `identity`; `libraries` has the versions that are installed.
 
-    Where versions of libraries differ, an artifact that can be compared is trusted once it was; a network is taken as it is,
-    and so is one that an older version of the stage trained.
+    An artifact that other versions of the libraries made is reused after a comparison, where the stage can make one of its
+    shards again, and is reused as it is where the stage cannot. A network is reused also when an older version of the stage
+    trained it. Raises ValueError for an artifact of the identity's name that is damaged.
     """
     artifact, note = find_artifact(store, stage, identity), ""
     if artifact is None and stage.trains and not identity.extra:
@@ -43,7 +44,7 @@ def choose(store: Store, stage: Stage, identity: Identity, libraries: Mapping[st
             )
     of_today = replace(identity, extra={**identity.extra, "libraries": dict(libraries)})
     if artifact is None:
-        # What today's versions made otherwise outlives what it was compared with.
+        # Today's versions may have built an artifact of their own, and the one that it differs from may be pruned by now.
         other = find_artifact(store, stage, of_today) if stage.map_work else None
         return Choice(of_today, other) if other else Choice(identity, None)
     if "adopted" in artifact.manifest:
@@ -65,7 +66,10 @@ def choose(store: Store, stage: Stage, identity: Identity, libraries: Mapping[st
 
 
 def find_artifact(store: Store, stage: Stage, identity: Identity) -> Artifact | None:
-    """The artifact that was made of this, also one of format 1, which has another name."""
+    """The artifact with this identity, None when there is none. One of format 1 is found too, although it has another name.
+
+    Raises ValueError when the artifact of that name has lost its manifest.
+    """
     exact = store.find(stage.name, identity.name)
     if exact:
         return exact
@@ -74,10 +78,13 @@ def find_artifact(store: Store, stage: Stage, identity: Identity) -> Artifact | 
 
 
 def readable_artifacts(store: Store, stage: str) -> Iterator[Artifact]:
-    """The artifacts of a stage; one whose manifest is damaged is passed over with a word: another recipe's may be."""
+    """Yield the artifacts of a stage. One with a damaged manifest, which may belong to another recipe, is passed over.
+
+    A line on the error stream names it.
+    """
     for artifact in store.artifacts(stage):
         try:
-            artifact.manifest  # noqa: B018 - it is read and checked here
+            artifact.manifest  # noqa: B018 - reading it checks it
         except ValueError as error:
             say_once(f"{error}; it is passed over")
             continue
@@ -85,7 +92,7 @@ def readable_artifacts(store: Store, stage: str) -> Iterator[Artifact]:
 
 
 def _of_another_version(store: Store, stage: Stage, identity: Identity) -> Artifact | None:
-    """Of artifacts that differ in the stage's version alone the one that was built last."""
+    """The newest artifact that differs from `identity` only in the stage's version; None when there is none."""
     wanted = _but_for_the_version(identity)
     found = [
         artifact
@@ -96,7 +103,7 @@ def _of_another_version(store: Store, stage: Stage, identity: Identity) -> Artif
 
 
 def _built_at(artifact: Artifact) -> float:
-    """Unix time at which the building began; 0 where it is not on record."""
+    """When the building of an artifact began, in Unix seconds; 0 where it is not on record."""
     build = read_build(artifact.path)
     return build["started"] if build else 0.0
 
@@ -106,7 +113,10 @@ def _but_for_the_version(identity: Identity) -> Identity:
 
 
 def possible(store: Store, stage: Stage, identity: Identity, pending: Iterable[str]) -> bool:
-    """Whether an artifact may turn out to be the one, once the `pending` inputs are whole: all else is equal."""
+    """Whether an artifact of the store may turn out to have this identity once the inputs in `pending` are whole.
+
+    That is so when all the rest of its identity is equal.
+    """
     waiting = set(pending)
 
     def known(one: Identity) -> Identity:
@@ -121,7 +131,10 @@ def possible(store: Store, stage: Stage, identity: Identity, pending: Iterable[s
 
 
 def identity_of(store: Store, artifact: Artifact, stage: Stage) -> Identity | None:
-    """What an artifact was made of; None where that cannot be known: an input of an artifact of format 1 is gone."""
+    """The identity of an artifact. It is None for an artifact of format 1 when an input, whose content it needs, is gone.
+
+    Raises ValueError when a manifest is damaged.
+    """
     manifest = artifact.manifest
     config = named_fields(section_of(stage.name), manifest["config"])
     if manifest["format"] != 1:
@@ -134,7 +147,7 @@ def identity_of(store: Store, artifact: Artifact, stage: Stage) -> Identity | No
 
 
 def _contents_of_inputs(store: Store, inputs: Mapping[str, str]) -> dict[str, str] | None:
-    """Inputs by content, from a manifest of format 1 that has them by name; None where one of them is gone."""
+    """The content of each input that a manifest of format 1 has by its name; None where one of them is gone."""
     contents: dict[str, str] = {}
     for name, value in inputs.items():
         if name.startswith("file "):
@@ -148,7 +161,10 @@ def _contents_of_inputs(store: Store, inputs: Mapping[str, str]) -> dict[str, st
 
 
 def content_of(artifact: Artifact) -> str:
-    """The content of an artifact. For one of format 1 it is computed from its files, once."""
+    """The content of an artifact. For one of format 1 it is computed from its files, and remembered.
+
+    Raises ValueError when the manifest, or a file that is needed, is damaged.
+    """
     manifest = artifact.manifest
     if "content" in manifest:
         return str(manifest["content"])
@@ -168,7 +184,10 @@ def _remember_of_format_1(artifact: Artifact, facts: Mapping[str, Any]) -> None:
 
 
 def refuse_damage(artifact: Artifact, checksums: bool) -> None:
-    """Raise ValueError that names the first file of an artifact that is missing, or not as it was made."""
+    """Raise ValueError that names the first damaged file of an artifact.
+
+    A file is damaged when it is missing or has another size and, with `checksums`, when it has another checksum.
+    """
     faults = artifact.damage(checksums)
     if faults:
         more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
@@ -176,13 +195,16 @@ def refuse_damage(artifact: Artifact, checksums: bool) -> None:
 
 
 def changed_libraries(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """`name old -> new` of each library whose version differs; builds for other machines (`+cpu`) are no other version."""
+    """A text `name old -> new` for each library whose version differs. A build for another machine (`+cpu`) does not count."""
     before = {name: version.partition("+")[0] for name, version in old.items()}
     return [f"{name} {before.get(name, '-')} -> {new[name]}" for name in new if before.get(name) != new[name]]
 
 
 def different_before(artifact: Artifact, libraries: Mapping[str, str]) -> list[str] | None:
-    """What these versions were seen to make otherwise than is in the artifact; None as long as that was not tried."""
+    """What these versions of the libraries make otherwise than is in the artifact; None when that was not tried yet.
+
+    It lists names of goldens and a shard, as `comparison.judge` gives them.
+    """
     try:
         found = read_sealed(artifact.path / VERDICTS).get(digest(libraries))
     except (OSError, ValueError):
@@ -191,7 +213,7 @@ def different_before(artifact: Artifact, libraries: Mapping[str, str]) -> list[s
 
 
 def write_verdict(artifact: Artifact, libraries: Mapping[str, str], different: list[str]) -> None:
-    """Remember beside an artifact whether these versions make the same, or what is `different`."""
+    """Write down in an artifact's folder what these versions of the libraries make `different`, which may be nothing."""
     path = artifact.path / VERDICTS
     try:
         known = read_sealed(path)
@@ -202,6 +224,6 @@ def write_verdict(artifact: Artifact, libraries: Mapping[str, str], different: l
 
 
 def section_of(stage: str) -> type[BaseModel]:
-    """The config model of a stage's section of the recipe."""
+    """The config model of the section that a stage has in the recipe."""
     model: type[BaseModel] = models_in(Recipe.model_fields[stage].annotation)[0]
     return model

@@ -1,4 +1,4 @@
-"""Attempts that were broken off, found again under the name that they have today."""
+"""Attempts that were broken off: finding the building that an older release left, whose name would be another one today."""
 
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -19,9 +19,10 @@ def continue_attempt(
     waiting: Callable[[str], None],
     should_stop: Callable[[], bool],
 ) -> None:
-    """Give a training that an older release of the stage began, and that has another name, the name that it has today.
+    """Rename the building of a training that an older version of the stage began to the name that `identity` has today.
 
-    Where that release is still at it, this waits: afterwards its network may be there.
+    Where a run of that version is still training, this waits for it; afterwards its network may be there. `waiting` is called
+    with the name of that process. Raises Stopped when `should_stop` says so while this waits.
     """
     target = store.building(stage.name, identity.name)
     if not stage.trains or target.exists():
@@ -34,7 +35,7 @@ def continue_attempt(
 
 
 def begun_before(store: Store, stage: Stage, identity: Identity, pending: Collection[str] = ()) -> Path | None:
-    """The folder of an attempt at the same artifact, perhaps by another version of the stage.
+    """The building of an attempt at the same artifact, perhaps by another version of the stage; None when there is none.
 
     Inputs that are `pending` are left out of the comparison.
     """
@@ -43,7 +44,7 @@ def begun_before(store: Store, stage: Stage, identity: Identity, pending: Collec
 
 
 def _essence(stage: Stage, facts: Mapping[str, Any], pending: Collection[str]) -> dict[str, Any]:
-    """All but the version and what is pending."""
+    """The parts of an identity that are compared: all but the version and the pending inputs."""
     config, inputs = facts.get("config"), facts.get("inputs")
     return {
         "inputs": {name: value for name, value in inputs.items() if name not in pending}

@@ -1,4 +1,4 @@
-"""Whether other versions of a stage's libraries make the same: its goldens and one of its shards are made again."""
+"""Finding out whether other versions of a stage's libraries make the same, by making its goldens and one shard again."""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -24,9 +24,11 @@ def judge(
     libraries: Mapping[str, str],
     store: Path,
 ) -> list[str]:
-    """What comes out otherwise today than in `artifact`: names of goldens, or a shard; empty where nothing does.
+    """Compare what the installed `libraries` make with what is in `artifact`, on the cluster.
 
-    The verdict is written down beside the artifact. Two runs that ask for it at the same time come to it once.
+    Gives what differs: names of goldens, and `shard KEY`; the list is empty when nothing does. The verdict is written into the
+    artifact's folder, and a lease sees to it that two runs do not compare at the same time. Raises ValueError when the shard to
+    be made again is damaged, ShardFailed when a task fails, and Stopped when the run is asked to stop.
     """
     scratch = store / ".compare" / f"{stage.name}-{artifact.name}"
     scratch.parent.mkdir(exist_ok=True)
@@ -34,7 +36,7 @@ def judge(
         known = different_before(artifact, libraries)
         if known is not None:
             return known
-        shutil.rmtree(scratch, ignore_errors=True)  # of a comparison that was killed
+        shutil.rmtree(scratch, ignore_errors=True)  # a comparison that was killed may have left it
         try:
             different = _differences(context, stage, config, inputs, artifact, scratch)
         finally:
@@ -53,7 +55,7 @@ def _differences(
     shards = stage.map_work.shards(context.base, inputs, config, artifact.path)
     shards = sorted((s for s in shards if (finished / s.key).is_dir()), key=lambda s: folder_bytes(finished / s.key))
     if shards:
-        shard = shards[len(shards) // 2]  # of median size
+        shard = shards[len(shards) // 2]  # the shard of median size
         _refuse_damaged_shard(artifact, shard)
         arguments = {"function": stage.map_work.function, "arguments": dict(shard.arguments)}
         reads = shard.reading(context.checksums).reads
@@ -64,7 +66,7 @@ def _differences(
 
 
 def _refuse_damaged_shard(artifact: Artifact, shard: Shard) -> None:
-    """Damage must not be taken for what other versions make."""
+    """Raise ValueError for a damaged shard, since damage must not pass for a difference of versions."""
     for entry in artifact.manifest["files"]:
         fault = (
             file_fault(artifact.path, entry, checksums=True)
@@ -76,8 +78,8 @@ def _refuse_damaged_shard(artifact: Artifact, shard: Shard) -> None:
 
 
 def make_goldens(out: Path, stage: str) -> dict[str, Any]:
-    """Make a stage's goldens; `different` are the names of those that come out otherwise than when they were written down."""
-    from pipeline.goldens.make import compare, make_golden  # brings the libraries of every stage with it
+    """Make a stage's goldens; gives as `different` the names of those that come out otherwise than is written down."""
+    from pipeline.goldens.make import compare, make_golden  # imports the libraries of every stage
 
     folder = out / "made"
     folder.mkdir()
@@ -87,6 +89,6 @@ def make_goldens(out: Path, stage: str) -> dict[str, Any]:
 
 
 def make_again(out: Path, function: Callable[..., dict[str, Any]], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Call the function of a shard once more."""
+    """Call the function of a shard once more, in a task; its files go to `out`."""
     function(out, **arguments)
     return {}

@@ -1,4 +1,4 @@
-"""What a run will cost: tokens, FLOPs, memory and disk from the recipe, time as measured when a stage was built before."""
+"""What a run will cost: tokens, FLOPs, memory and disk by the recipe, and time by the newest earlier build of each stage."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,14 +14,18 @@ from pipeline.recipe.recipe import PretrainConfig, Recipe
 from pipeline.runs.plan import Step
 from pipeline.stages.source_hashes import source_bytes
 
-BYTES_PER_TOKEN = 4.0  # of English text under a vocabulary of some ten thousand; 3 for one of some thousand
-ADAM_BYTES = 12  # a parameter's float32 weight and two moments
-BLOCK_ACTIVATIONS = 17  # values of d_model's width that a block keeps for a token
-LOGITS_BYTES = 2**31  # that the loss holds at once, with as many of their gradient
+BYTES_PER_TOKEN = 4.0  # for English text and a vocabulary of some ten thousand; some thousand give 3
+ADAM_BYTES = 12  # of a parameter: its float32 weight and two moments
+BLOCK_ACTIVATIONS = 17  # vectors of d_model values that a block keeps for each token
+LOGITS_BYTES = 2**31  # the most that the loss holds at once; their gradient takes as much again
 
 
 def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) -> dict[str, Any]:
-    """Costs of the stages that are to be built. Sizes in bytes; time in seconds, of the newest earlier build of each stage."""
+    """The costs of the stages that are to be built, for programs: sizes in bytes, times in seconds.
+
+    `steps` is the plan of the recipe, whose folder is `base`. A stage's time is that of its newest earlier build. Raises
+    ValueError when a source or the tokenizer cannot be read, or a manifest is damaged.
+    """
     building = {step.stage.name: step for step in steps if step.action != "reuse"}
     cost: dict[str, Any] = {"stages_to_build": list(building)}
     total = sum(source_bytes(source) for step in steps for source in step.stage.sources(step.config, base).values())
@@ -43,7 +47,7 @@ def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) ->
 
 
 def _vocabulary(config: VocabConfig, base: Path) -> int:
-    """Ids of the vocabulary: as many as are asked for, or as the tokenizer of others has."""
+    """The size of the vocabulary: the one that the recipe asks for, or that of the tokenizer which it names."""
     if config.tokenizer is None:
         return config.size
     return load_vocabulary(find_tokenizer(base / config.tokenizer)).size
@@ -55,10 +59,10 @@ def _last_seconds(store: Store, stage: str) -> float | None:
 
 
 def pretraining(config: PretrainConfig, vocabulary: int) -> dict[str, Any]:
-    """Tokens, FLOPs and memory of a pretraining.
+    """The tokens, FLOPs and memory (in bytes) of a pretraining; `vocabulary` is used where the model has no size of its own.
 
-    Memory follows Rajbhandari et al. 2020, table 1: weights, gradients and the optimizer's state, divided over the ranks from
-    the ZeRO stage on that shares each, on the GPU or, offloaded, in the host's memory.
+    Memory follows Rajbhandari et al. 2020, table 1: the optimizer's state, gradients and weights are divided over the ranks from
+    ZeRO stage 1, 2 and 3 on. They are on the GPU or, where the recipe offloads them, in the memory of the host.
     """
     model, training = config.model, config.training
     if model.vocab_size == 0:
@@ -89,12 +93,12 @@ def pretraining(config: PretrainConfig, vocabulary: int) -> dict[str, Any]:
 
 
 def _optimizer_bytes(model: ModelConfig, optimizer: str) -> int:
-    """Bytes of float32 weights and moments: AdamW has two, Muon one for each matrix of the blocks."""
+    """Bytes of the float32 weights and the moments. AdamW has two moments; Muon has one for the matrices of the blocks."""
     count = parameters(model)
     if optimizer == "adamw":
         return ADAM_BYTES * count
     in_blocks = model.n_layers * (parameters(model.model_copy(update={"n_layers": 2})) - _with_one_block(model))
-    return ADAM_BYTES * count - 4 * in_blocks  # the gains of norms among them are too few to matter
+    return ADAM_BYTES * count - 4 * in_blocks  # the norms' gains, which keep two, are too few to matter
 
 
 def _with_one_block(model: ModelConfig) -> int:
@@ -102,9 +106,10 @@ def _with_one_block(model: ModelConfig) -> int:
 
 
 def _activation_bytes(model: ModelConfig, training: TrainConfig, width: int) -> int:
-    """What a rank keeps from forward to backward (Korthikanti et al. 2022, equation 2, without attention scores).
+    """Bytes that a rank keeps from forward to backward (Korthikanti et al. 2022, equation 2, without attention scores).
 
-    A block that is computed again keeps its input only, and one at a time everything; of logits LOGITS_BYTES at most.
+    A block that is computed again keeps only its input; one such block at a time keeps everything. The logits take LOGITS_BYTES
+    at most, and so does their gradient.
     """
     every, tokens = training.activation_checkpointing, training.rank_micro_batch * training.sequence_length
     again = model.n_layers // every if every else 0

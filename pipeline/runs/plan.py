@@ -22,25 +22,25 @@ Action = Literal["reuse", "compare", "depends", "build"]
 
 @dataclass(frozen=True)
 class Step:
-    """A stage of a run with what it is to be made of."""
+    """A stage in the plan of a run: with its config, its inputs, and whether its artifact is reused or built."""
 
     stage: Stage
     config: BaseModel
     key: str
-    """The recipe key: what the artifact is made of as far as the recipe and the sources say."""
+    """The recipe key: a fingerprint in which the inputs stand by their own recipe keys, so that it is known when planning."""
     inputs: tuple[str, ...]
-    """Those of the stage's inputs that this recipe has."""
+    """The names of those input stages that this recipe has."""
     sources: Mapping[str, str]
-    """`file LABEL` to the hash of what the stage reads from outside the store."""
+    """Each `file LABEL` with the hash of what the stage reads there, outside the store."""
     libraries: Mapping[str, str]
     again: int
-    """How many times the artifact was asked for once more, with `--rebuild`."""
+    """How often `--rebuild` has asked for the artifact once more."""
     action: Action
     reason: str
     artifact: Artifact | None = None
-    """What can be reused, or is to be compared first."""
+    """The artifact to reuse, or to compare first; None when it has to be built."""
     identity: Identity | None = field(default=None, repr=False)
-    """None as long as an input is not whole."""
+    """The identity of the artifact; None as long as an input is not whole."""
 
     def identify(self, contents: Mapping[str, str]) -> Identity:
         """The artifact's identity, given the content of each input."""
@@ -50,11 +50,11 @@ class Step:
 def make_plan(
     recipe: Recipe, base: Path, store: Store, view: Path, verify: bool = False, rebuild: Sequence[str] = ()
 ) -> list[Step]:
-    """Decide for every stage of the recipe, in order.
+    """Plan a run: a step for every stage of the recipe, in the order of the line.
 
-    `base` is the folder of the recipe, `view` that of the run (its links say what the stage was made of last time). With
-    `verify` sources are hashed again and the files of artifacts compared with their checksums. Stages in `rebuild` are built
-    once more. Raises ValueError for a source file that is not there and for an artifact that is damaged.
+    `base` is the folder of the recipe, and `view` that of the run, whose links say what each stage was made of last time. With
+    `verify`, sources are hashed again and the files of artifacts are compared with their checksums. Stages in `rebuild` are
+    built once more. Raises ValueError for a source file that is not there and for an artifact that is damaged.
     """
     hashes = SourceHashes(store.root / "sources.json", verify)
     steps: dict[str, Step] = {}
@@ -68,7 +68,7 @@ def make_plan(
                 refuse_damage(step.artifact, verify)
             steps[stage.name] = step
     finally:
-        hashes.save()  # also after a mistake: nobody hashes all sources twice for it
+        hashes.save()  # also after an error, so that the sources are not hashed a second time
     return list(steps.values())
 
 
@@ -112,7 +112,7 @@ def _taken(step: Step, choice: Choice, artifact: Artifact) -> Step:
 def _with(
     step: Step, action: Action, reason: str, artifact: Artifact | None = None, identity: Identity | None = None
 ) -> Step:
-    """The step with what was decided about it."""
+    """A copy of the step with what was decided about it."""
     return replace(step, action=action, reason=reason, artifact=artifact, identity=identity)
 
 
@@ -122,12 +122,12 @@ def _identity(stage: Stage, config: BaseModel, inputs: Mapping[str, str], again:
 
 
 def hash_sources(stage: Stage, config: BaseModel, base: Path, hashes: SourceHashes) -> dict[str, str]:
-    """`file LABEL` to the hash of what a stage reads from outside the store."""
+    """Each `file LABEL` with the hash of what a stage reads there, outside the store; raises ValueError when it is missing."""
     return {f"file {label}": hashes.of(source) for label, source in stage.sources(config, base).items()}
 
 
 def _times_again(store: Store, stage: Stage, key: str, rebuild: bool) -> int:
-    """The number that sets the wanted artifact apart from those that were built before of the same recipe."""
+    """How often the artifact was asked for once more; this number tells it from those that were built of the same recipe."""
     record = store.record(stage.name, key)
     again = record.get("again", 0)
     again = again if isinstance(again, int) else 0
@@ -137,7 +137,7 @@ def _times_again(store: Store, stage: Stage, key: str, rebuild: bool) -> int:
 
 
 def _last_artifact(view: Path, stage: Stage) -> Artifact | None:
-    """What the run's link leads to."""
+    """The artifact that the run's link for a stage leads to; None when there is none."""
     return Artifact((view / stage.name).resolve()) if (view / stage.name / "manifest.json").is_file() else None
 
 
@@ -150,7 +150,10 @@ def check_rebuild(recipe: Recipe, rebuild: Sequence[str]) -> None:
 
 
 def changed_sources(step: Step, base: Path, store: Store) -> list[str]:
-    """The stage's source files that are not those any more that its artifact was to be made of."""
+    """The labels of those sources of a step that have changed since it was planned.
+
+    Raises ValueError when one is not there any more.
+    """
     hashes = SourceHashes(store.root / "sources.json", verify=False)
     now = hash_sources(step.stage, step.config, base, hashes)
     names = sorted(now.keys() | step.sources.keys())

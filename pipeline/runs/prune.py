@@ -1,4 +1,4 @@
-"""Freeing what no run refers to."""
+"""Deleting the artifacts that no run refers to."""
 
 import shutil
 from pathlib import Path
@@ -18,14 +18,15 @@ DOOMED = ".deleted"
 
 
 def prune_store(workdir: Path, yes: bool, console: Console) -> None:
-    """Delete artifacts, and folders of broken-off attempts, that no run refers to; what is being built is left alone.
+    """Delete the artifacts, and the buildings of broken-off attempts, that no run refers to, after asking unless `yes`.
 
-    A run refers to what its plan names, to what its links lead to, and to what it began with. The way to give up a run is to
-    delete its folder below runs/, and then to prune. Raises ValueError where a run's plan is damaged: nobody could say what
-    belongs to it.
+    A run refers to the artifacts that its plan names, to those that its links lead to, and to the one that it began with. A
+    building that a process works on is left alone. To give up a run, its user deletes its folder below runs/ and then prunes.
+    Raises ValueError when a run's plan is damaged, since its artifacts are then unknown, and when the store is of a newer
+    release; typer.Exit with code 1 when the answer is no.
     """
     store = Store(workdir / "store")
-    store.format()  # A store of a newer release is left alone.
+    store.format()  # This raises ValueError for a store of a newer release.
     unused = _unused(workdir, store)
     if not unused:
         console.print("Nothing to free: every artifact belongs to a run.")
@@ -35,9 +36,9 @@ def prune_store(workdir: Path, yes: bool, console: Console) -> None:
         console.print(f"{_key(path)}  {size / 1e6:,.1f} MB{_what_it_cost(path)}", highlight=False)
     if not yes and not typer.confirm(f"Delete these {len(unused)} folders ({sum(sizes.values()) / 1e6:,.1f} MB)?"):
         raise typer.Exit(1)
-    still = set(_unused(workdir, store))  # A run may have begun to use one of them while the question stood.
+    still = set(_unused(workdir, store))  # A run may have begun to use one of them before the answer came.
     for path in [path for path in unused if path in still]:
-        # Renamed first: a folder with an artifact's name is whole, also while it is being deleted.
+        # The folder is renamed first, because a folder with an artifact's name has to be whole at every moment.
         doomed = path if path.name.endswith(DOOMED) else path.with_name(f".{path.name}{DOOMED}")
         path.rename(doomed)
         shutil.rmtree(doomed)
@@ -45,18 +46,18 @@ def prune_store(workdir: Path, yes: bool, console: Console) -> None:
 
 
 def _unused(workdir: Path, store: Store) -> list[Path]:
-    """What can go; first what an earlier prune was stopped at, since names come again."""
+    """The folders to delete. Those that an earlier prune had begun to delete come first, because their names may be reused."""
     wanted = _referred_to(runs_folder(workdir), store)
     unused = sorted(store.root.glob(f"*/.*{DOOMED}"))
     unused += [artifact.path for artifact in store.artifacts() if _key(artifact.path) not in wanted]
     unused += [path for path in store.abandoned() if _key(path) not in wanted]
-    # What a comparison or an adoption left that was killed.
+    # These are folders that a killed comparison or a killed adoption left.
     unused += [path for path in sorted(store.root.glob(".compare/[!.]*")) if holder(path) is None]
     return unused + sorted(store.root.glob(f"*/.*{ADOPTED}"))
 
 
 def _referred_to(runs: Path, store: Store) -> set[str]:
-    """`stage/name` of what the runs are to be made of, of what they are made of now, and of what they began with."""
+    """The artifacts, as `stage/name`, that the runs' plans name, that their links lead to, and that they began with."""
     root = store.root.resolve()
     found: set[str] = set()
     for view in sorted(runs.glob("*/")):
@@ -72,7 +73,7 @@ def _referred_to(runs: Path, store: Store) -> set[str]:
 
 
 def _inside(path: Path, root: Path) -> set[str]:
-    """`stage/name` of the artifact that a path of the store is in; nothing for a path elsewhere."""
+    """The artifact, as `stage/name`, that a path is in; an empty set for a path outside the store."""
     return {"/".join(path.relative_to(root).parts[:2])} if path.is_relative_to(root) else set()
 
 
@@ -81,7 +82,7 @@ def _key(path: Path) -> str:
 
 
 def _what_it_cost(path: Path) -> str:
-    """Of a trained network, which costs more than its bytes: the steps and hours that are in it."""
+    """What a trained network cost, as the end of its line: steps, tokens and hours. Other artifacts have no such text."""
     counts: dict[str, Any] = {}
     if (path / "manifest.json").is_file():
         try:

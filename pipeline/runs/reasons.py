@@ -1,4 +1,4 @@
-"""Why a step is built, in words: what differs between what is wanted and what there is."""
+"""The reason why a step is built, in words: how the wanted artifact differs from those in the store."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,15 +9,17 @@ from pipeline.runs.artifacts import identity_of, readable_artifacts
 from pipeline.runs.attempts import begun_before
 from pipeline.stages.stage import Stage
 
-SHOWN = 3  # changes that are named
+SHOWN = 3  # changes that a reason names
 
 
 def reason_to_build(
     store: Store, stage: Stage, wanted: Identity, last: Artifact | None, pending: Sequence[str] = ()
 ) -> str:
-    """What differs from the artifact that the run has of the stage, or else from the one of the store that is most alike.
+    """The reason why a step is built, in words.
 
-    `pending` are inputs that have yet to be built.
+    It says how `wanted` differs from `last`, the artifact that the run has of the stage, or without one from the artifact of the
+    store with the fewest differences. `pending` names the inputs that have yet to be built. Raises ValueError when the manifest
+    of `last` is damaged.
     """
     goes_on = "; goes on where an earlier attempt stopped" if is_begun(store, stage, wanted, pending) else ""
     if wanted.extra.get("again"):
@@ -32,14 +34,17 @@ def reason_to_build(
 
 
 def is_begun(store: Store, stage: Stage, wanted: Identity, pending: Sequence[str]) -> bool:
-    """Whether an earlier attempt at just this left something to go on from."""
+    """Whether an earlier attempt at the same artifact left a building to go on from."""
     if stage.trains and begun_before(store, stage, wanted, pending):
         return True
     return not pending and store.building(stage.name, wanted.name).is_dir()
 
 
 def changes(old: Identity, new: Identity, pending: Sequence[str] = ()) -> list[str]:
-    """What differs between what an artifact was made of and what is wanted, in words."""
+    """The differences between two identities, in words; there is always at least one.
+
+    An input in `pending`, whose content is not known, is named only when nothing else differs.
+    """
     found = []
     if old.version != new.version:
         found.append(f"the stage itself changed (version {old.version} -> {new.version})")
@@ -56,7 +61,7 @@ def changes(old: Identity, new: Identity, pending: Sequence[str] = ()) -> list[s
         for name in sorted(old.inputs.keys() | new.inputs.keys())
         if name not in pending and old.inputs.get(name) != new.inputs.get(name)
     ]
-    # What an input that has yet to be built comes out as is not known: it is named where nothing else is.
+    # The content of a pending input is not known yet, so such inputs are named only when nothing else differs.
     return found or [f"{name} is built anew" for name in pending] or ["its earlier artifact is gone"]
 
 

@@ -1,4 +1,4 @@
-"""Running a recipe: plan it, build on the cluster what is not there yet, keep the view of the run."""
+"""Running a recipe: planning it, building on the cluster what is not there yet, and keeping the view of the run."""
 
 import shutil
 import time
@@ -47,8 +47,10 @@ def run_recipe(
 ) -> Path:
     """Run a recipe to its end, or to the stage `until`; gives the folder of the run's view.
 
-    Stages in `rebuild` are built once more although what they would make is there. Raises ValueError for the user's
-    mistakes, StageFailed when a stage fails, RunStopped when a signal asked for it.
+    `base` is the folder that relative paths of the recipe start from, `address` the Ray cluster to join (None: start a local
+    one). With `verify`, sources are hashed again and artifacts compared with their checksums. Stages in `rebuild` are built once
+    more although their artifacts are there. Raises ValueError (among them ClusterUnusable) for the user's mistakes, StageFailed
+    when a stage fails, RunStopped when a signal asked for it.
     """
     workdir, base = workdir.resolve(), base.resolve()
     store, view = Store(workdir / "store"), runs_folder(workdir) / recipe.name
@@ -58,10 +60,10 @@ def run_recipe(
     check_rebuild(recipe, rebuild)
     plan = make_plan(recipe, base, store, view, verify, rebuild)
     for step in plan:
-        if step.stage.name in rebuild:  # on record before anything is built: after a kill it is still asked for
+        if step.stage.name in rebuild:  # It is on record before the building, so that a kill does not lose it.
             store.write_record(step.stage.name, step.key, {"again": step.again})
     steps = _up_to(plan, until)
-    open_view(view, recipe, base, plan)  # the whole of it: what --until leaves out is this run's all the same
+    open_view(view, recipe, base, plan)  # the whole plan, since stages that --until leaves out belong to the run too
     events = EventLog(view / "events.jsonl")
     events.write("run_started", **this_process())
     with Display(console) as display, stop_on_signals(display.say) as should_stop:
@@ -133,7 +135,10 @@ def _settle(
     around: _Surroundings,
     cluster: dict[str, float],
 ) -> None:
-    """Take the artifact that a stage is to give, or build it, now that its inputs are whole; adds it to `whole`."""
+    """Find or build the artifact of a step, now that its inputs are whole, and add it to `whole`.
+
+    Raises StageFailed when that fails, Stopped when the run is asked to stop.
+    """
     started = time.time()
     inputs = {name: whole[name] for name in step.inputs}
     context = Context(
@@ -166,7 +171,7 @@ def _settle(
 
 
 def _choose(step: Step, inputs: Mapping[str, Artifact], context: Context, store: Store, verify: bool) -> Choice:
-    """The artifact that there is for the step, compared first with what today's libraries make where that is due."""
+    """Choose the artifact to reuse for a step; one that other versions of libraries made is compared first."""
     identity = step.identify({name: content_of(artifact) for name, artifact in inputs.items()})
     choice = choose(store, step.stage, identity, step.libraries)
     if choice.artifact and choice.compare:
@@ -192,7 +197,7 @@ def _build_stage(
     started: float,
 ) -> Artifact:
     stage = step.stage
-    # By artifact, not through the view: another run of the same name may move its links while this one works.
+    # The paths are in the store, not in the view: another run of the same name may move its links while this one works.
     paths = {name: artifact.path for name, artifact in inputs.items()}
     provenance = Provenance(
         step.key,
@@ -205,7 +210,7 @@ def _build_stage(
         context.display.say(f"{stage.name:9} waits: {holder} is building the same artifact")
 
     def goes_on(begun: Mapping[str, Any]) -> bool:
-        """A stage that treats each shard by itself would mix what two versions of a library make."""
+        """Whether the stage may go on from this building; not if it would mix shards that two versions of a library make."""
         return stage.map_work is None or not changed_libraries(begun.get("versions", {}), step.libraries)
 
     continue_attempt(store, stage, identity, waiting, context.should_stop)
@@ -235,16 +240,19 @@ def _to_verify(stage: Stage, inputs: Mapping[str, Artifact]) -> list[Artifact]:
 
 
 def _record(step: Step, name: str, store: Store, view: Path) -> None:
-    """Write down which artifact the step is to give: in the run's plan, and in the store by the recipe key."""
+    """Write down the name of the step's artifact, in the plan of the run and, under the recipe key, in the store."""
     record_artifact(view, step.stage.name, name)
     record = {"artifact": name, **({"again": step.again} if step.again else {})}
     known = store.record(step.stage.name, step.key)
-    if known != record and known.get("again", 0) <= step.again:  # not over a --rebuild that was asked for since
+    if known != record and known.get("again", 0) <= step.again:  # A --rebuild that was asked for since is kept.
         store.write_record(step.stage.name, step.key, record)
 
 
 def _check_sources(step: Step, base: Path, store: Store, made: Path | None = None) -> None:
-    """Refuse sources that are no longer those of the plan, and what was made of them: it may be of both states."""
+    """Raise ValueError when a source has changed since it was planned.
+
+    The folder `made`, which may then mix the old state with the new, is removed.
+    """
     changed = changed_sources(step, base, store)
     if changed:
         if made:
@@ -253,7 +261,7 @@ def _check_sources(step: Step, base: Path, store: Store, made: Path | None = Non
 
 
 def _check_passed_on(step: Step, counts: Mapping[str, Any], inputs: Mapping[str, Artifact]) -> None:
-    """The documents that came in are those that the stage before passed on."""
+    """Raise CountsDoNotAddUp unless as many documents came in as the stage before passed on."""
     if "documents_in" in counts and step.inputs:
         given = inputs[step.inputs[0]].manifest["counts"]["documents_out"]
         if counts["documents_in"] != given:

@@ -1,4 +1,4 @@
-"""Where a run stands, read from its plan and event log whatever state they are in."""
+"""How far a run is, read from its plan and event log, which may be torn or damaged."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,10 @@ from pipeline.runs.view import plan_or_links
 
 
 def run_status(view: Path) -> dict[str, Any]:
-    """State of the whole and of each stage; of a run whose plan is damaged, the stages that its links lead to."""
+    """The state of a run and of each of its stages, for programs; times are Unix seconds.
+
+    When the plan is damaged, the stages are those that the run has links to. Nothing is raised for damaged records.
+    """
     planned = [entry["stage"] for entry in plan_or_links(view)]
     states: dict[str, dict[str, Any]] = {stage: {"state": "waiting"} for stage in planned}
     whole: dict[str, Any] = {"run": view.name, "state": "unknown"}

@@ -1,4 +1,4 @@
-"""Stopping a run: the first signal asks it to save what can be saved, the second ends it at once."""
+"""Stopping a run: the first signal asks it to save what can be saved, and the second ends it at once."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass
 class StopFlag:
-    """Set by the first SIGINT or SIGTERM; the second one ends the process at once."""
+    """A flag that holds the number of the first SIGINT or SIGTERM, 0 before; calling it says whether one has come."""
 
     signal: int = 0
 
@@ -21,14 +21,17 @@ class StopFlag:
 
 @contextmanager
 def stop_on_signals(say: Callable[[str], None]) -> Iterator[StopFlag]:
-    """While inside, Ctrl-C and SIGTERM set the flag instead of raising."""
+    """Let Ctrl-C and SIGTERM set a flag inside the block, which gets that flag; the second signal ends the process at once.
+
+    `say` is called with a line for the user at the first signal.
+    """
     flag = StopFlag()
 
     def handle(number: int, _frame: Any) -> None:
         if flag.signal:
             os._exit(128 + number)
         flag.signal = number
-        # Not from within the handler: the display may hold its lock right now.
+        # A thread says this, because the handler may have interrupted the display while that holds its lock.
         threading.Thread(target=say, args=("Stopping: saving what can be saved. Once more ends it at once.",)).start()
 
     earlier = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

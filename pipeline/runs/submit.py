@@ -25,10 +25,12 @@ def submit_recipe(
     allow_code: bool,
     console: Console,
 ) -> int:
-    """Check the recipe here, send it to the cluster and follow its run; gives the exit code of the command.
+    """Check the recipe here, send it to the cluster and, with `wait`, follow its run; gives the exit code of the command.
 
-    The job is the ordinary `gristmill run`, started by the nodes' own interpreter `python` from a copy of the recipe. Paths
-    in the recipe are those that the nodes see, relative ones from this recipe's folder.
+    The job is the ordinary `gristmill run`, started by the nodes' own interpreter `python` from a copy of the recipe. Paths in
+    the recipe have to be valid on the nodes; relative ones start at this recipe's folder. The exit code is 0 when the job
+    succeeded or is not waited for, 1 when it failed, 130 after Ctrl-C, which leaves the job running. Raises RecipeError for a
+    mistake in the recipe, ValueError for a workdir that cannot be used, ClusterUnusable when the cluster does not take the job.
     """
     from orchestration.jobs import follow, status, submit
 
@@ -37,10 +39,10 @@ def submit_recipe(
     recipe = check_recipe(values, str(path))
     for each in [trial.recipe for trial in make_trials(recipe)] if recipe.sweep else [recipe]:
         check_code(each, allow_code)
-    run = [python, "-P", "-m", "pipeline.cli", "run"]  # -P: nothing in the current folder is imported
+    run = [python, "-P", "-m", "pipeline.cli", "run"]  # -P keeps Python from importing what lies in the current folder
     options = ["--workdir", str(workdir), "--address", "auto", "--base", str(path.parent.resolve())]
     options += ["--allow-code"] if allow_code else []
-    # Ray takes the job's folder away while the run still works: it stands in the workdir instead.
+    # Ray may delete the job's folder while the run still works, so the run's current folder is the workdir.
     there = f'recipe="$PWD/{RECIPE}" && mkdir -p {shlex.quote(str(workdir))} && cd {shlex.quote(str(workdir))}'
     command = f'{there} && exec {shlex.join(run)} "$recipe" {shlex.join(options)}'
     with tempfile.TemporaryDirectory(prefix="gristmill-submit-") as folder:

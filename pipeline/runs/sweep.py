@@ -1,4 +1,4 @@
-"""A sweep: trials of one recipe with other values, side by side on one cluster; what they have in common is built once."""
+"""A sweep: trials of one recipe with other values, side by side on one cluster. Stages that they share are built once."""
 
 import itertools
 import sys
@@ -28,10 +28,11 @@ from pipeline.runs.view import manifests, plan_facts, runs_folder
 from pipeline.runs.workdir import check_room
 
 RESULTS = "sweep.json"
-TRIALS = "trials"  # the folder of their recipes and of what they print
-# Less is better; the first that every trial has. Bits per byte compare on the same documents, losses on the same tokens.
+TRIALS = "trials"  # the folder with the recipe and the output of each trial
+# The scores by which trials are compared, the preferred one first; less is better. Each has the stage that all trials must share:
+# bits per byte compare on the same documents, losses on the same tokens.
 BEST_BY = {"bits_per_byte": "dedup", "validation_loss": "tokenize"}
-# Fields and sections that decide which documents, and which tokens, they are taken over.
+# For each score the fields and sections that decide on which documents or tokens it is measured.
 CHOOSE = {
     "bits_per_byte": ("tokenize",),
     "validation_loss": ("tokenize", "pretrain.training.sequence_length", "pretrain.training.validation_samples"),
@@ -42,21 +43,21 @@ TAIL_BYTES = 4096
 
 @dataclass(frozen=True)
 class Trial:
-    """One combination of the values, a run of its own."""
+    """One combination of the values, which is a run."""
 
     values: Mapping[str, Any]
     recipe: Recipe
 
     @property
     def name(self) -> str:
-        """The name of its run."""
+        """The name of the trial's run."""
         return self.recipe.name
 
 
 def make_trials(recipe: Recipe) -> list[Trial]:
-    """Every combination of the values of `recipe.sweep`, the last field changing fastest, named `<name>.1` and so on.
+    """A trial for every combination of the values of `recipe.sweep`, named `<name>.1` and so on.
 
-    Raises RecipeError for a field that is not there or a value that is not allowed.
+    The last field changes fastest. Raises RecipeError for a field that is not there or a value that is not allowed.
     """
     assert recipe.sweep
     plain = recipe.model_copy(update={"sweep": None}).model_dump(mode="json")
@@ -79,11 +80,12 @@ def run_sweep(
     verify: bool = False,
     allow_code: bool = False,
 ) -> list[dict[str, Any]]:
-    """Build what all trials share, then run them, as many at a time as the cluster has room for; gives their results.
+    """Build the stages that all trials share, then run the trials, several at a time; gives the results as `trial_facts` does.
 
-    Each trial is a run `<name>.<number>`, which `status`, `export` and the rest know; the results also stand in
-    `runs/<name>/sweep.json`. A trial that fails does not stop the others. Run again, the same sweep goes on where it stopped.
-    Raises ValueError for the user's mistakes, StageFailed when a shared stage fails, RunStopped when a signal asked for it.
+    As many trials run at a time as `recipe.sweep.parallel` says, or as the cluster has room for. Each trial is a run
+    `<name>.<number>`, which `status`, `export` and other commands take. The results are also written to `runs/<name>/sweep.json`.
+    A trial that fails does not stop the other trials. When the same sweep is run again, it goes on where it stopped. Raises
+    ValueError for the user's mistakes, StageFailed when a shared stage fails, RunStopped when a signal asked for it.
     """
     from orchestration.cluster import cluster, largest_node, own_address, resources
 
@@ -132,7 +134,7 @@ def run_sweep(
 
 
 def plan_trial(trial: Trial, base: Path, workdir: Path, verify: bool = False) -> list[Step]:
-    """The plan of the run that a trial is."""
+    """The plan of a trial's run; raises ValueError as `make_plan` and `with_origin` do."""
     recipe, view = _with_origin(trial, base, workdir), runs_folder(workdir) / trial.name
     return make_plan(recipe, base, Store(workdir / "store"), view, verify)
 
@@ -142,20 +144,23 @@ def _with_origin(trial: Trial, base: Path, workdir: Path) -> Recipe:
 
 
 def shared_stages(plans: Sequence[Sequence[Step]]) -> list[str]:
-    """Stages that all trials make of the same, in order."""
+    """The names of the stages that have the same recipe key in all plans, in order."""
     names = [step.stage.name for step in plans[0]]
     made = [{step.stage.name: step.key for step in plan} for plan in plans]
     return [name for name in names if len({each.get(name) for each in made}) == 1]
 
 
 def room(trials: Sequence[Trial], cluster: Mapping[str, float]) -> int:
-    """Trials whose ranks the cluster has room for at the same time, at least one."""
+    """How many trials the cluster has room for at the same time, by their ranks; at least one."""
     ranks = max(trial.recipe.pretrain.training.ranks if trial.recipe.pretrain else 1 for trial in trials)
     return max(1, int((cluster.get("GPU") or cluster.get("CPU", 1)) // ranks))
 
 
 def with_threads(trial: Trial, at_once: int, cluster: Mapping[str, float]) -> Trial:
-    """The trial with its share of the CPUs as threads, where neither the recipe says how many nor a GPU does the work."""
+    """The trial with its share of the CPUs as the number of threads of each rank.
+
+    It is unchanged when the recipe has set `threads`, or when the cluster has GPUs, which do the work then.
+    """
     pretrain = trial.recipe.pretrain
     if pretrain is None or pretrain.training.threads or cluster.get("GPU"):
         return trial
@@ -166,12 +171,12 @@ def with_threads(trial: Trial, at_once: int, cluster: Mapping[str, float]) -> Tr
 
 
 def size_of(log: Path) -> int:
-    """Bytes of a file, 0 where there is none."""
+    """The size of a file in bytes, 0 where there is none."""
     return log.stat().st_size if log.exists() else 0
 
 
 def said_since(size: int, log: Path) -> list[str]:
-    """The lines that were added to a log of that size; blank ones left out."""
+    """The lines that were added to a log since it had `size` bytes, without blank ones."""
     with log.open("rb") as file:
         file.seek(size)
         lines = file.read().decode(errors="replace").splitlines()
@@ -189,14 +194,14 @@ def _command(trial: Trial, folder: Path, base: Path, workdir: Path, address: str
         "pipeline.cli",
         "run",
         str(recipe),
-    ]  # -P: nothing in the current folder is imported
+    ]  # -P keeps Python from importing what lies in the current folder
     options = ["--workdir", str(workdir), "--base", str(base), "--address", address]
     code = ["--allow-code"] if allow_code else []
     return Command([*program, *options, *code], folder / f"{trial.name}.log")
 
 
 class _Watch:
-    """Shows how far the trials are that run right now."""
+    """Shows how far the running trials are. It is called with the names of those that run now."""
 
     def __init__(self, trials: Sequence[Trial], workdir: Path, display: Display) -> None:
         self._steps = {t.name: t.recipe.pretrain.training.steps if t.recipe.pretrain else 0 for t in trials}
@@ -214,7 +219,10 @@ class _Watch:
 
 
 def whereabouts(events: Path) -> tuple[str, int]:
-    """The stage that a run's event log ends in and its newest training step, 0 before there is one; reads the end only."""
+    """The stage that a run is in, by its event log, and its newest training step, which is 0 before the first.
+
+    Only the last TAIL_BYTES of the log are read.
+    """
     stage = ""
     if not events.exists():
         return stage, 0
@@ -225,7 +233,7 @@ def whereabouts(events: Path) -> tuple[str, int]:
         event = parse_line(line, EVENT)
         if event is None:
             continue
-        if event["event"] == "run_started":  # what stands before is an earlier attempt
+        if event["event"] == "run_started":  # earlier lines are of an earlier attempt
             break
         stage = stage or event.get("stage", "")
         step = event.get("step")
@@ -235,12 +243,13 @@ def whereabouts(events: Path) -> tuple[str, int]:
 
 
 def trial_facts(trial: Trial, view: Path, said: Sequence[str], code: int) -> dict[str, Any]:
-    """What came out of a trial whose process ended with `code`: its values, and losses and scores or what went wrong.
+    """The result of a trial for programs: `trial`, `values`, `state`, and losses and scores or the `error`.
 
-    `said` are the lines that the process printed.
+    `code` is the exit code of the trial's process, and `said` the lines that it printed. Raises ValueError when a manifest of a
+    finished trial is damaged.
     """
     facts: dict[str, Any] = {"trial": trial.name, "values": dict(trial.values)}
-    if code != 0:  # its view may be that of an earlier attempt
+    if code != 0:  # the view may still show an earlier attempt
         errors = [line for line in said if line.startswith("gristmill: ")] or said
         return {**facts, "state": "failed", "error": errors[-1] if errors else f"ended with {code}"}
     facts["state"] = "finished"
@@ -252,9 +261,9 @@ def trial_facts(trial: Trial, view: Path, said: Sequence[str], code: int) -> dic
 
 
 def best(results: Sequence[Mapping[str, Any]], shared: Sequence[str]) -> str | None:
-    """The name of the best trial, None where their scores do not compare: those of other texts, or losses of other tokens.
+    """The name of the best trial; None where no score compares, because it is of other texts or of other tokens.
 
-    `shared` are the stages that all trials have in common. Of what finished, all must have the score.
+    `shared` names the stages that all trials share. A score counts only when all finished trials have it.
     """
     finished = [result for result in results if result["state"] == "finished"]
     swept = list(results[0]["values"])
@@ -271,12 +280,15 @@ def best(results: Sequence[Mapping[str, Any]], shared: Sequence[str]) -> str | N
 
 
 def overlap(field: str, other: str) -> bool:
-    """Whether one of two dotted names is the other or a section that it is in."""
+    """Whether two dotted names are equal, or one is a section that the other is in."""
     return f"{field}.".startswith(f"{other}.") or f"{other}.".startswith(f"{field}.")
 
 
 def plan_sweep(recipe: Recipe, base: Path, workdir: Path, verify: bool) -> dict[str, Any]:
-    """What a sweep would do, for programs: the stages that all trials share, and of each trial those of its own."""
+    """The plan of a sweep, for programs: the stages that all trials share, and for each trial its other stages and costs.
+
+    Raises ValueError for the user's mistakes, as `make_trials` and `make_plan` do.
+    """
     trials = [replace(trial, recipe=_with_origin(trial, base, workdir)) for trial in make_trials(recipe)]
     plans = [plan_trial(trial, base, workdir, verify) for trial in trials]
     shared, store = shared_stages(plans), Store(workdir / "store")

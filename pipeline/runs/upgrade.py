@@ -1,4 +1,4 @@
-"""Opening a store that an older release made. Its artifacts stay as they are; what was begun gets to know what it is for."""
+"""Opening a store that an older release made. Artifacts stay as they are; buildings of trainings get their identity."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,13 +21,14 @@ from pipeline.stages.stage import Stage
 
 
 def upgrade_store(store: Store, runs: Path) -> None:
-    """Open the store; one of format 1 is brought to today's format.
+    """Open the store, and bring one of format 1 to today's format.
 
-    Folders under construction did not say what they were to become. For those that train a network the run whose plan names
-    them does: its recipe, and the artifacts that the plan names as their inputs. Others are begun anew by the next run, which
-    loses the shards that they had finished.
+    A building of format 1 does not say what it is to become. For a building of a training this is found out from the run whose
+    plan names it: from its recipe, and from the artifacts that the plan names as inputs. Buildings of other stages are begun
+    anew by the next run, so that their finished shards are lost. Damaged artifacts and views are passed over. Raises ValueError
+    when the store was made by a newer Gristmill.
     """
-    if store.format() != FORMAT:  # None as well: the record of an older store may be torn
+    if store.format() != FORMAT:  # also when it is None, since the record of an older store may be torn
         for stage in STAGES:
             for artifact in readable_artifacts(store, stage.name):
                 _find_out(store, artifact, stage)
@@ -37,11 +38,11 @@ def upgrade_store(store: Store, runs: Path) -> None:
 
 
 def _find_out(store: Store, artifact: Artifact, stage: Stage) -> None:
-    """Write down what an artifact of format 1 was made of and what it gives, while all of that is there."""
+    """Write down the inputs, by content, and the content of an artifact of format 1, as long as its inputs are there."""
     try:
         identity_of(store, artifact, stage)
         content_of(artifact)
-    except ValueError as error:  # It is damaged, which whoever needs it is told.
+    except ValueError as error:  # It is damaged. A run that needs it fails with this message.
         say_once(str(error))
 
 
@@ -50,7 +51,7 @@ def _name_what_was_begun(store: Store, view: Path) -> None:
         entries = {entry["stage"]: entry for entry in read_plan(view)["stages"]}
         recipe = load_recipe(view / "recipe.yaml", [])
     except (OSError, ValueError, KeyError, RecipeError):
-        return  # a damaged view says nothing about what was begun for it
+        return  # a damaged view does not say what its buildings are for
     for stage in STAGES:
         config = getattr(recipe, stage.name)
         entry = entries.get(stage.name)
@@ -68,12 +69,13 @@ def _name_what_was_begun(store: Store, view: Path) -> None:
 def _contents(
     store: Store, stage: Stage, config: BaseModel, entries: Mapping[str, Any], view: Path
 ) -> dict[str, str] | None:
-    """The content of what a stage was to be made of, None where a part of it is gone or damaged."""
+    """The content of each input and source of a stage, None where one of them is gone or damaged."""
     try:
         artifacts = {name: store.find(name, str(entries[name]["artifact"])) for name in stage.inputs if name in entries}
         contents = {name: content_of(artifact) for name, artifact in artifacts.items() if artifact}
         hashes = SourceHashes(store.root / "sources.json", verify=False)
-        sources = hash_sources(stage, config, view, hashes)  # what a training begins with has an absolute path
+        # A training's only source is its origin, whose path is absolute, so the folder given here does not matter.
+        sources = hash_sources(stage, config, view, hashes)
     except ValueError:
         return None
     return {**contents, **sources} if len(contents) == len(artifacts) else None

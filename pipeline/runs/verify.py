@@ -1,4 +1,4 @@
-"""`gristmill verify`: a whole store, a stage or a run compared with its checksums, and what is damaged built again."""
+"""The command `verify`: it compares artifacts with their checksums and, when asked to, builds damaged ones again."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,22 +15,24 @@ from pipeline.recipe.reading import load_recipe
 from pipeline.runs.run import run_recipe
 from pipeline.runs.view import ORDER, read_plan, runs_folder
 
-THREADS = 8  # that read at the same time
+THREADS = 8  # that read files at the same time
 
 
 @dataclass(frozen=True)
 class Damage:
-    """An artifact with what is wrong with it."""
+    """A damaged artifact, and what is wrong with it, a line for each file."""
 
     artifact: Artifact
     faults: Sequence[str]
 
 
 def verify_store(what: str, workdir: Path, repair: bool, console: Console) -> list[Damage]:
-    """Hash the artifacts of a run, of a stage or of `all`; names each damaged file, and what its artifact costs to build.
+    """Hash the artifacts of a run, of a stage or of `all`; prints each damaged file, and how long its artifact took to build.
 
-    With `repair` damaged artifacts are set aside, and the runs that refer to them are run again up to those stages. Gives what
-    was found damaged, and with `repair` what could not be built again. Raises ValueError where there is nothing of that name.
+    Gives the damaged artifacts. With `repair`, these are set aside, and the runs that refer to them are run again up to the
+    damaged stages; then only those artifacts are given that could not be built again. Raises ValueError when no run or stage
+    has the name `what`, when the plan of that run is damaged, and when the store was made by a newer Gristmill; RunStopped when
+    a signal stops a repair.
     """
     store = Store(workdir.resolve() / "store")
     store.format()
@@ -71,7 +73,7 @@ def _chosen(what: str, workdir: Path, store: Store) -> Iterator[Artifact]:
 
 
 def _all(store: Store) -> Iterator[Artifact]:
-    """Finished artifacts, those that have lost their manifest among them."""
+    """Yield the finished artifacts, also those that have lost their manifest."""
     for path in sorted(store.root.glob("*/*")):
         hidden = path.name.startswith(".") or path.parent.name.startswith(".")
         if path.is_dir() and not hidden and not path.name.endswith(".building") and DAMAGED not in path.name:
@@ -97,7 +99,7 @@ def _cost(artifact: Artifact) -> str:
 
 
 def _repair(damaged: Sequence[Damage], workdir: Path, console: Console) -> list[Damage]:
-    """Set the damaged artifacts aside, and run the runs that refer to them again; gives those that this did not mend."""
+    """Set damaged artifacts aside and run the runs that refer to them again; gives those that are still needed and not built."""
     for damage in damaged:
         path = damage.artifact.path
         aside = next(name for n in range(1000) if not (name := path.with_name(f"{path.name}{DAMAGED}-{n}")).exists())
@@ -117,7 +119,7 @@ def _repair(damaged: Sequence[Damage], workdir: Path, console: Console) -> list[
 
 
 def _keys(view: Path) -> list[tuple[str, str]]:
-    """Stage and name of the artifacts that a run's plan names; none where it is damaged."""
+    """The stage and the name of each artifact that a run's plan names; an empty list where the plan is damaged."""
     try:
         return [(entry["stage"], name) for entry in read_plan(view)["stages"] if (name := entry["artifact"])]
     except ValueError:
@@ -127,7 +129,10 @@ def _keys(view: Path) -> list[tuple[str, str]]:
 def _run_again(
     view: Path, damaged: Sequence[tuple[str, str]], workdir: Path, console: Console
 ) -> list[tuple[str, str]]:
-    """Build again what a run names of `damaged`, stages and names; gives those. Raises ValueError where it cannot be run."""
+    """Build again those artifacts of `damaged`, by stage and name, that a run's plan names; gives their stages and names.
+
+    Raises ValueError when the run cannot be run again, StageFailed when one of its stages fails.
+    """
     plan = read_plan(view)
     hit = [key for key in _keys(view) if key in damaged]
     if not hit:
@@ -141,6 +146,6 @@ def _run_again(
     for stage, name in hit:
         run_recipe(recipe, Path(plan["base"]), workdir, console, until=stage)
         made = next(entry["artifact"] for entry in read_plan(view)["stages"] if entry["stage"] == stage)
-        if made != name:  # The damaged one was of format 1, or of another version: what was made of it finds it so.
+        if made != name:  # The damaged one was of format 1 or another version; its name now leads to the new one.
             store.write_record(stage, name, {"artifact": made})
     return hit

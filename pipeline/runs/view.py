@@ -5,13 +5,10 @@ import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import (
-    Any,
-    NotRequired,  # pydantic takes those of typing from Python 3.12 on only
-)
+from typing import Any, NotRequired
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
-from typing_extensions import TypedDict
+from typing_extensions import TypedDict  # pydantic accepts the TypedDict of typing only from Python 3.12 on
 
 from orchestration.files import write_json, write_text
 from orchestration.side_records import say_once
@@ -30,19 +27,19 @@ class PlannedStage(TypedDict):
     key: str
     """The recipe key."""
     artifact: str | None
-    """Its name in the store, None until it is known."""
+    """The name of the stage's artifact in the store, None until it is known."""
     before: NotRequired[str]
-    """What the stage was to be made as by the plan before this one, as long as its artifact is not known."""
+    """The name that the plan before this one had for the artifact. It is kept until the new name is known."""
     origin: NotRequired[str]
     """The folder of the network that a training begins with."""
 
 
 @with_config(ConfigDict(extra="allow"))
 class RunPlan(TypedDict):
-    """What `plan.json` in the view of a run says."""
+    """The content of `plan.json` in the view of a run."""
 
     base: str | None
-    """The recipe's folder; None where an older release did not write it down."""
+    """The recipe's folder; None in a plan of an older release, which did not write it down."""
     stages: list[PlannedStage]
 
 
@@ -56,16 +53,19 @@ _PLAN: TypeAdapter[RunPlan] = TypeAdapter(RunPlan)
 _PLAN_OF_FORMAT_1: TypeAdapter[list[_StageOfFormat1]] = TypeAdapter(list[_StageOfFormat1])
 ORDER = tuple(stage.name for stage in STAGES)
 PLAN_FORMAT = 2
-_plan_lock = threading.Lock()  # the stages of a run are threads, and several may come to know their artifact at once
+_plan_lock = threading.Lock()  # The stages of a run are threads, and several may write to the plan at once.
 
 
 def runs_folder(workdir: Path) -> Path:
-    """Where the views of all runs lie."""
+    """The folder that has the views of all runs of a workdir."""
     return workdir / "runs"
 
 
 def open_view(view: Path, recipe: Recipe, base: Path, steps: Sequence[Step]) -> None:
-    """Write the resolved recipe, its folder and the plan. Links stay: each moves once what it is to lead to is whole."""
+    """Write the resolved recipe, its folder and the plan into the view, and make the view if there is none.
+
+    Links of an earlier attempt stay; each is moved when the artifact that it is to lead to is whole.
+    """
     view.mkdir(parents=True, exist_ok=True)
     write_text(view / "recipe.yaml", to_yaml(recipe))
     before = _named_before(view)
@@ -77,7 +77,7 @@ def open_view(view: Path, recipe: Recipe, base: Path, steps: Sequence[Step]) -> 
 
 
 def _named_before(view: Path) -> dict[str, str]:
-    """By stage the artifact that the run's plan names so far: what was begun of it is still this run's."""
+    """The artifact that the run's plan so far names for each stage. A building of that name still belongs to this run."""
     try:
         stages = read_plan(view)["stages"]
     except ValueError:  # There is no plan yet, or a damaged one.
@@ -96,7 +96,7 @@ def read_plan(view: Path) -> RunPlan:
         return _PLAN.validate_json(content, strict=True)
     except ValidationError:
         pass
-    try:  # Format 1, in which an artifact had its name before its inputs were whole.
+    try:  # The plan may be of format 1, in which an artifact had its name before its inputs were whole.
         entries = _PLAN_OF_FORMAT_1.validate_json(content, strict=True)
     except ValidationError:
         raise ValueError(f"{path}: torn or damaged; run the recipe again to write it anew") from None
@@ -112,7 +112,10 @@ def _origin(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plan_or_links(view: Path) -> list[PlannedStage]:
-    """The stages of a run's plan; where that is damaged, with a word on the error stream, those that it has links to."""
+    """The stages of a run's plan. When the plan is damaged, they are those that the run has links to.
+
+    A line on the error stream says so; nothing is raised.
+    """
     try:
         return read_plan(view)["stages"]
     except ValueError as error:
@@ -122,7 +125,10 @@ def plan_or_links(view: Path) -> list[PlannedStage]:
 
 
 def record_artifact(view: Path, stage: str, name: str) -> None:
-    """Write to the plan of a run which artifact a stage is to give, before anything of it is built."""
+    """Write the name of a stage's artifact into the plan of a run, before any of it is built.
+
+    Raises ValueError when the plan is missing or damaged.
+    """
     with _plan_lock:
         plan = read_plan(view)
         for entry in plan["stages"]:
@@ -133,12 +139,12 @@ def record_artifact(view: Path, stage: str, name: str) -> None:
 
 
 def readable(path: Path) -> str:
-    """A path as it can be written into JSON."""
+    """A path as text for JSON; bytes of it that are not UTF-8 are written as escapes."""
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def link(view: Path, store: Store, artifact: Artifact) -> None:
-    """Let `<view>/<stage>` lead to an artifact, by a relative path, so that the workdir can be moved."""
+    """Link `<view>/<stage>` to an artifact. The link is relative, so that the workdir can be moved."""
     stage = artifact.stage
     temporary = view / f".{stage}.{uuid.uuid4().hex}"
     temporary.symlink_to(os.path.relpath(store.root / stage / artifact.name, view))
@@ -146,7 +152,7 @@ def link(view: Path, store: Store, artifact: Artifact) -> None:
 
 
 def plan_facts(steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """The plan for programs."""
+    """The plan in JSON values, an entry for each step, as `plan.json` and `gristmill plan --json` have it."""
     return [
         {
             "stage": step.stage.name,
@@ -162,16 +168,17 @@ def plan_facts(steps: Sequence[Step]) -> list[dict[str, Any]]:
 
 
 def _name(step: Step) -> str | None:
-    """The name of the artifact in the store, which may be one of an earlier format."""
+    """The name of the step's artifact, None when it is not known yet. An artifact to reuse may have a name of format 1."""
     if step.artifact and step.action == "reuse":
         return step.artifact.name
     return step.identity.name if step.identity else None
 
 
 def artifacts(view: Path) -> dict[str, Artifact]:
-    """What the links of a run lead to, of the stages of its recipe, in their order.
+    """The artifacts of a run that are whole, by stage, in the order of the line.
 
-    A link may still lead to what an earlier recipe of the run made: that is not among them.
+    An artifact that an earlier recipe of the run made, to which a link may still lead, is not among them. A damaged plan is
+    read as `plan_or_links` does; nothing is raised.
     """
     found = {}
     for entry in plan_or_links(view):
@@ -182,5 +189,5 @@ def artifacts(view: Path) -> dict[str, Artifact]:
 
 
 def manifests(view: Path) -> dict[str, dict[str, Any]]:
-    """Manifests of what `artifacts` gives; raises ValueError for one that is damaged."""
+    """The manifests of a run's whole artifacts, by stage; raises ValueError for one that is damaged."""
     return {stage: artifact.manifest for stage, artifact in artifacts(view).items()}

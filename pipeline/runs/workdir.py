@@ -1,4 +1,4 @@
-"""Whether a folder can be the workdir of runs."""
+"""Checking that a folder can be the workdir of runs."""
 
 import os
 import shutil
@@ -15,7 +15,10 @@ def check_name(workdir: Path) -> None:
 
 
 def check_room(workdir: Path) -> None:
-    """Raise ValueError when there is no folder there to work in, or no room in it."""
+    """Raise ValueError when the workdir cannot be made or written to, or has less than FREE_BYTES of room.
+
+    Makes the folder if there is none. Raises as `check_name` does, too.
+    """
     check_name(workdir)
     try:
         workdir.mkdir(parents=True, exist_ok=True)
