@@ -1,4 +1,4 @@
-"""The command line. Only light modules are imported here: `--help` answers at once, each command loads what it needs."""
+"""The command line. This module imports only light modules, so that `--help` answers at once; each command loads the rest."""
 
 import json
 import sys
@@ -387,7 +387,7 @@ def _known_run(name: str, workdir: Path) -> Path:
 
 
 def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2))  # in ASCII: no control character reaches the terminal
+    print(json.dumps(value, indent=2))  # All but ASCII is escaped, so that no control character reaches the terminal.
 
 
 def _print_facts(facts: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Whether this machine can run Gristmill, part by part."""
+"""The command `doctor`: it checks, part by part, whether this machine can run Gristmill."""
 
 import importlib.util
 import os
@@ -11,11 +11,14 @@ from typing import Any
 
 LIBRARIES = ("torch", "deepspeed", "ray", "datasets", "tokenizers", "transformers", "wandb", "pyarrow")
 LEAST_MEMORY = 8e9  # bytes that the demo needs
-LEAST_DISK = 5e9
+LEAST_DISK = 5e9  # bytes that have to be free for the workdir
 
 
 def examine(workdir: Path) -> list[dict[str, Any]]:
-    """Findings, each with `part`, `ok`, `found` and, when it is not ok, `remedy`."""
+    """Check every part; gives the findings, each with `part`, `ok`, `found` and, when it is not ok, `remedy`.
+
+    It starts a local Ray for a moment. Nothing is raised: what fails is a finding.
+    """
     checks: list[Callable[[], dict[str, Any]]] = [
         _python,
         *(lambda name=name: _library(name) for name in LIBRARIES),
@@ -46,7 +49,7 @@ def _library(name: str) -> dict[str, Any]:
 
 
 def _packages() -> dict[str, Any]:
-    """Whether `data` and `model` are ours: the names are common words."""
+    """Check that Python imports our packages under their names, which are common words, and not something else."""
     ours = Path(__file__).resolve().parents[1]
     strangers = []
     for name in ("data", "model", "orchestration"):
@@ -109,7 +112,7 @@ def _ray() -> dict[str, Any]:
     try:
         with cluster(None, 1):
             return _finding("ray", True, f"a local cluster started with {resources().get('CPU', 0):g} CPU")
-    except Exception as error:  # whatever it is, it is what the user needs to hear
+    except Exception as error:  # Whatever the error is, the user needs to see it.
         return _finding(
             "ray", False, str(error).splitlines()[0], "see the message; `ray stop` ends a left-over cluster"
         )

@@ -1,6 +1,6 @@
-"""How a command ends when it cannot go on: one clear line and an exit code, no traceback.
+"""How a command ends when it cannot go on: with one clear line and an exit code, without a traceback.
 
-2: a mistake of the user's. 1: something failed while running. 130 and 143: stopped by Ctrl-C or SIGTERM.
+Exit code 2 stands for a mistake of the user, 1 for something that failed while running, 130 for Ctrl-C and 143 for SIGTERM.
 """
 
 import functools
@@ -15,7 +15,7 @@ import typer
 
 
 class StageFailed(RuntimeError):
-    """A stage failed; the message says which and why, `details` has the traceback for those who want it."""
+    """A stage failed. The message says which stage and why; `details` has the traceback, for those who want it."""
 
     def __init__(self, stage: str, cause: BaseException) -> None:
         line = next(iter(str(cause).strip().splitlines()), "")
@@ -27,7 +27,7 @@ class StageFailed(RuntimeError):
 
 
 class RunStopped(Exception):
-    """A signal asked the run to stop, and it did."""
+    """A signal, whose number is `signal`, asked the run to stop, and it did."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by signal {number}")
@@ -35,7 +35,10 @@ class RunStopped(Exception):
 
 
 def report_failures(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn the exceptions that a command ends with into a message on the error stream and an exit code."""
+    """Wrap a command so that an exception becomes a line on the error stream and an exit code (typer.Exit).
+
+    An exception that is nobody's known failure is raised further, with its traceback.
+    """
 
     @functools.wraps(command)
     def guarded(*args: Any, **kwargs: Any) -> None:
@@ -45,7 +48,7 @@ def report_failures(command: Callable[..., None]) -> Callable[..., None]:
             raise
         except KeyboardInterrupt:
             _end("stopped", 128 + signal.SIGINT)
-        except BrokenPipeError:  # the reader of our output has gone
+        except BrokenPipeError:  # The program that reads our output has ended.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
         except Exception as error:
@@ -67,7 +70,7 @@ def _explain(error: Exception) -> None:
         )
     if isinstance(error, ValueError) and not isinstance(error, UnicodeError):
         _end(str(error), 2)
-    if isinstance(error, OSError):  # a full disk, a folder that cannot be written
+    if isinstance(error, OSError):  # The disk may be full, or a folder not writable.
         _end(str(error), 1)
     raise error
 

@@ -1,6 +1,6 @@
-"""Pretraining on given token shards: batches and trainer composed into the one function that every rank runs.
+"""Pretraining on given token shards: batches and trainer are composed into the one function that every rank runs.
 
-Ray Train and `torchrun` both start it; nothing here reaches Ray:
+Ray Train starts that function in a run. Nothing here imports Ray, so `torchrun` can start it as well:
 
     torchrun --nproc-per-node 2 -m pipeline.pretrain RECIPE --tokens FOLDER --tokenizer FILE --out FOLDER [KEY.PATH=VALUE ...]
 """
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 if __name__ == "__main__":
-    # `python -m` puts the user's current folder first on the path: a model.py or data/ there must not shadow ours.
+    # `python -m` puts the user's current folder first on the path, and a model.py or data/ there must not shadow our packages.
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import argparse
@@ -34,15 +34,15 @@ from pipeline.recipe.recipe import PretrainConfig
 from pipeline.releases.origin import check_vocabulary, with_origin
 
 METRICS = "metrics.jsonl"
-REFUSED = "refused"  # a file of this name says why no further attempt would end otherwise
+REFUSED = "refused"  # a file of this name says why another attempt would fail in the same way
 STOP = "stop"  # a file of this name asks the ranks to save a checkpoint and end
 CHECKPOINTS = "checkpoints"
 
 
 def rank_arguments(config: PretrainConfig, tokens: Path, tokenizer: Path, folder: Path) -> dict[str, Any]:
-    """The arguments of `run_rank`, as JSON values.
+    """The arguments of `run_rank`, as JSON values; `folder` is where the training works.
 
-    Raises ValueError when the vocabulary is not that of the network or of what the run begins from.
+    Raises ValueError when the network has fewer rows than the vocabulary has tokens, or its origin has another vocabulary.
     """
     model = with_vocabulary(config.model, tokenizer)
     if config.init_from is not None:
@@ -62,12 +62,12 @@ def rank_arguments(config: PretrainConfig, tokens: Path, tokenizer: Path, folder
 def run_rank(arguments: dict[str, Any]) -> None:
     """Train on this rank until the last step, or until a stop is asked for.
 
-    `arguments`: `model`, `training` and `sampling` (the sections of the recipe as JSON values), `tokens` (a folder of token
-    shards), `tokenizer` (the tokenizer.json behind them) and `folder` (where checkpoints and metrics go, and where an earlier
-    attempt may have left some); where the run begins with another's weights, `init_from` (a checkpoint or a Hugging Face
-    folder) and `init` ("weights" or "continue").
+    `arguments` has `model`, `training` and `sampling` (sections of the recipe as JSON values), `tokens` (a folder of token
+    shards), `tokenizer` (the tokenizer.json that made them), `folder` (where checkpoints and metrics go, and where an earlier
+    attempt may have left some) and, when there is an origin, `init_from` (a checkpoint or a Hugging Face folder) with `init`
+    ("weights" or "continue"). Raises ValueError when the data do not fit the training, or `folder` was begun on other samples.
     """
-    # DeepSpeed comes with it, which the driver, who only sends this function, has no use for.
+    # This imports DeepSpeed, which the driver does not need: it only sends this function to the ranks.
     from model.training.train import train
 
     folder = Path(arguments["folder"])
@@ -93,7 +93,10 @@ def run_rank(arguments: dict[str, Any]) -> None:
 
 
 def read_data(tokens: Path, tokenizer: Path, training: TrainConfig, sampling: SamplingConfig) -> Data:
-    """What the trainer reads: samples and validation windows of a folder of token shards, prompts in tokens."""
+    """The data of a training: samples and validation windows from a folder of token shards, and the prompts in tokens.
+
+    Raises ValueError when the folder has no token shards of the train split.
+    """
     samples = train_samples(tokens, training, sampling)
     held_out = _by_source(list_token_shards(tokens), "validation")
     validation = {
@@ -119,7 +122,7 @@ def read_data(tokens: Path, tokenizer: Path, training: TrainConfig, sampling: Sa
 
 
 def train_samples(tokens: Path, training: TrainConfig, sampling: SamplingConfig) -> Samples:
-    """The training samples of a folder of token shards. Raises ValueError when it has none."""
+    """The training samples of a folder of token shards; raises ValueError when it has no shards of the train split."""
     shards = _by_source(list_token_shards(tokens), "train")
     if not shards:
         raise ValueError(f"{tokens}: there are no token shards of the train split in this folder")
@@ -127,7 +130,10 @@ def train_samples(tokens: Path, training: TrainConfig, sampling: SamplingConfig)
 
 
 def _bytes_per_token(prefixes: list[Path]) -> float | None:
-    """UTF-8 bytes of text per token, separators included, of a source's shards; None where tables beside them are missing."""
+    """UTF-8 bytes of text for each token of a source, with separators counted as tokens.
+
+    None where a table of documents beside the shards is missing, or the source has no tokens.
+    """
     tables = [Path(f"{prefix}.parquet") for prefix in prefixes]
     if not all(path.is_file() for path in tables):
         return None
@@ -137,7 +143,10 @@ def _bytes_per_token(prefixes: list[Path]) -> float | None:
 
 
 def run_rank_once(arguments: dict[str, Any]) -> None:
-    """`run_rank` for a group that is started again when it fails: what is no bad luck is not tried twice."""
+    """Call `run_rank` in a group that is started again when it fails; an error that would come again is not tried twice.
+
+    Such an error (ValueError, ArithmeticError) is written to the file REFUSED and raised; later calls return at once.
+    """
     refused = Path(arguments["folder"]) / REFUSED
     if refused.exists():
         return
@@ -149,10 +158,10 @@ def run_rank_once(arguments: dict[str, Any]) -> None:
 
 
 def _check_same_samples(folder: Path, order: dict[str, Any]) -> None:
-    """A cursor means other samples under another order: raise ValueError rather than go on from it."""
+    """Raise ValueError when the training in `folder` was begun with another order, under which its cursor means other samples."""
     path = folder / "samples.json"
     if not path.exists():
-        write_json(path, order)  # atomic, and the same on every rank
+        write_json(path, order)  # The write is atomic, and every rank writes the same.
     elif _order(read_json(path)) != _order(order):
         raise ValueError(
             f"{folder}: was begun on other samples (tokens, sequence_length or sampling differ); choose another folder"
@@ -160,7 +169,7 @@ def _check_same_samples(folder: Path, order: dict[str, Any]) -> None:
 
 
 def _order(order: dict[str, Any]) -> dict[str, Any]:
-    """An order with the sampling as this release reads it: fields that it has more than an older one are at their defaults."""
+    """An order whose sampling has all fields of this release; those that an older release did not have are at their defaults."""
     return {**order, "sampling": SamplingConfig.model_validate(order["sampling"])}
 
 
@@ -173,7 +182,7 @@ def _by_source(entries: list[TokenShardEntry], split: str) -> dict[str, list[Pat
 
 
 def _appender(path: Path) -> Callable[[dict[str, Any]], None]:
-    """A log callback that appends to a JSON Lines file; the trainer calls it on the first rank only."""
+    """A function that appends a record to a JSON Lines file. The trainer calls it on the first rank only."""
 
     def log(record: dict[str, Any]) -> None:
         begin = "\n" if ends_torn(path) else ""
@@ -184,7 +193,7 @@ def _appender(path: Path) -> Callable[[dict[str, Any]], None]:
 
 
 def with_vocabulary(model: ModelConfig, tokenizer: Path) -> ModelConfig:
-    """The network's config with its vocabulary size taken from the tokenizer where it is 0; raises ValueError if too small."""
+    """The network's config, in which the tokenizer's size stands for a vocabulary size of 0; raises ValueError if too small."""
     size = load_vocabulary(tokenizer).size
     if model.vocab_size == 0:
         return model.model_copy(update={"vocab_size": size})
@@ -197,7 +206,7 @@ def with_vocabulary(model: ModelConfig, tokenizer: Path) -> ModelConfig:
 
 def main() -> None:
     """The command line of `torchrun -m pipeline.pretrain`."""
-    from model.training.distributed import close_distributed  # it brings torch
+    from model.training.distributed import close_distributed  # this imports torch, which `--help` does not need
 
     parser = argparse.ArgumentParser(
         prog="torchrun -m pipeline.pretrain", description="Pretrain on given token shards."

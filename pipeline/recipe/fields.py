@@ -1,9 +1,9 @@
-"""What the fields of a recipe affect, and which of them enter the name of what a stage makes.
+"""What the fields of a recipe affect, and which of them enter the name of the artifact that a stage makes.
 
-A field is marked for what it affects by a word in its annotation: `Annotated[int, "speed"]` or `"display"`; an unmarked field
-affects the output. A field that was added after others had built artifacts without it has a founding value, what the code did
-before the field existed: `Field(False, json_schema_extra={"founding": False})`. A field equal to it stays out of names, so
-that a new option trains nobody's network again.
+A word in the annotation of a field marks what the field affects: `Annotated[int, "speed"]` or `"display"`. An unmarked field
+affects the output. A field that was added after artifacts had been built without it has a founding value, which stands for what
+the code did before: `Field(False, json_schema_extra={"founding": False})`. A field with its founding value stays out of names,
+so that a new option does not cause any network to be trained again.
 """
 
 from collections.abc import Mapping
@@ -14,21 +14,22 @@ from pydantic.fields import FieldInfo
 
 
 def output_fields(config: BaseModel) -> dict[str, Any]:
-    """The fields of a section that change its stage's output, as JSON values, those of inner sections included."""
+    """The fields of a section that affect its stage's output, as JSON values; inner sections are treated likewise."""
     return {
         name: _json(getattr(config, name)) for name, field in type(config).model_fields.items() if affects_output(field)
     }
 
 
 def affects_output(field: FieldInfo) -> bool:
-    """Whether a field is neither marked as one of speed nor of display."""
+    """Whether a field affects the output: it is marked neither "speed" nor "display"."""
     return not {"speed", "display"}.intersection(word for word in field.metadata if isinstance(word, str))
 
 
 def named_fields(section: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a section's output fields those that enter a name: the ones that differ from their founding value.
+    """The fields of `values` that enter a name: those that affect the output and differ from their founding value.
 
-    `values` may be those of an older release, from a manifest: a field that was marked since stays out as well.
+    `values` may come from the manifest of an older release. A field that was marked "speed" or "display" since then stays out,
+    and one that this release does not know is kept.
     """
     fields = section.model_fields
     return {
@@ -39,12 +40,12 @@ def named_fields(section: type[BaseModel], values: Mapping[str, Any]) -> dict[st
 
 
 def has_founding(field: FieldInfo) -> bool:
-    """Whether a field was added after artifacts had been built without it."""
+    """Whether a field has a founding value: it was added after artifacts had been built without it."""
     return isinstance(field.json_schema_extra, dict) and "founding" in field.json_schema_extra
 
 
 def models_in(annotation: Any) -> list[Any]:
-    """The config models that an annotation mentions, as in `list[SourceConfig] | None`."""
+    """The config models in an annotation; those of `list[SourceConfig] | None` are `[SourceConfig]`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for argument in getattr(annotation, "__args__", ()) for model in models_in(argument)]

@@ -1,4 +1,4 @@
-"""Recipes as files: reading them, the changes of a command line, and what is said of mistakes in them."""
+"""Reading recipes from files, with the changes of a command line, and saying which mistakes are in them."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ MAX_RECIPE_BYTES = 1 << 20
 
 
 class RecipeError(ValueError):
-    """A mistake in a recipe; the message has one line for each mistake."""
+    """A recipe has mistakes; the message has one line for each."""
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -32,12 +32,12 @@ def check_code(recipe: Recipe, allowed: bool) -> None:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The recipe file as a mapping, with what it `extends` below it; raises RecipeError that names the file."""
+    """The recipe file as a mapping, laid over the recipe that it `extends`, if any; raises RecipeError that names the file."""
     value = _read_one(path)
     if "extends" not in value:
         return value
     name = value.pop("extends")
-    if not isinstance(name, str) or Path(name).name != name:  # relative paths in it start at its folder
+    if not isinstance(name, str) or Path(name).name != name:  # Paths in both are relative to one folder.
         raise RecipeError(f"{path}: extends: name a recipe in the same folder, not {name!r}")
     below = _read_one(path.with_name(name))
     if "extends" in below:
@@ -46,7 +46,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """`above` laid over `below`: section by section, anything else as a whole."""
+    """Lay `above` over `below`: sections are merged field by field, any other value is replaced as a whole."""
     merged = dict(below)
     for name, value in above.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
@@ -65,7 +65,7 @@ def _read_one(path: Path) -> dict[str, Any]:
         raise RecipeError(f"{path}: cannot be read ({os.strerror(error.errno or 0)})") from error
     except RecipeError:
         raise
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: of a date or a number that is none
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # An impossible date or number gives ValueError.
         raise RecipeError(f"{path}: not valid YAML: {' '.join(str(error).split())}"[:500]) from error
     if not isinstance(value, dict):
         raise RecipeError(f"{path}: a recipe is a mapping of sections, this is {type(value).__name__}")
@@ -73,7 +73,7 @@ def _read_one(path: Path) -> dict[str, Any]:
 
 
 def _refuse_traps(node: yaml.Node | None, where: str, seen: set[int] | None = None) -> None:
-    """Raise RecipeError for aliases (a few lines of them can stand for gigabytes) and for keys that stand twice."""
+    """Raise RecipeError for aliases, a few of which can stand for gigabytes, and for keys that stand twice in a section."""
     seen = set() if seen is None else seen
     if id(node) in seen:
         raise RecipeError(f"{where}: YAML aliases (*name) are not read; write the value out")
@@ -125,7 +125,7 @@ def _set(tree: Any, keys: list[str], value: Any, override: str) -> None:
 
 
 def with_value(recipe: Mapping[str, Any], field: str, value: Any) -> dict[str, Any]:
-    """The recipe with the field of a dotted name set; raises RecipeError."""
+    """The recipe with the field that a dotted name leads to set to `value`; raises RecipeError when it leads nowhere."""
     changed = yaml.safe_load(yaml.safe_dump(dict(recipe)))
     _set(changed, field.split("."), value, field)
     return changed
@@ -138,10 +138,10 @@ def _index(items: list[Any], key: str, override: str) -> int:
 
 
 def check_recipe(values: Mapping[str, Any], where: str) -> Recipe:
-    """Check a recipe that was read; raises RecipeError with one line a mistake."""
+    """Check the values of a recipe; raises RecipeError with a line for each mistake, which begins with `where`."""
     try:
         recipe = Recipe.model_validate(values)
-        # Once more from its own dump: a default of 3 for a number with decimals has to be the 3.0 that a written one is.
+        # It is read once more from its own dump, so that a default of 3 for a float becomes 3.0, as a written 3 does.
         return Recipe.model_validate(recipe.model_dump(mode="json"))
     except ValidationError as error:
         raise RecipeError("\n".join(f"{where}: {_line(item)}" for item in error.errors())) from error
@@ -160,7 +160,7 @@ def _line(error: Any) -> str:
 
 
 def _fields_at(location: Sequence[Any]) -> set[str]:
-    """Names of the fields of the section at a place in the recipe."""
+    """The names of the fields of the section at a location in the recipe."""
     models = [Recipe]
     for part in location:
         if isinstance(part, int):
@@ -175,5 +175,5 @@ def _fields_at(location: Sequence[Any]) -> set[str]:
 
 
 def to_yaml(recipe: Recipe) -> str:
-    """The recipe with every default written out."""
+    """The recipe as YAML text, with every default written out."""
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)

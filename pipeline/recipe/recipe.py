@@ -1,4 +1,4 @@
-"""The recipe: one YAML file that is the whole run, a section a stage."""
+"""The recipe: one YAML file that describes a whole run, with a section for each stage."""
 
 import difflib
 import math
@@ -17,11 +17,11 @@ from model.formats.hf_config import architecture
 from model.network.config import ModelConfig
 from model.training.train_config import TrainConfig
 
-MAX_TRIALS = 1000
+MAX_TRIALS = 1000  # A sweep with more is likely a mistake.
 
 
 class Section(BaseModel):
-    """A part of the recipe: unknown fields are mistakes, values do not change once read.
+    """A part of the recipe. An unknown field in it is a mistake, and values do not change once read.
 
     `pipeline.recipe.fields` says how a field is marked for what it affects.
     """
@@ -32,10 +32,10 @@ class Section(BaseModel):
 class PretrainConfig(Section):
     """The network, its training, and the order of the samples."""
 
-    init_from: Annotated[str | None, "display"] = None  # What lies there enters the name, as a source.
-    """A run's folder, a checkpoint or a Hugging Face folder to begin with; `model` may be left out then: it is that one's."""
+    init_from: Annotated[str | None, "display"] = None  # The files there enter the name instead, as a source.
+    """A run's folder, a checkpoint or a Hugging Face folder to begin with. A `model` that is left out is taken from there."""
     init: Literal["weights", "continue"] = "weights"
-    """weights: take only these, from step 0 on; continue: the optimizer and the step as well (and the place in the same data)."""
+    """weights: only the weights are taken, and training begins at step 0. continue: optimizer, step and cursor are taken too."""
     model: ModelConfig = ModelConfig()
     training: TrainConfig = TrainConfig()
     sampling: SamplingConfig = SamplingConfig()
@@ -55,7 +55,7 @@ class PretrainConfig(Section):
 
     @property
     def takes_model(self) -> bool:
-        """Whether the network is the origin's, and not known from the recipe alone."""
+        """Whether the network is that of the origin, so that the recipe alone does not say what it is like."""
         return self.init_from is not None and self.model == ModelConfig()
 
 
@@ -67,17 +67,17 @@ class TaskConfig(Section):
 
 
 class EvaluateConfig(Section):
-    """Perplexity and bits per byte on the test split, tasks, samples."""
+    """Perplexity and bits per byte on the test split, tasks, and sample texts."""
 
     tasks: list[TaskConfig] = []
     prompts: list[str] = ["The"]
-    """Beginnings that the network is asked to go on from."""
+    """Beginnings of texts from which the network goes on."""
     max_new_tokens: int = Field(default=64, gt=0)
     temperature: float = Field(default=0.8, ge=0)
     """0 takes the likeliest token each time."""
     top_k: int | None = Field(default=50, gt=0)
     resamples: int = Field(default=2000, ge=100)
-    """Bootstrap resamples behind each 95 % interval (Efron 1979)."""
+    """Bootstrap resamples from which each 95 % interval is computed (Efron 1979)."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     batch_size: Annotated[int, "speed"] = Field(default=8, gt=0)
     """Windows that are scored at once."""
@@ -91,7 +91,7 @@ class EvaluateConfig(Section):
 
 
 class FinetuneConfig(ClassifyConfig):
-    """Sequence classification from the pretrained checkpoint, beside the same network from random weights."""
+    """Sequence classification with the pretrained network, compared with the same network from random weights."""
 
     data: str
     """Labelled JSON Lines, plain or gzip."""
@@ -110,16 +110,16 @@ class ExportConfig(Section):
 
 
 class ResourcesConfig(Section):
-    """What the run may take of the machine or cluster."""
+    """How much of the machine or cluster the run may take."""
 
     workers: Annotated[int | None, "speed"] = Field(default=None, gt=0)
-    """Shards that are worked on at a time; null: as many as there are CPUs."""
+    """The number of shards that are worked on at a time; null stands for as many as there are CPUs."""
     cpus: Annotated[int | None, "speed"] = Field(default=None, gt=0)
-    """CPUs of the local Ray that a run starts when it joins no cluster; null: all cores."""
+    """The CPUs of the local Ray that a run starts when it joins no cluster; null stands for all cores."""
 
 
 class TrackingConfig(Section):
-    """Where metrics go beside the terminal and `metrics.jsonl`."""
+    """Where metrics go besides the terminal and `metrics.jsonl`."""
 
     wandb: Annotated[Literal["auto", "online", "offline", "off"], "display"] = "auto"
     """auto: online when WANDB_API_KEY is set, else offline."""
@@ -128,16 +128,16 @@ class TrackingConfig(Section):
     @field_validator("wandb", mode="before")
     @classmethod
     def _bare_off(cls, value: Any) -> Any:
-        return "off" if value is False else value  # what YAML makes of a bare `off`
+        return "off" if value is False else value  # YAML reads an unquoted `off` as false
 
 
 class SweepConfig(Section):
     """Trials: the same recipe again and again with other values, to find the best ones."""
 
     values: dict[str, list[Any]] = Field(min_length=1)
-    """Fields by dotted names (`pretrain.training.learning_rate`), each with the values to try; of several every combination."""
+    """Fields by dotted names (`pretrain.training.learning_rate`), each with the values to try; all combinations are tried."""
     parallel: Annotated[int | None, "speed"] = Field(default=None, gt=0)
-    """Trials at a time; null: as many as the cluster has room for."""
+    """The number of trials that run at a time; null stands for as many as the cluster has room for."""
 
     @field_validator("values")
     @classmethod
@@ -195,7 +195,7 @@ class Recipe(Section):
         return self
 
     def _check_scores(self) -> None:
-        """What `clean` asks of the annotations has to be among them."""
+        """Raise ValueError when `clean` needs a score that `annotate` does not compute."""
         if self.annotate is None:
             if self.clean.scores:
                 raise ValueError(
@@ -210,7 +210,7 @@ class Recipe(Section):
 
     @property
     def functions(self) -> list[str]:
-        """The Python functions that the recipe names, each `module:function`; it runs only when its user allows that."""
+        """The Python functions that the recipe names, each as `module:function`. They run only when the user allows it."""
         return [*(self.annotate.functions if self.annotate else []), *self.clean.functions]
 
     def _check_pretrain(self, pretrain: PretrainConfig) -> None:
@@ -234,6 +234,6 @@ class Recipe(Section):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """What a misspelt name may have meant, as the end of a sentence."""
+    """A hint at the name that a misspelt `word` may stand for, as the end of a sentence; else the list of known names."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(known))}"

@@ -1,4 +1,4 @@
-"""Annotate: what the rules measure in each document, as scores that `clean` compares with its limits."""
+"""Annotate: the scores that rules measure in each document are kept, and `clean` compares them with its limits."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from pipeline.stages.stage import Context, Made, MapWork, Stage, add_up, documen
 
 def _run(context: Context, inputs: Mapping[str, Path], config: AnnotateConfig, out: Path) -> Made:
     for function in config.functions:
-        load_function(function, context.base)  # a mistake in it is said before there is work
+        load_function(function, context.base)  # A mistake in the function is reported before any work is done.
     results = context.map(annotate_shard, _shards(context.base, inputs, config, out), out, "shards")
     return Made(add_up(results), joined(result["content"] for result in results))
 

@@ -1,4 +1,4 @@
-"""The artifacts that others come from, all the way back: what a release rests on."""
+"""The chain of artifacts behind a release: those that it was made of, those that these were made of, and so on."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,9 +10,10 @@ PRUNED = "not verified: it is no longer in the store"
 
 
 def chain_of(artifacts: Iterable[Artifact]) -> list[Artifact]:
-    """The artifacts, what they were made of, and so on, by stage and name; those that were pruned are among them.
+    """The artifacts, those that they were made of, and so on, in the order of stage and name.
 
-    A run may have another artifact of a stage than the one that was read: an earlier one with equal content.
+    Pruned ones are among them; of these it is not known what they were made of. An artifact here need not be that of the run,
+    which may have another one with equal content. Raises ValueError when a manifest is damaged.
     """
     found: dict[str, Artifact] = {}
     waiting = list(artifacts)
@@ -27,7 +28,10 @@ def chain_of(artifacts: Iterable[Artifact]) -> list[Artifact]:
 
 
 def account_of_chain(artifacts: Iterable[Artifact]) -> dict[str, str]:
-    """`stage/name` of each artifact of a chain whose files were compared, as far as they are there, to what is known of it."""
+    """Each artifact of a chain, as `stage/name`, with VERIFIED or PRUNED.
+
+    The caller has to have compared the files of all artifacts that are there. Raises ValueError when a manifest is damaged.
+    """
     return {
         f"{artifact.stage}/{artifact.name}": VERIFIED if artifact.path.is_dir() else PRUNED
         for artifact in chain_of(artifacts)
@@ -35,7 +39,7 @@ def account_of_chain(artifacts: Iterable[Artifact]) -> dict[str, str]:
 
 
 def inputs_of(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Stages to the names of the artifacts that an artifact was made of."""
+    """Each input stage with the name of the artifact that was read, from a manifest of either format."""
     if manifest["format"] == 1:
         return {stage: name for stage, name in manifest["inputs"].items() if not stage.startswith("file ")}
     return dict(manifest["artifacts"])

@@ -1,7 +1,7 @@
-"""Clean: language, lines that repeat, quality rules, personal data.
+"""Clean: documents pass the chain of language, repeated lines, quality rules and personal data.
 
-With `boilerplate` there are two steps before: the lines of every shard are counted, and the counts added up, a partition of
-the lines at a time.
+With `boilerplate` there are two steps before it. The first counts the lines of every shard. The second adds up the counts, with a
+task for each partition of the lines.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,12 +20,12 @@ from orchestration.files import read_json
 from orchestration.shards import Shard
 from pipeline.stages.stage import Context, Made, MapWork, Stage, add_up, document_shards, documents_below, numbered
 
-PARTITIONS = 16  # of the lines; fixed, so that the files do not depend on the workers
+PARTITIONS = 16  # of the lines; the number is fixed, so that the files do not depend on the number of workers
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: CleanConfig, out: Path) -> Made:
     for function in config.functions:
-        load_function(function, context.base)  # a mistake in it is said before there is work
+        load_function(function, context.base)  # A mistake in the function is reported before any work is done.
     if config.boilerplate:
         _find_repeated_lines(context, document_shards(inputs["collect"]), config.boilerplate, out)
     results = context.map(clean_shard, _shards(context.base, inputs, config, out), out, "shards")
@@ -37,7 +37,7 @@ def _shards(base: Path, inputs: Mapping[str, Path], config: CleanConfig, out: Pa
     repeated = sorted(out.glob("repeated/*/repeated.parquet"))
     chain_inputs = ChainInputs(base, repeated, _annotate_config(annotated) if annotated else None)
     shards = numbered(document_shards(inputs["collect"]), config=config, inputs=chain_inputs)
-    if annotated:  # its shards are numbered as the documents are
+    if annotated:  # The shards of annotate have the same numbers as those of collect.
         shards = [
             Shard(shard.key, {**shard.arguments, "scores": annotated / "shards" / shard.key / FILE}) for shard in shards
         ]
@@ -52,7 +52,7 @@ def _find_repeated_lines(context: Context, documents: Sequence[Path], config: Bo
 
 
 def _annotate_config(artifact: Path) -> AnnotateConfig:
-    """What the annotations were computed with."""
+    """The config that the annotations were computed with."""
     return AnnotateConfig.model_validate(read_json(artifact / "manifest.json")["config"])
 
 

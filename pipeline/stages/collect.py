@@ -1,4 +1,4 @@
-"""Collect: the sources become document shards, extracted and normalised."""
+"""Collect: the sources become document shards, with their texts extracted and normalised."""
 
 from collections.abc import Mapping
 from itertools import groupby
@@ -12,7 +12,7 @@ from orchestration.shards import Shard
 from pipeline.stages.source_hashes import Remote, Source
 from pipeline.stages.stage import Context, Made, MapWork, Stage, add_up, documents_below
 
-NAMED_FILES = 100  # of a source, that the manifest has one by one; of more it has one hash
+NAMED_FILES = 100  # The manifest lists the files of a source up to this number; for more it has one hash.
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: CollectConfig, out: Path) -> Made:
@@ -27,7 +27,7 @@ def _shards(base: Path, inputs: Mapping[str, Path], config: CollectConfig, out: 
 def _sources(config: CollectConfig, base: Path) -> dict[str, Source]:
     found: dict[str, Source] = {}
     for name, files in groupby(list_files(config.sources, base), key=lambda file: file.source):
-        # A dataset of the hub has no file here: its name and revision, which are fields of the recipe, identify it.
+        # A dataset of the hub has no file here. Its name and revision, which are fields of the recipe, identify it.
         sources = {file.path: _source(file) for file in files if file.absolute}
         if len(sources) <= NAMED_FILES:
             found |= {f"{name}:{path}": source for path, source in sources.items()}

@@ -1,7 +1,8 @@
-"""Dedup: exact and near duplicates, and what evaluation files contain, leave the corpus.
+"""Dedup: exact duplicates, near duplicates, and documents that contain texts of evaluation files leave the corpus.
 
-Four steps: sign every shard; match the signatures, a partition of the bands at a time; resolve the matches to one survivor
-each; write each shard without the others.
+There are four steps. The first computes the signatures of every shard. The second matches signatures, with a task for each
+partition of the bands. The third decides which document of each group of duplicates is kept. The fourth writes each shard without
+the duplicates.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from data.dedup.dedup import dedup_shard, match_partition, resolve_duplicates, s
 from orchestration.shards import Shard
 from pipeline.stages.stage import Context, Made, Stage, add_up, document_shards, documents_below, numbered
 
-PARTITIONS = 16  # of the band hashes; fixed, so that the files do not depend on the workers
+PARTITIONS = 16  # of the band hashes; the number is fixed, so that the files do not depend on the number of workers
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: DedupConfig, out: Path) -> Made:

@@ -1,4 +1,4 @@
-"""Evaluate: perplexity and bits per byte on the test split beside n-gram models, tasks, and sample texts."""
+"""Evaluate: perplexity and bits per byte on the test split, compared with n-gram models; tasks; and sample texts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,11 +16,11 @@ from pipeline.releases.find import newest_checkpoint
 from pipeline.stages.stage import Context, Made, Stage, scores_content
 
 BASELINES = ("unigram", "bigram")
-TASKS = 16  # that the test split is scored in at most; fixed, so that the files do not depend on the workers
+TASKS = 16  # at most, to score the test split; fixed, so that the files do not depend on the number of workers
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: EvaluateConfig, out: Path) -> Made:
-    # These bring torch, which a plan has no use for.
+    # These import torch, which a plan does not need.
     from pipeline.stages.evaluate_shards import score_baselines, score_shards, score_task, write_samples
 
     checkpoint = newest_checkpoint(inputs["pretrain"])
@@ -52,7 +52,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: EvaluateConfig, o
 
 
 def _tasks(tests: Sequence[TokenShardEntry]) -> list[list[Path]]:
-    """The test shards in order, as at most TASKS pieces of about equal size."""
+    """The test shards in order, divided among at most TASKS tasks with about equally many tokens."""
     total, before = sum(entry.tokens for entry in tests), 0
     tasks: dict[int, list[Path]] = {}
     for entry in tests:
@@ -64,10 +64,11 @@ def _tasks(tests: Sequence[TokenShardEntry]) -> list[list[Path]]:
 def summarise(
     network: Sequence[Mapping[str, Any]], ngrams: Mapping[str, Any], sources: Sequence[str], config: EvaluateConfig
 ) -> dict[str, Any]:
-    """Scores of the test split by source and in all, with 95 % intervals from a bootstrap over documents.
+    """Scores of the test split for each source and for `all`, with 95 % intervals from a bootstrap over documents.
 
-    `network` and `ngrams` hold figures by shard, `sources` the source of each shard. Beside each n-gram model stands the
-    difference in bits per byte to the network (positive: the network is better), resampled in pairs.
+    `network` has for each shard the nats, tokens and bytes of its documents; `ngrams` has by model and shard the nats of each
+    document; `sources` has the source of each shard. For each n-gram model there is also the difference in bits per byte to the
+    network (positive: the network is better), resampled in pairs.
     """
     report = {}
     for name in ["all", *sorted(set(sources))]:

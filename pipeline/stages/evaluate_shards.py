@@ -1,6 +1,6 @@
-"""The tasks of evaluate: the test split by the network and by n-gram models, multiple choice, sample texts.
+"""The tasks of evaluate: scoring the test split by the network and by n-gram models, multiple choice, and sample texts.
 
-They stand apart from the stage because they need torch, which a plan has no use for.
+They stand apart from the stage because they need torch, which a plan does not need.
 """
 
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ from orchestration.files import write_json
 from pipeline.recipe.recipe import EvaluateConfig, TaskConfig
 from pipeline.releases.generate_text import continue_prompt
 
-BASELINE_TOKENS = 2**28  # training tokens that the n-gram models see at most: more would not make them better
+BASELINE_TOKENS = 2**28  # training tokens that the n-gram models see at most; more would hardly make them better
 
 
 def score_shards(
     out: Path, checkpoint: Path, tokenizer: Path, prefixes: Sequence[Path], config: EvaluateConfig
 ) -> dict[str, Any]:
-    """Score test shards with the network; writes documents.json: by shard, nats, tokens and bytes of each document."""
+    """Score test shards with the network; writes documents.json, with nats, tokens and bytes of each document by shard."""
     network, vocabulary = load_network(checkpoint, device=best_device()), load_vocabulary(tokenizer)
     facts, tokens = [], 0
     for prefix in prefixes:
@@ -42,7 +42,7 @@ def score_shards(
 
 
 def score_baselines(out: Path, tokens: Path, tokenizer: Path) -> dict[str, Any]:
-    """Train the n-gram models, score every test shard with them; writes documents.json: nats by model, shard and document."""
+    """Train n-gram models and score every test shard; writes documents.json, with nats by model, shard and document."""
     entries = list_token_shards(tokens)
     training = _at_most(
         [TokenShard.open(entry.prefix).tokens for entry in entries if entry.split == "train"], BASELINE_TOKENS
@@ -64,7 +64,10 @@ def score_baselines(out: Path, tokens: Path, tokenizer: Path) -> dict[str, Any]:
 def score_task(
     out: Path, path: Path, task: TaskConfig, checkpoint: Path, tokenizer: Path, config: EvaluateConfig
 ) -> dict[str, Any]:
-    """Score a multiple-choice task; accuracy by log-likelihood, raw and by byte, with a 95 % interval over items."""
+    """Score a multiple-choice task; gives the accuracy by log-likelihood, raw and by byte, with 95 % intervals over items.
+
+    Raises ValueError when the file has an item that is not one.
+    """
     vocabulary = load_vocabulary(tokenizer)
     scores = score_items(
         load_network(checkpoint, device=best_device()),
@@ -83,7 +86,7 @@ def score_task(
 
 
 def write_samples(out: Path, checkpoint: Path, tokenizer: Path, config: EvaluateConfig) -> dict[str, Any]:
-    """Let the network go on from each prompt; writes samples.json."""
+    """Let the network go on from each prompt; writes samples.json, with prompts and texts."""
     network, vocabulary = load_network(checkpoint, device=best_device()), load_vocabulary(tokenizer)
     samples = []
     for number, prompt in enumerate(config.prompts):
@@ -102,14 +105,14 @@ def write_samples(out: Path, checkpoint: Path, tokenizer: Path, config: Evaluate
 
 
 def read_documents(prefix: Path, vocabulary: Vocabulary) -> tuple[list[np.ndarray], list[int]]:
-    """The ids of the text of each document of a token shard, (tokens,) each, and its UTF-8 bytes."""
+    """The documents of a token shard: the ids of each text, (tokens,), and the size of each text in UTF-8 bytes."""
     shard = TokenShard.open(prefix)
     sizes = read_table(Path(f"{prefix}.parquet"), ["bytes"])["bytes"].to_pylist()
     return [vocabulary.text_of(np.asarray(shard.document(n))) for n in range(len(sizes))], sizes
 
 
 def _at_most(streams: Sequence[np.ndarray], tokens: int) -> list[np.ndarray]:
-    """The beginning of the streams, `tokens` in all."""
+    """The first `tokens` tokens of the streams, which count as one after the other."""
     kept: list[np.ndarray] = []
     for stream in streams:
         kept.append(stream[: tokens - sum(map(len, kept))])

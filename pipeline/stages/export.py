@@ -15,7 +15,7 @@ from pipeline.stages.stage import Context, Made, Stage
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: ExportConfig, out: Path) -> Made:
-    from pipeline.stages.export_shard import export_shard  # this brings torch, which a plan has no use for
+    from pipeline.stages.export_shard import export_shard  # imports torch, which a plan does not need
 
     facts = {name: Artifact(path).manifest for name, path in inputs.items()}
     scores = {name: read_json(inputs[name] / "scores.json") for name in ("evaluate", "finetune") if name in inputs}
@@ -28,15 +28,15 @@ def _run(context: Context, inputs: Mapping[str, Path], config: ExportConfig, out
         "scores": scores,
         "chain": account_of_chain(Artifact(path) for path in inputs.values()),
     }
-    shutil.rmtree(out / "hf", ignore_errors=True)  # of an attempt that was killed before the artifact was whole
+    shutil.rmtree(out / "hf", ignore_errors=True)  # A killed attempt may have left it.
     result = context.map(export_shard, [Shard("checked", work)], out, "")[0]
     if (out / "checked" / "hf").is_dir():
-        (out / "checked" / "hf").rename(out / "hf")  # what is released, without the records of how it was made
+        (out / "checked" / "hf").rename(out / "hf")  # the release, without records of its making
     return Made({"format": "huggingface", **result}, _content(out))
 
 
 def _content(artifact: Path) -> str:
-    """A hash of the files of the release, by their checksums in the certificate."""
+    """The content of an export: a hash of the checksums that the certificate has of the files of the release."""
     return digest(read_json(artifact / "hf" / "certificate.json")["files"])
 
 

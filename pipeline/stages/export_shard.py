@@ -1,4 +1,4 @@
-"""The one task of export: it needs torch and transformers, which a plan has no use for."""
+"""The one task of export. It stands apart from the stage because it needs torch and transformers, which a plan does not need."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ from pipeline.releases.export_release import export_checked
 from pipeline.stages.model_card import model_card
 
 CHECKED_DOCUMENTS = 4  # real sequences whose logits are compared
-PROMPT_TOKENS = 8  # of the beginning of each, after which both write
+PROMPT_TOKENS = 8  # at the beginning of each sequence, from which network and export both go on
 
 
 def export_shard(
@@ -28,7 +28,7 @@ def export_shard(
     scores: Mapping[str, Any],
     chain: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Write `hf/`, check it, then add certificate and model card; raises RuntimeError when the check fails."""
+    """Write `hf/`, check it, and add certificate and model card; gives the counts. Raises RuntimeError when the check fails."""
     folder, network = out / "hf", load_network(checkpoint)
     length = network.config.max_sequence_length
     sequences = real_sequences(tokens, length)
@@ -51,7 +51,7 @@ def export_shard(
 
 
 def real_sequences(tokens: Path, length: int) -> list[np.ndarray]:
-    """Beginnings of test documents, or of training documents when there are no others; each (at most `length`,) int64."""
+    """The beginnings of up to CHECKED_DOCUMENTS documents, each (at most `length`,) int64; those of the test split come first."""
     entries = sorted(
         list_token_shards(tokens), key=lambda entry: (entry.split != "test", entry.split, str(entry.prefix))
     )

@@ -1,4 +1,4 @@
-"""Finetune: sequence classification from the pretrained checkpoint, beside the majority class and the same network untrained."""
+"""Finetune: sequence classification with the pretrained network, compared with random weights and with the majority class."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from pipeline.stages.stage import Context, Made, Stage, scores_content
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, out: Path) -> Made:
-    from pipeline.stages.finetune_shard import finetune_shard  # this brings torch, which a plan has no use for
+    from pipeline.stages.finetune_shard import finetune_shard  # imports torch, which a plan does not need
 
     arguments = {
         "checkpoint": newest_checkpoint(inputs["pretrain"]),

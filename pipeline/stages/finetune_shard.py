@@ -1,4 +1,4 @@
-"""One fine-tuning, a task of the stage finetune: it needs torch, which a plan has no use for."""
+"""One fine-tuning, a task of finetune. It stands apart from the stage because it needs torch, which a plan does not need."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,11 @@ def finetune_shard(
     seed: int,
     pretrained: bool,
 ) -> dict[str, Any]:
-    """Fine-tune once, from the checkpoint's weights or from random ones; the first classifier goes to `classifier/`."""
+    """Fine-tune once, from the checkpoint's weights or from random ones; gives the scores and the numbers of examples.
+
+    The pretrained network's classifier of the first seed is saved in `classifier/`. Raises ValueError for examples that cannot
+    be read.
+    """
     vocabulary = load_vocabulary(tokenizer)
     examples = read_examples(data, config)
     classifier, scores = finetune(

@@ -1,4 +1,4 @@
-"""The stages in the order in which they stand in the line: a new one is a file and its name here."""
+"""The stages in the order of the line. A new stage is a file beside this one and an entry here."""
 
 from pipeline.stages.annotate import STAGE as ANNOTATE
 from pipeline.stages.clean import STAGE as CLEAN

@@ -1,4 +1,4 @@
-"""The model card, made from the facts of a run and from nothing else."""
+"""The model card, which is made from the records of a run and from nothing else."""
 
 from collections.abc import Mapping
 from importlib.resources import files
@@ -9,7 +9,7 @@ import jinja2
 from model.network.config import ModelConfig
 from pipeline.recipe.recipe import ExportConfig
 
-LICENSES, LICENSE_CHARACTERS = 20, 80  # that are named, and of a name
+LICENSES, LICENSE_CHARACTERS = 20, 80  # the most licences that the card names, and the longest name
 OPTIMIZERS = {"adamw": "AdamW", "muon": "Muon and AdamW"}
 
 
@@ -20,7 +20,7 @@ def model_card(
     scores: Mapping[str, Any],
     checks: Mapping[str, Any],
 ) -> str:
-    """Markdown with the YAML header that model hubs read. `manifests` and `scores` are by stage."""
+    """The model card: Markdown with the YAML header that model hubs read. `manifests` and `scores` are by stage."""
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_template), trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
@@ -40,7 +40,7 @@ def model_card(
 
 
 def _licenses(counts: Mapping[str, int]) -> str:
-    """The most frequent licences, each on one line and as code: documents name them, and must not write the card."""
+    """The most frequent licences as Markdown code. Their names come from documents, which must not add markup to the card."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     shown = [
         f"`{' '.join(name.split()).replace('`', '')[:LICENSE_CHARACTERS]}` {n:,}" for name, n in ordered[:LICENSES]
@@ -50,7 +50,7 @@ def _licenses(counts: Mapping[str, int]) -> str:
 
 
 def _origin(parent: Mapping[str, Any] | None) -> str | None:
-    """What a training began with, in words; by its hash, since a path tells nothing elsewhere."""
+    """The origin of a training, in words. It is named by its hash, since a path means nothing on another machine."""
     if parent is None:
         return None
     state = "weights" if parent["mode"] == "weights" else "weights and optimizer"

@@ -1,4 +1,4 @@
-"""Pretrain: the ranks run `pipeline.pretrain.run_rank`; the driver watches their metrics and passes on a stop."""
+"""Pretrain: the ranks run `pipeline.pretrain.run_rank`, while the driver watches their metrics and passes a stop on to them."""
 
 import shutil
 import threading
@@ -32,7 +32,7 @@ POLL_SECONDS = 0.5
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, out: Path) -> Made:
-    from orchestration.train_group import Group, run_group  # imports torch, which a plan has no use for
+    from orchestration.train_group import Group, run_group  # imports torch, which a plan does not need
 
     tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
     arguments = rank_arguments(config, inputs["tokenize"], tokenizer, out)
@@ -45,20 +45,20 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
     if (out / REFUSED).exists():
         raise ValueError((out / REFUSED).read_text(encoding="utf-8"))
     counts = _settle(out, inputs["tokenize"], tokenizer, config)
-    shutil.rmtree(out / "content", ignore_errors=True)  # of an attempt that was killed
+    shutil.rmtree(out / "content", ignore_errors=True)  # A killed attempt may have left it.
     content = context.map(_hash_network, [Shard("network", {"artifact": out})], out, "content")[0]["content"]
     shutil.rmtree(out / "content")
     return Made(counts, content)
 
 
 def _watch(context: Context, config: PretrainConfig, out: Path, run: Any) -> None:
-    """Run the group on a thread of its own; meanwhile pass its metrics on, and a stop to it."""
+    """Run the group on another thread. Meanwhile pass its metrics on, and ask it to stop when the run is asked to."""
     failure: list[BaseException] = []
 
     def body() -> None:
         try:
             run()
-        except BaseException as error:  # handed to the caller below, whatever it is
+        except BaseException as error:  # Whatever it is, it is raised below, in the calling thread.
             failure.append(error)
 
     thread = threading.Thread(target=body, name="training group")
@@ -66,7 +66,7 @@ def _watch(context: Context, config: PretrainConfig, out: Path, run: Any) -> Non
     context.display.update(context.stage, 0, config.training.steps, "steps", "starting the ranks")
     thread.start()
     while thread.is_alive():
-        if not (out / METRICS).exists():  # the start of the ranks is not part of the rate
+        if not (out / METRICS).exists():  # The time that the ranks take to start is no part of the rate.
             context.display.update(context.stage, 0, config.training.steps, "steps", "starting the ranks")
         if context.should_stop():
             (out / STOP).touch()
@@ -100,7 +100,10 @@ def _pass_on(context: Context, steps: int, lines: Iterator[list[dict[str, Any]]]
 
 
 def _follow(path: Path) -> Iterator[list[dict[str, Any]]]:
-    """Each `next` gives the whole lines that came since the last one; what an earlier attempt wrote is not repeated."""
+    """Each `next` gives the records of the whole lines that were added since the last one.
+
+    Lines that an earlier attempt wrote are not among them.
+    """
     position = path.stat().st_size if path.exists() else 0
     while True:
         records = []
@@ -117,9 +120,9 @@ def _follow(path: Path) -> Iterator[list[dict[str, Any]]]:
 
 
 def _settle(out: Path, tokens: Path, tokenizer: Path, config: PretrainConfig) -> dict[str, Any]:
-    """Keep the last checkpoint only, beside the tokenizer that it belongs to; gives the counts.
+    """Delete all checkpoints but the last, and put its tokenizer beside it; gives the counts.
 
-    Raises Stopped, and keeps everything, when the last step was not reached.
+    When the last step was not reached, everything is kept and Stopped is raised.
     """
     whole = checkpoint_folders(out / CHECKPOINTS)
     found = read_checkpoint(whole[-1]) if whole else None
@@ -150,14 +153,14 @@ def _hash_network(out: Path, artifact: Path) -> dict[str, Any]:
 
 
 def _content(artifact: Path) -> str:
-    from model.formats.content import network_content  # imports torch, which a plan has no use for
+    from model.formats.content import network_content  # imports torch, which a plan does not need
 
     return network_content(newest_checkpoint(artifact))
 
 
 def _fits(artifact: Path, config: PretrainConfig, inputs: Mapping[str, Path]) -> None:
-    """Raise ValueError for a network whose tensors have other shapes, or that was trained with another vocabulary."""
-    from model.network.shapes import check_shapes  # imports torch, which a plan has no use for
+    """Raise ValueError when an artifact's network has other shapes than the config, or another vocabulary than the run."""
+    from model.network.shapes import check_shapes  # imports torch, which a plan does not need
 
     tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
     if not same_vocabulary(artifact / "tokenizer.json", tokenizer):

@@ -1,4 +1,4 @@
-"""What a stage reads from outside the store, and what identifies it: content hashes of local files, remembered."""
+"""The sources that a stage reads from outside the store, and their hashes. Those of local files are remembered."""
 
 import os
 from collections.abc import Mapping
@@ -10,30 +10,31 @@ from typing import Annotated, Any, TypeAlias
 
 import blake3
 from pydantic import AfterValidator, Field, TypeAdapter
-from typing_extensions import TypedDict  # pydantic takes the one of typing from Python 3.12 on only
+from typing_extensions import TypedDict  # pydantic accepts the TypedDict of typing only from Python 3.12 on
 
 from orchestration.files import checksum, write_json
 from orchestration.identity import digest
 from orchestration.side_records import read_side_record
 
-SMALL_BYTES = 1 << 20  # a file that is hashed faster when it is read than when it is mapped
+SMALL_BYTES = 1 << 20  # A smaller file is hashed faster when it is read than when it is mapped into memory.
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
     """A file behind a URL."""
 
-    identity: str  # as its server tells it: size and ETag, or date of change
+    identity: str  # what its server says of it: size and ETag, or date of change
     bytes: int
 
 
-# By folder and name, and not by path: there may be 100,000. Of each file its size, time of change in nanoseconds, and BLAKE3.
+# For each folder and file name: size, time of change in nanoseconds, and BLAKE3. Folders are written once, as there may be
+# 100,000 files.
 _Known: TypeAlias = dict[str, dict[str, Annotated[str, Field(pattern=r"^\d+ \d+ [0-9a-f]{64}$")]]]
 
 
 class _Cache(TypedDict):
     files: _Known
-    digest: str  # of `files`: a wrong hash would build everything anew
+    digest: str  # of `files`, since a wrong hash in it would cause everything to be built again
 
 
 def _undamaged(cache: _Cache) -> _Known:
@@ -42,15 +43,18 @@ def _undamaged(cache: _Cache) -> _Known:
     return cache["files"]
 
 
-# Stores of format 1 may have the files alone.
+# Stores of format 1 may have the mapping `files` alone.
 _SHAPE: TypeAdapter[Any] = TypeAdapter(Annotated[_Cache, AfterValidator(_undamaged)] | _Known)
 
-# A local file or folder, a file behind a URL, or many of them by name.
+# A source is a local file or folder, a file behind a URL, or many of these by name.
 Source: TypeAlias = "str | Path | Remote | Mapping[str, Source]"
 
 
 class SourceHashes:
-    """Hashes of sources; those of local files are remembered by size and time of change in the JSON file `path`."""
+    """Hashes of sources. Those of local files are remembered in the JSON file `path`, with the file's size and time of change.
+
+    With `verify`, remembered hashes are not used.
+    """
 
     def __init__(self, path: Path, verify: bool) -> None:
         self._path, self._verify = path, verify
@@ -58,9 +62,9 @@ class SourceHashes:
         self._new = False
 
     def of(self, source: Source) -> str:
-        """BLAKE3 of a file, or of the files of a folder and their names; what the server says of a file behind a URL.
+        """The hash of a source: BLAKE3 of a file, a hash of the names and hashes of a folder's files, or a URL's identity.
 
-        Raises ValueError when there is nothing there.
+        Raises ValueError when there is no such file.
         """
         if isinstance(source, Remote):
             return source.identity
@@ -90,13 +94,13 @@ class SourceHashes:
         return known.removeprefix(seen)
 
     def save(self) -> None:
-        """Remember for the next time."""
+        """Write the hashes to `path`, if there are new ones and its folder is there."""
         if self._new and self._path.parent.is_dir():
             write_json(self._path, _Cache(files=self._known, digest=digest(self._known)))
 
 
 def source_bytes(source: Source) -> int:
-    """Bytes of a source; a folder and what is not there have none."""
+    """The size of a source in bytes; 0 for a folder and for a file that is not there."""
     if isinstance(source, Remote):
         return source.bytes
     if isinstance(source, Mapping):
@@ -107,7 +111,7 @@ def source_bytes(source: Source) -> int:
 
 @cache
 def _real(folder: str) -> str:
-    """A name for a folder that can be written as JSON, whatever bytes its path has."""
+    """The real path of a folder, as text that can be written as JSON whatever bytes the path has."""
     return os.fsencode(os.path.realpath(folder)).decode(errors="backslashreplace")
 
 

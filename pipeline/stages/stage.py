@@ -1,4 +1,4 @@
-"""What a stage is, and what it is given to work with."""
+"""Stages as values, and the context that a stage works in."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,17 +19,17 @@ from pipeline.stages.source_hashes import Source
 
 @dataclass(frozen=True)
 class Context:
-    """What surrounds a stage while it runs. Nothing here changes what comes out."""
+    """The surroundings of a stage while it runs. Nothing here changes the content of its artifact."""
 
     stage: str
-    base: Path  # the folder of the recipe: its relative paths start there
-    cluster: Mapping[str, float]  # CPU, GPU: of the whole cluster; node_CPU: of its largest node
+    base: Path  # the folder of the recipe, at which its relative paths start
+    cluster: Mapping[str, float]  # CPU and GPU of the whole cluster, and node_CPU of its largest node
     workers: int | None
     events: EventLog
     display: Display
     trackers: Trackers
     should_stop: Callable[[], bool]
-    checksums: Mapping[str, str] = field(default_factory=dict)  # of the files of the inputs, by path
+    checksums: Mapping[str, str] = field(default_factory=dict)  # of the inputs' files, by path
 
     def map(
         self,
@@ -40,11 +40,12 @@ class Context:
         cpus: int = 1,
         gpu: bool = False,
     ) -> list[dict[str, Any]]:
-        """Run `function(out, **arguments)` for every shard on the cluster; results in the order of the shards.
+        """Call `function(out, **arguments)` for every shard on the cluster; gives the results in the order of the shards.
 
-        Files of the inputs that stand among the arguments are compared with their checksums by the task that reads them.
+        A task compares those of its arguments that are files of the inputs with their checksums before it begins. Raises as
+        `map_shards` does.
         """
-        from orchestration.shard_map import map_shards  # imports ray, which a plan has no use for
+        from orchestration.shard_map import map_shards  # imports ray, which a plan does not need
 
         name = f"{self.stage} {step}" if step not in ("", "shards") else self.stage
         gpus = 1.0 if gpu and self.cluster.get("GPU") else 0.0
@@ -66,28 +67,29 @@ class Context:
 
 @dataclass(frozen=True)
 class Made:
-    """What a stage says of what it has made."""
+    """What a stage says of the artifact that it has made."""
 
     counts: dict[str, Any]
-    content: str  # hash of what the artifact gives by its role, however it is cut into files
+    content: str  # a hash of what the artifact gives by its role, however that is cut into files
 
 
 @dataclass(frozen=True)
 class MapWork:
-    """The main step of a stage that treats each shard by itself."""
+    """The main step of a stage whose shards do not depend on one another, so that one of them can be made again."""
 
     function: Callable[..., dict[str, Any]]
     shards: Callable[[Path, Mapping[str, Path], Any, Path], list[Shard]]
-    """`shards(base, inputs, config, out)`: what the function is called with. `out` may be an artifact that is finished."""
+    """`shards(base, inputs, config, out)` gives the shards of the step. `out` may be an artifact that is finished."""
 
 
 @dataclass(frozen=True)
 class Stage:
     """A stage as a value. `run(context, inputs, config, out)` builds the artifact in `out`.
 
-    `version` goes up whenever the same input and config give other content. `libraries` are those whose versions can do that
-    too: they are recorded, and a stage with `map_work` is compared with what other versions made before that is trusted.
-    `sources(config, base)` names what it reads outside the store: label to file, folder, URL or many of them.
+    `version` goes up whenever the same input and config give other content. Other versions of the `libraries` may do that too,
+    so they are recorded. An artifact that other versions made is reused only after a comparison, if the stage has `map_work`.
+    `sources(config, base)` gives what the stage reads from outside the store, by label; it raises ValueError when that is not
+    there.
     """
 
     name: str
@@ -95,16 +97,16 @@ class Stage:
     inputs: tuple[str, ...]
     libraries: tuple[str, ...]
     run: Callable[[Context, Mapping[str, Path], Any, Path], Made]
-    content: Callable[[Path], str]  # what `Made.content` would be, from the files of an artifact
+    content: Callable[[Path], str]  # computes `Made.content` from the files of an artifact
     sources: Callable[[Any, Path], Mapping[str, Source]] = lambda config, base: {}
     reads_at_start: bool = False  # Sources are read once, at the start; a later change of them does not matter.
     layout: Callable[[Any], dict[str, Any]] = lambda config: {}  # facts for the build record, such as the ranks
     map_work: MapWork | None = None
-    trains: bool = False  # A network is not trained again because the stage's version went up: the user asks for that.
+    trains: bool = False  # A network is not trained again only because the stage's version went up.
     fits: Callable[[Path, Any, Mapping[str, Path]], None] | None = None
-    """`fits(artifact, config, inputs)` raises ValueError for an artifact that cannot stand for what the stage would make."""
+    """`fits(artifact, config, inputs)` raises ValueError for an artifact that cannot be adopted for this config."""
     verifies: tuple[str, ...] = ()  # inputs whose files are all compared with their checksums before the stage begins
-    verifies_chain: bool = False  # All inputs are compared, and what they were made of, as far as it is in the store.
+    verifies_chain: bool = False  # All artifacts of the chain that are in the store are compared before.
 
 
 def document_shards(artifact: Path) -> list[Path]:
@@ -113,17 +115,17 @@ def document_shards(artifact: Path) -> list[Path]:
 
 
 def documents_below(folder: Path) -> str:
-    """The content of the documents of an artifact, or of one of its shards."""
+    """The content of the documents in the folder of an artifact, or of one of its shards."""
     return documents_content(document_files(folder))
 
 
 def numbered(paths: Sequence[Path], **arguments: Any) -> list[Shard]:
-    """One shard for each document file, in order."""
+    """A shard for each document file, in order, with the number of the file as its key; all have `arguments`."""
     return [Shard(f"{number:05d}", {"documents": path, **arguments}) for number, path in enumerate(paths)]
 
 
 def add_up(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Sum the counts of shards: numbers, and flat mappings to numbers, key by key. What is called `content` is no count."""
+    """The sums of the counts of shards: of numbers, and of mappings to numbers key by key. The field `content` is left out."""
     total: dict[str, Any] = {}
     for result in results:
         for name, value in result.items():
@@ -139,10 +141,10 @@ def add_up(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def scores_content(artifact: Path) -> str:
-    """The content of what evaluates a network: its scores."""
+    """The content of an artifact that evaluates a network: a hash of its scores."""
     return digest(read_json(artifact / "scores.json"))
 
 
 def plain(config: BaseModel) -> dict[str, Any]:
-    """A config as JSON values, to be sent to a worker."""
+    """The fields of a config as JSON values."""
     return config.model_dump(mode="json")

@@ -1,4 +1,4 @@
-"""Tokenize: documents become token shards by source and split, with the table that leads back to each document."""
+"""Tokenize: documents become token shards by source and split. A table beside each leads back from tokens to documents."""
 
 from collections.abc import Mapping
 from pathlib import Path

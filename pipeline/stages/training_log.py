@@ -1,4 +1,4 @@
-"""What a training wrote down while it went: its metrics, and the events between them."""
+"""The log of a training: the metrics that it wrote, and the events between them."""
 
 import statistics
 from collections.abc import Sequence
@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any, NotRequired, TypeAlias
 
 from pydantic import ConfigDict, TypeAdapter
-from typing_extensions import TypedDict  # pydantic takes the one of typing from Python 3.12 on only
+from typing_extensions import TypedDict  # pydantic accepts the TypedDict of typing only from Python 3.12 on
 
 from orchestration.side_records import read_side_lines
 
-EVENTS = ("spike", "overflow", "rewound", "resumed", "checkpoint_passed_over")  # that a report lists
+EVENTS = ("spike", "overflow", "rewound", "resumed", "checkpoint_passed_over")  # the events that a report lists
 
 
 class StepRecord(TypedDict):
-    """What a step was like: loss in nats a token, speed, and shares of the time by phase."""
+    """The metrics of a training step: loss in nats a token, speed, and the share of the time in each phase."""
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
@@ -28,7 +28,7 @@ class StepRecord(TypedDict):
 
 
 class ValidationRecord(TypedDict):
-    """Losses on the validation split, nats a token: of each source, and of all."""
+    """Losses on the validation split in nats a token, of each source and of all together."""
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
@@ -40,7 +40,7 @@ class ValidationRecord(TypedDict):
 
 
 class EventRecord(TypedDict):
-    """Something that happened at a step, or a text that the network wrote there."""
+    """Something that happened at a training step, or a text that the network wrote there."""
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
@@ -51,17 +51,20 @@ class EventRecord(TypedDict):
     text: NotRequired[str]
 
 
-Record: TypeAlias = dict[str, Any]  # of one of these shapes, with whatever else was written
+Record: TypeAlias = dict[str, Any]  # a record of one of these shapes, which may have more fields
 RECORD: TypeAdapter[Any] = TypeAdapter(StepRecord | ValidationRecord | EventRecord)
 
 
 def read_log(path: Path) -> list[Record]:
-    """The records of a training in the order in which they were written; damaged lines are passed over with a word."""
+    """The records of a training in the order in which they were written; a missing file has none.
+
+    Damaged lines are passed over, and a line on the error stream says how many.
+    """
     return read_side_lines(path, RECORD)
 
 
 def metrics(records: Sequence[Record]) -> list[Record]:
-    """The metrics among the records, by step; where a step was done again after a crash, the later record counts."""
+    """The metrics among the records, in the order of steps. Of a step that was done again after a crash the later one counts."""
     found = {(record["step"], "validation_loss" in record): record for record in records if "event" not in record}
     return [found[key] for key in sorted(found)]
 
@@ -72,7 +75,7 @@ def events(records: Sequence[Record], names: Sequence[str]) -> list[Record]:
 
 
 def speed_rows(records: Sequence[Record]) -> list[tuple[str, str]]:
-    """Speed, where the time went, and memory: medians over the records of a training."""
+    """Lines (name, value) on speed, shares of the time, and memory: medians over the records, of memory the largest."""
     steps = [record for record in records if "tokens_per_second" in record]
     if not steps:
         return []
@@ -92,7 +95,7 @@ def speed_rows(records: Sequence[Record]) -> list[tuple[str, str]]:
 
 
 def validation_rows(records: Sequence[Record]) -> list[tuple[str, str]]:
-    """The last validation, source by source."""
+    """Lines (name, value) on the last validation, one for each source."""
     last = next((record for record in reversed(records) if "validation_loss" in record), None)
     if last is None:
         return []
@@ -107,7 +110,7 @@ def validation_rows(records: Sequence[Record]) -> list[tuple[str, str]]:
 
 
 def event_rows(events: Sequence[Record]) -> list[tuple[int, str, str]]:
-    """Step, name and what there is to say of each event."""
+    """Lines (step, name, message) on the events."""
     return [(event["step"], event["event"], event.get("message") or _facts(event)) for event in events]
 
 

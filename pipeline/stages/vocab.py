@@ -1,4 +1,4 @@
-"""Vocab: a byte-level BPE vocabulary from the documents, or somebody else's."""
+"""Vocab: a byte-level BPE vocabulary is trained on the documents, or the tokenizer that the recipe names is adopted."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +24,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: VocabConfig, out:
 
 
 def _content(artifact: Path) -> str:
-    """Of the tokenizer.json, and of the files beside it that say what its special tokens are for."""
+    """A hash of tokenizer.json, and of the files beside it that say what its special tokens are for."""
     tokenizer = artifact / "tokenizer" / "tokenizer.json"
     return digest({path.name: checksum(path) for path in (tokenizer, *settings_files(tokenizer))})
 
