@@ -1,8 +1,8 @@
-"""What cleaning changed in a text: places with what was taken out and what was put in, each with some words around it.
+"""What cleaning changed in a text: the words that were taken out and put in at each place, with some words around them.
 
-First by sentences, then by words within the sentences that differ. Comparing takes the cube of the length where much is
-repeated, so the work is bounded: what both have at the beginning and at the end is left out, and of what is still very
-long only the beginning is compared: at worst about two seconds.
+Two texts are compared by sentences first, and then by words within the sentences that differ. Where a text repeats much, the time
+of a comparison grows with the cube of the length. Therefore the work is bounded: the common beginning and the common end are left
+out, and of the rest only the beginning is compared when it is very long. At worst this takes about two seconds.
 """
 
 import difflib
@@ -10,35 +10,35 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-SENTENCES = 1_500  # of a text that are compared; a line ends a sentence, too
-WORDS = 600  # of neighbouring sentences that differ
-PAIRS = WORDS**2  # of words taken out and words put in that are compared in one text
+SENTENCES = 1_500  # of a text that are compared; the end of a line ends a sentence, too
+WORDS = 600  # of neighbouring sentences that are compared
+PAIRS = WORDS**2  # of a word taken out and a word put in, the most that are compared in one text
 CONTEXT = 6  # words before and after a change
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
-Words = list[tuple[int, str]]  # or sentences, each with its line
+Words = list[tuple[int, str]]  # words or sentences, each after the number of its line
 
 
 class Piece(NamedTuple):
-    """Words that both texts have ("="), only the earlier one ("-") or only the later one ("+")."""
+    """Words that stand in both texts ("="), only in the earlier one ("-") or only in the later one ("+")."""
 
     kind: str
     text: str
 
 
 class Change(NamedTuple):
-    """Changes that are near to one another, with the line in the earlier text (from 1)."""
+    """Changes that are near to one another, with the number of the line in the earlier text, from 1."""
 
     line: int
     pieces: tuple[Piece, ...]
 
 
 def changes(before: str, after: str) -> tuple[list[Change], bool]:
-    """Where `after` differs from `before`, in order, and whether both were compared to their ends.
+    """The places where `after` differs from `before`, in order, and whether both texts were compared to their ends.
 
-    White space alone is no difference.
+    A difference in white space alone does not count.
     """
     old, new = _sentences(before), _sentences(after)
     same, was, became, _ = _apart(old, new)
@@ -47,7 +47,7 @@ def changes(before: str, after: str) -> tuple[list[Change], bool]:
         was, became = was[:SENTENCES], became[:SENTENCES]
     codes = _matcher(was, became).get_opcodes()
     if not whole and len(codes) > 1 and codes[-1][0] != "equal":
-        codes.pop()  # what it differs from may lie beyond the bound
+        codes.pop()  # Its counterpart may lie beyond the bound.
     found: list[Change] = []
     pairs = 0
     for tag, start, end, new_start, new_end in codes:
@@ -61,14 +61,14 @@ def changes(before: str, after: str) -> tuple[list[Change], bool]:
             if pairs > PAIRS:
                 return found, False
         if gone or come:
-            first, last = len(same) + start, len(same) + end  # in `old`
+            first, last = len(same) + start, len(same) + end  # places in `old`
             earlier, later = _words(old[max(first - 1, 0) : first]), _words(old[last : last + 1])
             found += _changed_words(gone, come, [*earlier, *begun][-CONTEXT:], [*ended, *later][:CONTEXT])
     return found, whole
 
 
 def _apart(old: Words, new: Words) -> tuple[Words, Words, Words, Words]:
-    """What both have at the beginning, what is between in the old and in the new, what both have at the end."""
+    """Split two texts: their common beginning, the middle of the old one, the middle of the new one, their common end."""
     shorter = min(len(old), len(new))
     start = next((n for n in range(shorter) if old[n][1] != new[n][1]), shorter)
     end = next((n for n in range(shorter - start) if old[-1 - n][1] != new[-1 - n][1]), shorter - start)
@@ -80,7 +80,7 @@ def _matcher(old: Words, new: Words) -> difflib.SequenceMatcher[str]:
 
 
 def _changed_words(gone: Words, come: Words, before: Words, after: Words) -> Iterator[Change]:
-    """The changes from `gone` to `come`, which stand between the same words in both texts."""
+    """The changes from `gone` to `come`, which stand between the words `before` and `after` in both texts."""
     old, new = [*before, *gone, *after], [*before, *come, *after]
     was, became = ([word for _, word in side] for side in (old, new))
     if gone and come:
@@ -102,7 +102,7 @@ def _changed_words(gone: Words, come: Words, before: Words, after: Words) -> Ite
 
 
 def _sentences(text: str) -> Words:
-    """Sentences that are not empty, each with its line."""
+    """The sentences of a text that are not empty, each after the number of its line."""
     return [
         (number, sentence)
         for number, line in enumerate(text.split("\n"), 1)

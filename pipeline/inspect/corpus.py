@@ -1,4 +1,4 @@
-"""What the documents of a run are like after each stage: sources, licences, lengths, languages, quality, personal data."""
+"""The documents of a run after each stage: their sources, licences, lengths, languages, quality and personal data."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from pipeline.inspect.terminal import print_wide, visible_line
 from pipeline.runs.view import manifests
 from pipeline.stages.stage import document_shards
 
-# By name, the key of a stage's counts.
+# For each table the key that it has in a stage's counts.
 TABLES = {
     "sources": "documents_by_source",
     "licences": "licenses",
@@ -23,24 +23,25 @@ TABLES = {
     "languages": "languages_out",
     "language scores": "language_scores_out",
 }
-# Where each interval of these ends; the others are counted by name.
+# For tables of intervals, the end of each interval from its start. Other tables count by name.
 ENDS = {
     "characters": lambda start: f"{max(2 * int(start) - 1, 0):,}",
     "language scores": lambda start: f"{float(start) + 0.1:.1f}",
 }
-VALUES = 8  # most frequent names that are shown
-LABEL = 24  # characters of a name
-BAR = 10  # characters
-WIDE = 110  # columns that leave room for bars
+VALUES = 8  # the most frequent names, which are shown
+LABEL = 24  # the characters of a name that are shown
+BAR = 10  # the width of a full bar, in characters
+WIDE = 110  # A console with this many columns has room for bars.
 
 
 def corpus(view: Path, stages: Sequence[str]) -> dict[str, Any]:
-    """What the documents are like after each of `stages`, for programs.
+    """Facts about the documents after each of `stages`, for programs.
 
-    `tables` has numbers of documents by table, stage and value (of lengths and scores the lower bound); what an older stage
-    did not count is counted on a sample of its documents and named in `estimated`. `measures` has what the quality rules
-    measure on the samples after the first and the last stage: 10th percentile, median, 90th. `sampled` has the sizes of the
-    samples. `masked` and `lines_dropped` are cleaning's.
+    `tables` has numbers of documents by table, stage and value; a length or score stands under the lower end of its interval. A
+    table that an older stage did not count is counted on a sample of its documents and named in `estimated`. `measures` has the
+    10th percentile, the median and the 90th percentile of what the quality rules measure in samples after the first and the last
+    stage, and `sampled` has the numbers of documents in the samples. `masked` and `lines_dropped` are counts of the stage clean.
+    Raises ValueError when a manifest is damaged.
     """
     from data.profile import Profile
 
@@ -58,7 +59,7 @@ def corpus(view: Path, stages: Sequence[str]) -> dict[str, Any]:
             if key not in counts[stage] and sampled[key]:
                 estimated.setdefault(stage, []).append(name)
     cleaned = counts.get("clean", {})
-    # Languages are identified in cleaning: those of what comes in are those of what was collected.
+    # Languages are identified by clean, so the languages of its input stand for those of collect.
     tables["languages"][stages[0]] |= cleaned.get("languages", {})
     tables["language scores"][stages[0]] |= cleaned.get("language_scores", {})
     splitter = found.get("clean", {}).get("config", {}).get("words", "whitespace")
@@ -73,7 +74,7 @@ def corpus(view: Path, stages: Sequence[str]) -> dict[str, Any]:
 
 
 def print_corpus(facts: Mapping[str, Any], console: Console) -> None:
-    """Print what `corpus` found."""
+    """Print the facts that `corpus` gives."""
     table = _grid("documents after", list(facts["sampled"]))
     for name, by_stage in facts["tables"].items():
         _add_values(table, name, by_stage, bars=console.width >= WIDE)
@@ -95,7 +96,7 @@ def _grid(title: str, columns: Sequence[str]) -> Table:
 
 
 def _add_values(table: Table, name: str, by_stage: Mapping[str, Mapping[str, int]], bars: bool) -> None:
-    """A line for each value: how many documents have it after each stage, their share and, where there is room, a bar."""
+    """Add a line for each value: how many documents have it after each stage, their share and, with `bars`, a bar."""
     total: Counter[str] = Counter()
     for counts in by_stage.values():
         total.update(counts)
@@ -118,7 +119,7 @@ def _shortened(name: str) -> str:
 
 def _cell(number: int, counts: Mapping[str, int], bars: bool) -> str:
     total = sum(counts.values())
-    if total == 0:  # nothing was counted, or nothing came through: collect names its sources all the same
+    if total == 0:  # nothing was counted, or no document passed, though collect names its sources even then
         return "-"
     share = number / total
     bar = " " + ("█" * round(share * BAR)).ljust(BAR) if bars else ""
@@ -126,7 +127,7 @@ def _cell(number: int, counts: Mapping[str, int], bars: bool) -> str:
 
 
 def _print_measures(facts: Mapping[str, Any], console: Console) -> None:
-    """What the quality rules measure before and after, but for those that measure nothing in nine tenths of the documents."""
+    """Print what the quality rules measure before and after; a rule whose three percentiles are all 0 is only counted."""
     measures = facts["measures"]
     rules = list(dict.fromkeys(rule for each in measures.values() for rule in each))
     telling = [rule for rule in rules if any(any(each.get(rule, [])) for each in measures.values())]

@@ -1,4 +1,4 @@
-"""One document on its way through a run: where it is from, what each stage made of it, and which words changed."""
+"""One document on its way through a run: where it came from, what each stage made of it, and which words changed."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,19 +18,19 @@ from pipeline.inspect.terminal import excerpt, visible, visible_line
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NAMED = 5  # of several documents that are named
-CHANGES = 12  # places that are shown of each text, unless the whole is asked for
-BEGINNING = 6  # characters of an id that may stand for the whole; fewer match some document by chance
-PIECE = 300  # characters of the words taken out or put in at one place
+NAMED = 5  # documents of a longer list whose ids are shown
+CHANGES = 12  # changed places of a text that are shown, unless all are asked for
+BEGINNING = 6  # characters of an id that may stand for the whole; fewer would match some document by chance
+PIECE = 300  # characters that are shown of the words taken out or put in at one place
 DUPLICATES = Path("dedup/duplicates/all/duplicates.parquet")
 
 
 def trace(view: Path, name: str, stages: tuple[str, ...]) -> dict[str, Any]:
-    """What became of a document, for programs: its origin, a step for each stage that saw it, its text in the last.
+    """The way of a document through a run, for programs: its origin, an entry for each stage that read it, its last text.
 
-    `name` is its id, its uri, its id in the source, the locator of an unreadable record, or if it is none of these the
-    beginning of an id, of 6 characters or more. `stages` are those that pass documents on, in order. Raises ValueError
-    when none or more than one has that name.
+    `name` is its id, its uri, its id in the source or the locator of an unreadable record; when it is none of these, it may be
+    the beginning of an id, of BEGINNING characters or more. `stages` are the stages that pass documents on, in order. Raises
+    ValueError when no document or more than one has that name.
     """
     first = _find(view, name, stages[0])
     record = first.record
@@ -51,12 +51,12 @@ def trace(view: Path, name: str, stages: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _find(view: Path, name: str, stage: str) -> Found:
-    """The document or unreadable record of the first stage that has this name."""
+    """The document or unreadable record of the first stage that has this name; raises ValueError as `trace` does."""
     import pyarrow.compute as pc
 
     def is_name(rows: "pa.Table") -> "pa.Array":
         matches = pc.or_(pc.equal(rows["id"], name.lower()), pc.equal(rows["uri"], name))
-        for own in (json.dumps(name), f"{name},", f"{name}}}"):  # meta is JSON; an id may be a number there
+        for own in (json.dumps(name), f"{name},", f"{name}}}"):  # meta is JSON, in which an id may be a number
             matches = pc.or_(matches, pc.match_substring(rows["meta"], f'"id": {own}'))
         return matches
 
@@ -82,7 +82,7 @@ def _find(view: Path, name: str, stage: str) -> Found:
 
 
 def _with_id(artifact: Path, document: str, *files: str) -> Iterator[Found]:
-    """Rows of this id in files of the shards; without a name in those that hold documents."""
+    """Yield the rows with this id in the named files of the shards; without a name, in the files that hold documents."""
     import pyarrow.compute as pc
 
     for pattern in files or (FILES["documents"], FILES["rejected"]):
@@ -95,7 +95,7 @@ def _step(view: Path, stage: str, outcome: str, found: Found) -> dict[str, Any]:
 
 
 def _passage(view: Path, stage: str, before: str | None, found: Found) -> dict[str, Any]:
-    """What a stage made of a document whose text was `before` (None: it is the first)."""
+    """What a stage made of a document, whose text was `before` (None for the first stage)."""
     record = found.record
     step = _step(view, stage, "rejected" if "rule" in record else "kept", found)
     step["characters"] = len(record["text"])
@@ -120,20 +120,20 @@ def _compared(before: str, after: str) -> dict[str, Any]:
 
 
 def _tokens(view: Path, document: str) -> Iterator[dict[str, Any]]:
-    """Where the document lies in the token shards, and its number in its shard; its outcome is its split."""
+    """Yield the place of a document in the token shards: the file, and its number there. The outcome is its split."""
     for found in _with_id(view / "tokenize", document, "*.parquet"):
         step = _step(view, "tokenize", found.path.stem.rpartition("-")[2], found)
         yield step | {name: found.record[name] for name in ("document", "tokens")}
 
 
 def _scores(view: Path, document: str) -> dict[str, Any]:
-    """What the stage `annotate` has measured in the document, if the run has one."""
+    """The scores that `annotate` has measured in a document; empty when the run does not have that stage."""
     found = next(_with_id(view / "annotate", document, "annotations.parquet"), None)
     return {name: value for name, value in found.record.items() if name != "id"} if found else {}
 
 
 def _dropped_for(view: Path, document: str) -> list[dict[str, str]]:
-    """The duplicates that were dropped because this document is kept in their place."""
+    """The duplicates that were dropped because this document is kept, each with its id and the reason."""
     import pyarrow.parquet as pq
 
     if not (view / DUPLICATES).is_file():
@@ -143,7 +143,7 @@ def _dropped_for(view: Path, document: str) -> list[dict[str, str]]:
 
 
 def print_trace(document: Mapping[str, Any], full: bool, console: Console) -> None:
-    """Print what `trace` found; changes and texts in part unless `full`."""
+    """Print what `trace` gives. Changes and texts are shown in part only, unless `full`."""
     console.print(Text(visible_line(document.get("id", "unreadable")), "bold"))
     console.print(Padding(facts_grid(origin(document)), (1, 0)), highlight=False)
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -175,7 +175,7 @@ def print_trace(document: Mapping[str, Any], full: bool, console: Console) -> No
 
 
 def _said(step: Mapping[str, Any]) -> str:
-    """What is to be said about a stage's outcome, beside where it lies."""
+    """The details of a stage's outcome, in words."""
     if "kept" in step:
         return f"{step['rule']} of {step['detail']} ({step['kept']['uri']})"
     if "rule" in step:
@@ -204,7 +204,7 @@ def _print_changes(title: str, compared: Mapping[str, Any], full: bool, console:
 
 
 def _marked(pieces: Sequence[Sequence[str]], plain: bool, full: bool) -> Text:
-    """Words taken out and put in: coloured, or where there are no colours in git's notation [-out-] {+in+}."""
+    """The words taken out and put in: coloured or, where `plain`, in git's notation [-out-] {+in+}."""
     marked = []
     for kind, words in pieces:
         shown = visible_line(words if full else excerpt(words, PIECE))

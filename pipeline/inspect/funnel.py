@@ -1,4 +1,4 @@
-"""Looking at the documents of a run in the terminal: the funnel, the corpus before and after, and records one by one."""
+"""Looking at the documents of a run: the funnel, the corpus before and after cleaning, and records one by one."""
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -16,11 +16,11 @@ from pipeline.inspect.terminal import paged, print_wide, size, visible_line
 from pipeline.runs.view import manifests
 
 STAGES = ("collect", "clean", "dedup")
-SHOWN = 5  # records, where there is no terminal
+SHOWN = 5  # records that are shown without a limit, where there is no terminal
 
 
 class Line(NamedTuple):
-    """A line of the funnel: None where a stage did not count."""
+    """A line of the funnel. Documents or bytes that a stage did not count are None."""
 
     what: str
     documents: int | None
@@ -28,7 +28,10 @@ class Line(NamedTuple):
 
 
 def print_funnel(view: Path, console: Console) -> None:
-    """What every stage took, dropped by reason and passed on; then what the documents were like before and after."""
+    """Print how many documents every stage took, dropped by reason and passed on, and then facts about them after each stage.
+
+    Raises ValueError when a manifest is damaged.
+    """
     table = Table(title=Text(f"Documents of run {view.name}"), title_justify="left", box=None, pad_edge=False)
     table.add_column("", overflow="fold")
     for column in ("documents", "share", "bytes"):
@@ -52,9 +55,9 @@ def _add_stage(table: Table, stage: str, counts: Mapping[str, Any]) -> None:
 
 
 def funnel_lines(counts: Mapping[str, Any], takes_text: bool) -> Iterator[Line]:
-    """What a stage took, dropped by reason, and passed on.
+    """Yield the lines of a stage: what it took, dropped by reason, and passed on.
 
-    A stage that `takes_text` also has what it changed within documents: the bytes that no other line accounts for.
+    A stage that `takes_text` also has a line for what it changed within documents: the bytes that no other line accounts for.
     """
     dropped, sizes = counts["dropped"], counts.get("bytes_dropped", {})
     yield Line("in", counts["documents_in"], counts.get("bytes_in"))
@@ -70,7 +73,7 @@ def funnel_lines(counts: Mapping[str, Any], takes_text: bool) -> Iterator[Line]:
 
 
 def funnel(view: Path) -> dict[str, list[dict[str, Any]]]:
-    """The lines of the funnel by stage, for programs."""
+    """The lines of the funnel by stage, for programs; raises ValueError when a manifest is damaged."""
     found = manifests(view)
     return {
         stage: [line._asdict() for line in funnel_lines(found[stage]["counts"], stage != STAGES[0])]
@@ -80,7 +83,7 @@ def funnel(view: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def funnel_rows(stage: str, counts: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
-    """Stage, what, number, share of what came in."""
+    """Yield the lines of a stage as text: stage (in the first only), what, number of documents, share of those that came in."""
     for number, line in enumerate(funnel_lines(counts, takes_text=False)):
         if line.documents is not None:
             share = _share(line.documents, counts["documents_in"])
@@ -92,7 +95,7 @@ def _share(part: int | None, whole: int) -> str:
 
 
 def check_funnel(stage: str | None, rule: str | None, source: str | None) -> None:
-    """Raise ValueError for what chooses among records: the funnel is of all of them."""
+    """Raise ValueError when an option that chooses among records is given, since the funnel counts all of them."""
     given = {"--stage": stage, "--rule": rule, "--source": source}
     if chosen := " ".join(f"{option} {value}" for option, value in given.items() if value):
         raise ValueError(f"{chosen}: the funnel is of all documents; add --show rejected (or documents, quarantine)")
@@ -108,7 +111,7 @@ def print_records(
     full: bool,
     console: Console,
 ) -> None:
-    """Page through records; without a limit on a terminal through all of them, else the first few.
+    """Print records through the pager. Without a `limit`, all are shown on a terminal, and SHOWN of them elsewhere.
 
     Raises ValueError as `select` does.
     """
@@ -119,9 +122,10 @@ def print_records(
 
 
 def select(view: Path, stage: str | None, what: str, rule: str | None, source: str | None) -> Iterator[dict[str, Any]]:
-    """Records of a stage, for programs, each with its stage; without one the last stage's documents, or all that were lost.
+    """The records of a stage, for programs, each with its `stage`.
 
-    Raises ValueError when the stage, the kind of record, the rule or the source is unknown, or not there yet.
+    Without a stage, documents are those of the last stage, and rejected or unreadable records those of all stages. `what` is a
+    key of FILES. Raises ValueError when the stage, `what`, the rule or the source is unknown, or the stage is not built yet.
     """
     found = {name: manifest["counts"] for name, manifest in manifests(view).items() if name in STAGES}
     if stage is not None and stage not in STAGES:
@@ -147,7 +151,7 @@ def facts(
     source: str | None,
     limit: int | None,
 ) -> Iterator[dict[str, Any]]:
-    """What the command prints as JSON, a line each: one document's way, the funnel and the corpus, or records.
+    """The values that the command prints as JSON, one a line: a document's way, the funnel and the corpus, or records.
 
     Raises ValueError as `select` and `find` do.
     """
@@ -160,14 +164,17 @@ def facts(
 
 
 def find(view: Path, name: str) -> dict[str, Any]:
-    """What became of one document, for programs; raises ValueError when none or more than one has that name."""
+    """The way of one document through a run, as `trace` gives it.
+
+    Raises ValueError when no document or more than one has that name, or when the run has no documents yet.
+    """
     if not (view / STAGES[0]).exists():
         raise ValueError(f"run {view.name} has no {STAGES[0]} yet")
     return trace(view, name, STAGES)
 
 
 def print_document(view: Path, name: str, full: bool, console: Console) -> None:
-    """Print what became of one document; raises ValueError as `find` does."""
+    """Print the way of one document through a run; raises ValueError as `find` does."""
     found = find(view, name)
     with paged(console) as page:
         print_trace(found, full, page)

@@ -1,4 +1,4 @@
-"""The records of a stage one after the other: documents, rejected documents by rule, unreadable records by error."""
+"""The records of a stage, one after the other: documents, rejected documents, and unreadable records."""
 
 import difflib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FILES = {"documents": DOCUMENT_FILES, "rejected": "rejected.parquet", "quarantine": "quarantine.parquet"}
-BATCH_ROWS = 64  # read at a time: the first record shows at once, whatever the size of the corpus
-EXCERPT = 600  # characters of a text, unless the whole is asked for
-FACT = 300  # characters of anything else
+BATCH_ROWS = 64  # rows that are read at a time, few, so that the first record shows at once in any corpus
+EXCERPT = 600  # characters that are shown of a text, unless the whole is asked for
+FACT = 300  # characters that are shown of any other value
 NOT_ORIGIN = ("id", "text", "excerpt", "rule", "detail", "error", "stages", "duplicates", "scores")
 
 
 class Found(NamedTuple):
-    """A record, and where it lies."""
+    """A record, with the file and the row in which it lies."""
 
     path: Path
     row: int  # of the table, from 0
@@ -35,10 +35,11 @@ class Found(NamedTuple):
 def scan(
     artifact: Path, files: str, columns: Sequence[str] = (), mask: Callable[["pa.Table"], "pa.Array"] | None = None
 ) -> Iterator[Found]:
-    """Records of the shards' files of this name in order, those where `mask` of these columns is true.
+    """Yield in order the records of those files of the shards that match the pattern `files`, where `mask` is true.
 
-    Read a batch at a time; of a row group in which nothing matches only the columns are read. Raises OSError or
-    pyarrow.ArrowInvalid for a damaged file.
+    `mask` gets a table of `columns` and gives a boolean for each row; without it all records match. Rows are read a batch at a
+    time, and of a row group in which none matches only `columns` are read. Raises OSError or pyarrow.ArrowInvalid for a damaged
+    file.
     """
     import pyarrow.parquet as pq
 
@@ -57,7 +58,7 @@ def scan(
 
 
 def _rows(file: Any, group: int, wanted: Sequence[bool]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Number in the row group, and record, of the rows that are wanted."""
+    """Yield the wanted rows of a row group: the number of each in the group, and its record."""
     start = 0
     for batch in file.iter_batches(BATCH_ROWS, row_groups=[group]):
         for number in range(batch.num_rows):
@@ -67,9 +68,10 @@ def _rows(file: Any, group: int, wanted: Sequence[bool]) -> Iterator[tuple[int, 
 
 
 def records(artifact: Path, what: str, rule: str | None = None, source: str | None = None) -> Iterator[dict[str, Any]]:
-    """Records of one kind in order, of one source where it is named.
+    """Yield the records of one kind, a key of FILES, in order; those of one `source` when it is given.
 
-    `rule` is the beginning of a rejected document's rule (`c4`, `c4.sentences`), or a part of an unreadable record's error.
+    `rule` chooses rejected documents by the beginning of their rule (`c4`, `c4.sentences`), and unreadable records by a part of
+    their error. Raises as `scan` does.
     """
     import pyarrow.compute as pc
 
@@ -89,9 +91,9 @@ def records(artifact: Path, what: str, rule: str | None = None, source: str | No
 def check_filters(
     what: str, rule: str | None, source: str | None, counts: Mapping[str, Mapping[str, Any]], sources: Collection[str]
 ) -> None:
-    """Raise ValueError, with the names that there are, for a rule or source of which the stages have no such records.
+    """Raise ValueError, with the known names, when the stages have no records of this kind for a rule or a source.
 
-    `counts` are those of the stages, `sources` all that the run has read, whatever came of them.
+    `counts` has the counts of each stage, and `sources` all sources that the run has read, also those that lost all documents.
     """
     stages = " and ".join(counts)
     if rule and what == "documents":
@@ -124,7 +126,7 @@ def print_each(found: Iterator[dict[str, Any]], limit: int | None, full: bool, c
 
 
 def print_record(record: Mapping[str, Any], full: bool, console: Console) -> None:
-    """One record: its name, why it is here, where it is from, and the beginning of its text or the whole."""
+    """Print a record: its id, the reason why it was lost, its origin, and its text, of which only the beginning unless `full`."""
     console.rule(Text(visible_line(record.get("id", "unreadable")), "bold"), align="left", style="dim")
     console.print(facts_grid(_facts(record)), highlight=False)
     text = record["text"] if "text" in record else record["excerpt"]
@@ -133,7 +135,7 @@ def print_record(record: Mapping[str, Any], full: bool, console: Console) -> Non
 
 
 def facts_grid(facts: Iterator[tuple[str, str]]) -> Table:
-    """Names and values side by side; what they are may come from outside."""
+    """A table of names and values. Values come from documents, so control characters in them are made visible."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -151,7 +153,7 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def origin(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Where a record is from, and all else that is known of it."""
+    """Yield, as names and values, where a record comes from and what else is known of it."""
     shown = {name: value for name, value in record.items() if name not in NOT_ORIGIN and value not in (None, "", "{}")}
     for name, value in shown.items():
         title = {"license": "licence"}.get(name, name.replace("_", " "))

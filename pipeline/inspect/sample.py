@@ -1,4 +1,4 @@
-"""A bounded sample of a stage's documents, always the same one, and what the quality rules measure on it."""
+"""A bounded sample of a stage's documents, the same one each time, and what the quality rules measure in it."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -11,14 +11,17 @@ if TYPE_CHECKING:
 
     from data.text.words import WordSplitter
 
-DOCUMENTS = 300
-SPREAD = 30  # files that they are taken from, at most
-CHARACTERS = 10_000  # from the start of each that are measured
+DOCUMENTS = 300  # the size of a sample, about
+SPREAD = 30  # files from which a sample is taken, at most
+CHARACTERS = 10_000  # of each document, from its start, that are measured
 PERCENTILES = (10, 50, 90)
 
 
 def sample(files: Sequence[Path]) -> "pa.Table":
-    """About `DOCUMENTS` documents, or all if there are fewer: of evenly spaced files the first, of each in proportion."""
+    """About DOCUMENTS documents, or all if there are fewer.
+
+    They are the first documents of evenly spaced files, of each in proportion to its size.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -35,7 +38,7 @@ def sample(files: Sequence[Path]) -> "pa.Table":
 
 
 def measure(documents: "pa.Table", splitter: "WordSplitter") -> dict[str, list[float]]:
-    """Of each quality rule's measure the 10th percentile, the median and the 90th, by the rule's name."""
+    """The PERCENTILES of what each quality rule measures in the documents, by the rule's name."""
     import numpy as np
 
     values: dict[str, list[float]] = {}

@@ -20,7 +20,7 @@ from pipeline.releases.find import Release
 
 
 def evaluate_release(release: Release, data: Path | None, task: Path | None, console: Console) -> dict[str, Any]:
-    """Perplexity and bits per byte of the texts in `data`, accuracy on the items of `task`.
+    """The perplexity and bits per byte of a release on the texts in `data`, and its accuracy on the items of `task`.
 
     Raises ValueError when a file is absent or holds something that cannot be read.
     """

@@ -1,4 +1,4 @@
-"""The command `export`, and the heart of the stage of that name: a Hugging Face folder that is proved to be the network."""
+"""The command `export`, and the core of the stage of that name: writing a Hugging Face folder and checking it."""
 
 import shutil
 import uuid
@@ -16,12 +16,14 @@ from model.network.network import Network
 from orchestration.files import commit_folder, write_json
 from pipeline.releases.find import Release
 
-PROMPTS = ("The", "In the beginning", "1, 2, 3")  # what a release without its data is compared on
-GREEDY_TOKENS = 32  # that both write after each prompt, fewer where the context is shorter
+PROMPTS = ("The", "In the beginning", "1, 2, 3")  # the texts of the check, since a release comes without its data
+GREEDY_TOKENS = 32  # that network and export both write after each prompt, fewer where the context is short
 
 
 def export_release(release: Release, folder: Path) -> dict[str, Any]:
-    """Write a Hugging Face folder, check it, put the certificate into it; the folder appears whole or not at all.
+    """Write a Hugging Face folder with a certificate, and check it; gives the figures of the check and the folder.
+
+    The folder appears whole or not at all.
 
     Raises ValueError when the folder exists, RuntimeError when the check fails.
     """
@@ -48,9 +50,9 @@ def export_checked(
     sequences: Sequence[np.ndarray],
     prompts: Sequence[Sequence[int]],
 ) -> dict[str, Any]:
-    """Write a network as a Hugging Face folder and compare the two on `sequences` and after `prompts`, all token ids.
+    """Write a network as a Hugging Face folder, and compare the logits on `sequences` and the greedy text after `prompts`.
 
-    Returns the figures for the certificate. Raises RuntimeError when the two differ.
+    Both are token ids, each sequence (tokens,). Gives the figures for the certificate. Raises RuntimeError when the two differ.
     """
     vocabulary = load_vocabulary(tokenizer)
     export_hf(

@@ -1,4 +1,4 @@
-"""Finding what a user means by a checkpoint: a run, by its name or folder, a checkpoint folder, or an exported folder."""
+"""Finding the network that a user means: by a run's name or folder, a checkpoint folder, or an exported folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +8,17 @@ from model.formats.checkpoint import checkpoint_folders, find_checkpoint
 
 @dataclass(frozen=True)
 class Release:
-    """A network's folder and the tokenizer that belongs to it."""
+    """The folder of a network, and the tokenizer.json that belongs to it."""
 
     network: Path
     tokenizer: Path
 
 
 def find_release(checkpoint: str, runs: Path) -> Release:
-    """Resolve a CHECKPOINT argument, `runs` being the folder of all runs; raises ValueError that says what was looked for."""
+    """The release that the argument CHECKPOINT of a command names; `runs` is the folder of all runs.
+
+    Raises ValueError, which says what was looked for, when there is none.
+    """
     path, run = Path(checkpoint), runs / checkpoint
     if path.is_dir():
         return release_at(path)
@@ -29,7 +32,7 @@ def find_release(checkpoint: str, runs: Path) -> Release:
 
 
 def network_at(folder: Path) -> Path:
-    """The checkpoint or Hugging Face folder that a folder leads to: itself, or the newest checkpoint of a run.
+    """The checkpoint or Hugging Face folder that a folder stands for: itself, or the newest checkpoint of a run.
 
     Raises ValueError when there is none.
     """
@@ -38,7 +41,7 @@ def network_at(folder: Path) -> Path:
 
 
 def release_at(folder: Path) -> Release:
-    """The network that a folder leads to, with its tokenizer. Raises ValueError when one of them is missing."""
+    """The network that a folder stands for, with its tokenizer; raises ValueError when one of them is missing."""
     network = network_at(folder)
     places = [
         place for place in (network, network.parent, network.parent.parent) if (place / "tokenizer.json").is_file()
@@ -51,5 +54,5 @@ def release_at(folder: Path) -> Release:
 
 
 def newest_checkpoint(pretrain: Path) -> Path:
-    """The checkpoint of a pretrain artifact."""
+    """The newest checkpoint of a pretrain artifact, which has only one once it is whole."""
     return checkpoint_folders(pretrain / "checkpoints")[-1]

@@ -1,4 +1,4 @@
-"""The command `finetune`: a classifier made of a network, and what it is worth."""
+"""The command `finetune`: making a classifier of a network, and scoring it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,10 +21,10 @@ from pipeline.releases.find import Release
 def finetune_release(
     release: Release, data: Path, settings: Sequence[str], folder: Path, console: Console
 ) -> dict[str, Any]:
-    """Fine-tune over the seeds; the classifier of the first goes to `folder`.
+    """Fine-tune a network with each seed; gives the scores and the folder. The first seed's classifier is saved in `folder`.
 
-    `settings` are `KEY=VALUE` with fields of ClassifyConfig. Raises ValueError for a setting that is none, for a file of
-    examples that is absent or cannot be read, and for a folder that exists.
+    `settings` are `KEY=VALUE` with fields of ClassifyConfig. Raises ValueError for a setting that is not allowed, for a file of
+    examples that is missing or cannot be read, and for a folder that exists.
     """
     config = read_settings(settings)
     if not data.is_file():
@@ -54,7 +54,7 @@ def finetune_release(
 
 
 def read_settings(settings: Sequence[str]) -> ClassifyConfig:
-    """The config of settings `KEY=VALUE`. Raises ValueError naming the first that is none."""
+    """The config with the settings `KEY=VALUE`; raises ValueError that names the first one that is not allowed."""
     try:
         values = {key: yaml.safe_load(value) for key, _, value in (setting.partition("=") for setting in settings)}
         return ClassifyConfig.model_validate(values)

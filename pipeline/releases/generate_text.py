@@ -1,4 +1,4 @@
-"""The command `generate`, and the sample texts of an evaluation: what a network writes after a prompt."""
+"""The command `generate`, and the sample texts of an evaluation: letting a network go on from a prompt."""
 
 from data.tokens.vocabulary import Encoder, Vocabulary, load_vocabulary
 from model.evaluation.generate import generate
@@ -8,7 +8,7 @@ from pipeline.releases.find import Release
 
 
 def generate_text(release: Release, prompt: str, max_new_tokens: int, temperature: float, top_k: int, seed: int) -> str:
-    """What the network of a release writes after `prompt`; the same seed gives the same text."""
+    """The text that the network of a release writes after `prompt`, as `continue_prompt` gives it."""
     network, vocabulary = load_network(release.network, device=best_device()), load_vocabulary(release.tokenizer)
     return continue_prompt(network, vocabulary, prompt, max_new_tokens, temperature, top_k, seed)
 
@@ -22,7 +22,10 @@ def continue_prompt(
     top_k: int,
     seed: int,
 ) -> str:
-    """At most `max_new_tokens` tokens as text, without the prompt; `temperature` 0 is greedy, `top_k` 0 keeps every token."""
+    """The text that a network writes after `prompt`, of at most `max_new_tokens` tokens; the prompt is not part of it.
+
+    `temperature` 0 takes the likeliest token each time, `top_k` 0 chooses among all tokens; the same seed gives the same text.
+    """
     ids = [vocabulary.start_id, *Encoder(vocabulary).encode_to_lists([prompt])[0]]
     new = generate(network, ids, max_new_tokens, temperature, top_k, seed=seed, stop_id=vocabulary.end_id)
     return vocabulary.continued(ids, new)

@@ -1,4 +1,4 @@
-"""What a pretraining begins with when it does not begin from random weights: another run's checkpoint, or weights of others."""
+"""The origin of a pretraining that does not begin with random weights: a run, a checkpoint or a Hugging Face folder."""
 
 import json
 import os
@@ -13,16 +13,16 @@ from pipeline.releases.find import network_at, release_at
 
 
 def with_origin(recipe: Recipe, base: Path, view: Path) -> Recipe:
-    """The recipe with the checkpoint that it begins with, if any, and its network; raises ValueError for what does not fit.
+    """The recipe with its origin, if it has one, resolved: `init_from` is a checkpoint, and `model` is the network to train.
 
-    `base` is the folder of the recipe, `view` that of the run. From here on `init_from` is one checkpoint, also where the
-    recipe names a run, whose newest may be another one tomorrow.
+    A recipe may name a run, whose newest checkpoint may be another one tomorrow; the result names one checkpoint. `base` is the
+    folder of the recipe, `view` that of the run. Raises ValueError when there is no network, or when it does not fit the recipe.
     """
     pretrain = recipe.pretrain
     if pretrain is None or pretrain.init_from is None:
         return recipe
     named = base / pretrain.init_from
-    if Path(os.path.abspath(named)).is_relative_to(view):  # noqa: PTH100 (a view's links lead out of it)
+    if Path(os.path.abspath(named)).is_relative_to(view):  # noqa: PTH100 (resolve would follow the links)
         raise ValueError(f"init_from: {named} is this run itself; give the run that goes on from it a name of its own")
     folder = network_at(named).resolve()
     theirs = origin_model(folder)
@@ -42,24 +42,24 @@ def with_origin(recipe: Recipe, base: Path, view: Path) -> Recipe:
 
 
 def is_foreign(folder: Path) -> bool:
-    """Whether it is a Hugging Face folder, and not a checkpoint of ours."""
+    """Whether a network's folder is a Hugging Face folder, and not a checkpoint of Gristmill."""
     return (folder / "config.json").is_file()
 
 
 def origin_sources(config: PretrainConfig, base: Path) -> dict[str, Any]:
-    """The files that identify what a pretraining begins with."""
+    """The files that identify the origin of a pretraining, as a source `origin`; empty when there is no origin."""
     if config.init_from is None:
         return {}
     return {"origin": {path.name: path for path in origin_files(base / config.init_from)}}
 
 
 def check_vocabulary(origin: Path, tokenizer: Path) -> None:
-    """Raise ValueError when a run's vocabulary is not the one that its origin was trained with."""
+    """Raise ValueError when a run's tokenizer is not the one that its origin was trained with."""
     try:
         theirs = release_at(origin).tokenizer
     except ValueError:
         if is_foreign(origin):
-            return  # weights without a tokenizer: the recipe names the one to take
+            return  # The folder has no tokenizer, so the one that the recipe names is taken.
         raise
     if not same_vocabulary(theirs, tokenizer):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that needs nothing beside it, made from the run's records."""
+"""The report of a run: one HTML file, made from the run's records, that needs no other file."""
 
 import io
 import os
@@ -22,8 +22,8 @@ INK, ACCENT, QUIET = "#1f2430", "#b4532a", "#8a8f98"
 
 
 def write_report(view: Path) -> Path:
-    """Write `report.html` into the view of a run; gives its path."""
-    # Its font cache would go into the home folder.
+    """Write `report.html` into the view of a run; gives its path. Raises ValueError when a record that it needs is damaged."""
+    # matplotlib would otherwise write its font cache into the home folder.
     os.environ.setdefault("MPLCONFIGDIR", str(view.parents[1] / "cache" / "matplotlib"))
     found = manifests(view)
     environment = jinja2.Environment(
@@ -61,7 +61,7 @@ def _scores(view: Path, stage: str, found: Mapping[str, Any]) -> dict[str, Any] 
 
 
 def _training(view: Path) -> dict[str, Any]:
-    """The plot of the losses, speed, the last validation, what happened, and sample texts by step."""
+    """What the report shows of a training: a plot of the losses, lines on speed and validation, events, and sample texts."""
     log = view / "pretrain" / METRICS
     written = read_log(log)
     records, happened = metrics(written), event_rows(events(written, EVENTS))
@@ -88,7 +88,7 @@ def _loss_plot(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _bits_plot(scores: Mapping[str, Any] | None) -> str | None:
-    """Bits per byte of the network, with its interval, beside the n-gram models."""
+    """A plot of the bits per byte of the network, with its interval, and of the n-gram models."""
     if scores is None:
         return None
     test = scores["test"]["all"]

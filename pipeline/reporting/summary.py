@@ -1,4 +1,4 @@
-"""What the terminal shows: the summary of a run, a plan, where runs stand."""
+"""What the terminal shows: the summary of a run, a plan, the states of runs, and findings of the doctor."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,10 @@ DOCUMENT_STAGES = ("collect", "clean", "dedup")
 
 
 def print_summary(view: Path, report: Path, console: Console) -> None:
-    """The closing table of a run, from the manifests and scores that its view leads to."""
+    """Print the closing table of a run, from the manifests and scores that its view leads to.
+
+    Raises ValueError when one of them is damaged.
+    """
     table = Table(title=f"Run {view.name}", title_justify="left", show_header=False, pad_edge=False, box=None)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -29,7 +32,7 @@ def print_summary(view: Path, report: Path, console: Console) -> None:
 
 
 def summary_rows(view: Path) -> list[tuple[str, str]]:
-    """Name and value of each line of the summary."""
+    """The lines (name, value) of the summary of a run; raises ValueError when a manifest or a file of scores is damaged."""
     counts = {stage: manifest["counts"] for stage, manifest in manifests(view).items()}
     rows = []
     if "collect" in counts:
@@ -109,10 +112,10 @@ def _interval(interval: Mapping[str, float], digits: int) -> str:
 
 
 def _near(path: Path) -> Path:
-    """A path as the user would type it."""
+    """A path as the user would type it: relative, if it is below the current folder."""
     try:
         here = Path.cwd()
-    except FileNotFoundError:  # Ray removes the folder of a job once the job has left the cluster
+    except FileNotFoundError:  # Ray has removed the current folder, which was that of its job.
         return path
     return path.relative_to(here) if path.is_relative_to(here) else path
 
@@ -121,7 +124,7 @@ ACTION_STYLES = {"reuse": "green", "compare": "cyan", "depends": "cyan", "build"
 
 
 def print_plan(run: str, steps: Sequence[Step], cost: Mapping[str, Any], console: Console) -> None:
-    """What a run would do."""
+    """Print what a run would do, and its costs."""
     table = Table(title=f"Plan of run {run}", title_justify="left", box=None, pad_edge=False)
     for column in ("stage", "action", "why", "artifact"):
         table.add_column(column, overflow="fold")
@@ -134,7 +137,7 @@ def print_plan(run: str, steps: Sequence[Step], cost: Mapping[str, Any], console
 
 
 def print_status(runs: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """Each run with the state of its stages."""
+    """Print each run with the state of its stages."""
     if not runs:
         console.print("No runs yet.")
     for run in runs:
@@ -150,7 +153,7 @@ def print_status(runs: Sequence[Mapping[str, Any]], console: Console) -> None:
 
 
 def print_findings(findings: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """What the doctor found."""
+    """Print the findings of the doctor."""
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
         mark = Text("ok", "green") if finding["ok"] else Text("not ok", "red")
@@ -160,7 +163,7 @@ def print_findings(findings: Sequence[Mapping[str, Any]], console: Console) -> N
 
 
 def facts_table(facts: Mapping[str, Any]) -> Table:
-    """Names and values, nested ones indented."""
+    """A table of names and values, in which nested ones are indented."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")

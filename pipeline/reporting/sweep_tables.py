@@ -1,4 +1,4 @@
-"""What the terminal shows of a sweep: its plan, and its results."""
+"""The plan and the results of a sweep, as the terminal shows them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from pipeline.runs.sweep import RESULTS, SHOWN
 
 
 def print_sweep(view: Path, console: Console) -> None:
-    """The table of a sweep's results; the best trial is marked."""
+    """Print the table of a sweep's results, from its view; the best trial is marked."""
     found = read_json(view / RESULTS)
     results, winner = found["trials"], found["best"]
     fields = list(results[0]["values"])
@@ -39,7 +39,7 @@ def print_sweep(view: Path, console: Console) -> None:
 
 
 def _short(field: str, fields: Sequence[str]) -> str:
-    """The last part of a field's name, where no other ends in the same."""
+    """The last part of a field's name, or the whole name where another field ends in the same part."""
     last = field.split(".")[-1]
     return last if sum(other.split(".")[-1] == last for other in fields) == 1 else field
 
@@ -49,7 +49,7 @@ def _score(value: Any) -> str:
 
 
 def print_sweep_plan(run: str, planned: Mapping[str, Any], console: Console) -> None:
-    """The plan of a sweep: what is shared, then a line a trial."""
+    """Print the plan of a sweep: a line for the stages that all trials share, and one for each trial."""
     table = Table(title=f"Plan of sweep {run}", title_justify="left", box=None, pad_edge=False)
     for column in ("", "build", "reuse"):
         table.add_column(column, overflow="fold")
