@@ -1,7 +1,7 @@
 """Shards as values: what is to be done, and what a task may take. No Ray in here: planning needs none."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,10 @@ class Shard:
 def _paths(value: Any) -> Iterator[Path]:
     if isinstance(value, Path):
         yield value
+    elif isinstance(value, Mapping):
+        yield from _paths(list(value.values()))
+    elif is_dataclass(value) and not isinstance(value, type):
+        yield from _paths([getattr(value, each.name) for each in fields(value)])
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _paths(item)

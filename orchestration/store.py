@@ -307,15 +307,19 @@ class Building:
             "config": dict(provenance.config),
             "extra": dict(identity.extra),
             "versions": dict(provenance.libraries),
-            "files": describe_files(self.folder, leave_out=VOLATILE, known=self._hashed_by_tasks()),
+            "files": describe_files(self.folder, leave_out=VOLATILE, known=hashed_by_tasks(self.folder)),
             "counts": dict(counts),
             "content": content,
         }
 
-    def _hashed_by_tasks(self) -> dict[str, dict[str, Any]]:
-        """What tasks reported of the files that they wrote, by path: the driver does not read those again."""
-        known: dict[str, dict[str, Any]] = {}
-        for path in self.folder.glob(f"*/*/{RESULT}"):
-            shard = path.parent.relative_to(self.folder).as_posix()
-            known |= {f"{shard}/{entry['path']}": entry for entry in read_sealed(path)["files"]}
-        return known
+
+def hashed_by_tasks(folder: Path, step: str = "*") -> dict[str, dict[str, Any]]:
+    """What tasks reported of the files that they wrote below a folder under construction, by path in it.
+
+    The driver does not read those files itself.
+    """
+    known: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.glob(f"{step}/*/{RESULT}")):
+        shard = path.parent.relative_to(folder).as_posix()
+        known |= {f"{shard}/{entry['path']}": entry for entry in read_sealed(path)["files"]}
+    return known

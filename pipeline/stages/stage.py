@@ -13,6 +13,7 @@ from orchestration.files import read_json
 from orchestration.identity import digest
 from orchestration.progress import Display
 from orchestration.shards import Resources, Shard
+from orchestration.store import hashed_by_tasks
 from orchestration.tracking import Trackers
 from pipeline.stages.source_hashes import Source
 
@@ -29,7 +30,8 @@ class Context:
     display: Display
     trackers: Trackers
     should_stop: Callable[[], bool]
-    checksums: Mapping[str, str] = field(default_factory=dict)  # of the files of the inputs, by path
+    checksums: dict[str, str] = field(default_factory=dict)
+    """Of the files that tasks may read, by path: those of the inputs, and what earlier steps of the stage have written."""
 
     def map(
         self,
@@ -42,7 +44,8 @@ class Context:
     ) -> list[dict[str, Any]]:
         """Run `function(out, **arguments)` for every shard on the cluster; results in the order of the shards.
 
-        Files of the inputs that stand among the arguments are compared with their checksums by the task that reads them.
+        Files of the inputs and of earlier steps that stand among the arguments are compared with their checksums by the task
+        that reads them.
         """
         from orchestration.shard_map import map_shards  # imports ray, which a plan has no use for
 
@@ -61,6 +64,8 @@ class Context:
             )
         finally:
             self.display.finish(name)
+        written = hashed_by_tasks(building, step) if step else {}
+        self.checksums.update({str(building / path): entry["checksum"] for path, entry in written.items()})
         return [results[shard.key] for shard in shards]
 
 
