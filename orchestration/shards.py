@@ -1,7 +1,7 @@
 """Shards as values: what a task has to do, and which resources it takes. Nothing here imports Ray, which a plan does not need."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ class Shard:
     """The files that the function reads, each with its expected checksum, which the task compares before it begins."""
 
     def reading(self, checksums: Mapping[str, str]) -> "Shard":
-        """The same shard, which also `reads` those of its arguments that are paths in `checksums`."""
+        """The same shard, which also `reads` the paths in its arguments, at any depth, that are in `checksums`."""
         paths = [str(path) for value in self.arguments.values() for path in _paths(value)]
         return replace(self, reads={**self.reads, **{path: checksums[path] for path in paths if path in checksums}})
 
@@ -26,6 +26,10 @@ class Shard:
 def _paths(value: Any) -> Iterator[Path]:
     if isinstance(value, Path):
         yield value
+    elif isinstance(value, Mapping):
+        yield from _paths(list(value.values()))
+    elif is_dataclass(value) and not isinstance(value, type):
+        yield from _paths([getattr(value, each.name) for each in fields(value)])
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _paths(item)

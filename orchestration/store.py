@@ -314,15 +314,19 @@ class Building:
             "config": dict(provenance.config),
             "extra": dict(identity.extra),
             "versions": dict(provenance.libraries),
-            "files": describe_files(self.folder, leave_out=VOLATILE, known=self._hashed_by_tasks()),
+            "files": describe_files(self.folder, leave_out=VOLATILE, known=hashed_by_tasks(self.folder)),
             "counts": dict(counts),
             "content": content,
         }
 
-    def _hashed_by_tasks(self) -> dict[str, dict[str, Any]]:
-        """The entries that tasks wrote of their own files, by path, so that the driver does not hash those files again."""
-        known: dict[str, dict[str, Any]] = {}
-        for path in self.folder.glob(f"*/*/{RESULT}"):
-            shard = path.parent.relative_to(self.folder).as_posix()
-            known |= {f"{shard}/{entry['path']}": entry for entry in read_sealed(path)["files"]}
-        return known
+
+def hashed_by_tasks(folder: Path, step: str = "*") -> dict[str, dict[str, Any]]:
+    """The entries that tasks wrote of their own files, by path in `folder`, which is under construction.
+
+    The driver therefore does not hash those files again. Files of one `step` are chosen by its name.
+    """
+    known: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.glob(f"{step}/*/{RESULT}")):
+        shard = path.parent.relative_to(folder).as_posix()
+        known |= {f"{shard}/{entry['path']}": entry for entry in read_sealed(path)["files"]}
+    return known

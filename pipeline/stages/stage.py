@@ -13,6 +13,7 @@ from orchestration.files import read_json
 from orchestration.identity import digest
 from orchestration.progress import Display
 from orchestration.shards import Resources, Shard
+from orchestration.store import hashed_by_tasks
 from orchestration.tracking import Trackers
 from pipeline.stages.source_hashes import Source
 
@@ -29,7 +30,8 @@ class Context:
     display: Display
     trackers: Trackers
     should_stop: Callable[[], bool]
-    checksums: Mapping[str, str] = field(default_factory=dict)  # of the inputs' files, by path
+    checksums: dict[str, str] = field(default_factory=dict)
+    """The checksums of files that tasks may read, by path: those of the inputs, and those that earlier steps have written."""
 
     def map(
         self,
@@ -42,8 +44,8 @@ class Context:
     ) -> list[dict[str, Any]]:
         """Call `function(out, **arguments)` for every shard on the cluster; gives the results in the order of the shards.
 
-        A task compares those of its arguments that are files of the inputs with their checksums before it begins. Raises as
-        `map_shards` does.
+        A task compares those of its arguments that are files of the inputs or of earlier steps with their checksums before it
+        begins. Raises as `map_shards` does.
         """
         from orchestration.shard_map import map_shards  # imports ray, which a plan does not need
 
@@ -62,6 +64,8 @@ class Context:
             )
         finally:
             self.display.finish(name)
+        written = hashed_by_tasks(building, step) if step else {}
+        self.checksums.update({str(building / path): entry["checksum"] for path, entry in written.items()})
         return [results[shard.key] for shard in shards]
 
 

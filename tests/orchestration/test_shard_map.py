@@ -23,6 +23,13 @@ ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers canno
 pytestmark = pytest.mark.usefixtures("local_ray")
 
 
+@dataclasses.dataclass
+class Beside:
+    """What a function may be given together."""
+
+    path: Path
+
+
 class Watch:
     """Runs shards in a folder and keeps what was heard of them."""
 
@@ -139,8 +146,13 @@ def test_what_a_shard_reads_is_compared_with_its_checksum_first(watch: Watch, tm
     def read(out: Path, documents: Path, others: list[Path]) -> dict[str, Any]:
         return {"text": documents.read_text()}
 
-    shard = Shard("00000", {"documents": path, "others": [path]}).reading({str(path): checksum(path), "other": "x"})
+    known = {str(path): checksum(path), "other": "x"}
+    shard = Shard("00000", {"documents": path, "others": [path]}).reading(known)
     assert list(shard.reads) == [str(path)]
+    for nested in (watch.building, {"deep": [path]}, Beside(path), [Beside(path)], Beside):
+        assert list(Shard("n", {"a": nested}).reading(known).reads) == (
+            [] if nested in (watch.building, Beside) else [str(path)]
+        )
     assert watch.run(read, [shard]) == {"00000": {"text": "as it was made"}}
     flip_a_bit(path)
     with pytest.raises(
