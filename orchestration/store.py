@@ -323,7 +323,7 @@ class Building:
 def hashed_by_tasks(folder: Path, step: str = "*") -> dict[str, dict[str, Any]]:
     """The entries that tasks wrote of their own files, by path in `folder`, which is under construction.
 
-    The driver therefore does not hash those files again. Files of one `step` are chosen by its name.
+    The driver therefore does not hash those files again. `step` limits this to the files of one step.
     """
     known: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.glob(f"{step}/*/{RESULT}")):
