@@ -111,3 +111,17 @@ def test_torn_side_records_are_made_again_or_passed_over(line: Any, workdir: Pat
     assert line.succeed("run", "recipe.yaml", "--workdir", workdir).count("reused") == 9
     for command in (("plan", "recipe.yaml"), ("status",), ("inspect", "small"), ("verify",)):
         line.succeed(*command, "--workdir", workdir)
+
+
+@pytest.mark.long
+def test_an_export_that_was_killed_before_it_was_whole_is_done_again(line: Any, workdir: Path) -> None:
+    """Its release had its place already, its manifest had not been written."""
+    line.succeed("run", "recipe.yaml", "--workdir", workdir)
+    export = artifact(workdir, "export")
+    certificate = (export / "hf" / "certificate.json").read_bytes()
+    for name in ("manifest.json", "build.json"):
+        (export / name).unlink()
+    export.rename(export.with_name(f"{export.name}.building"))
+    assert "export    built" in line.succeed("run", "recipe.yaml", "--workdir", workdir)
+    assert (artifact(workdir, "export") / "hf" / "certificate.json").read_bytes() == certificate
+    assert "every file compared with its checksum" in set(json.loads(certificate)["chain"].values())

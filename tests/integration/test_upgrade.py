@@ -96,6 +96,10 @@ def test_a_network_is_adopted_by_hand_and_says_so(line: Any, old: Path) -> None:
     wider.write_text("extends: whole.yaml\nname: wider\npretrain: {model: {d_model: 64}}\n")
     line.succeed("run", wider, "--until", "tokenize", "--workdir", work, QUIET)
     assert "has shape" in line.refuse("adopt", "wider", "pretrain", trained, "--workdir", work)
+    other = old / "other.yaml"
+    other.write_text("extends: whole.yaml\nname: other\nvocab: {size: 280}\n")
+    line.succeed("run", other, "--until", "tokenize", "--workdir", work, QUIET)
+    assert "another vocabulary" in line.refuse("adopt", "other", "pretrain", trained, "--workdir", work)
     assert "not of dedup" in line.refuse("adopt", "wider", "dedup", trained, "--workdir", work)
     shutil.rmtree(work / "runs" / "third")
     assert "a trained network: 6 steps" in line.run("prune", "--workdir", work).stdout
