@@ -24,7 +24,7 @@ from pipeline.runs.plan import Step, make_plan
 from pipeline.runs.run import run_recipe
 from pipeline.runs.stopping import stop_on_signals
 from pipeline.runs.upgrade import upgrade_store
-from pipeline.runs.view import manifests, plan_facts, runs_folder
+from pipeline.runs.view import manifests, plan_facts, plan_or_links, runs_folder
 from pipeline.runs.workdir import check_room
 
 RESULTS = "sweep.json"
@@ -129,7 +129,9 @@ def run_sweep(
         )
         for trial in trials
     ]
-    write_json(folder / RESULTS, {"trials": results, "best": best(results, shared)})
+    views = [runs_folder(workdir) / result["trial"] for result in results if result["state"] == "finished"]
+    alike = [*shared, *alike_stages(views)]
+    write_json(folder / RESULTS, {"trials": results, "best": best(results, alike)})
     return results
 
 
@@ -148,6 +150,12 @@ def shared_stages(plans: Sequence[Sequence[Step]]) -> list[str]:
     names = [step.stage.name for step in plans[0]]
     made = [{step.stage.name: step.key for step in plan} for plan in plans]
     return [name for name in names if len({each.get(name) for each in made}) == 1]
+
+
+def alike_stages(views: Sequence[Path]) -> list[str]:
+    """Stages that came out as the same artifact in all of these runs, although some were made of something else."""
+    made = [{entry["stage"]: entry["artifact"] for entry in plan_or_links(view)} for view in views]
+    return [stage for stage in made[0] if len({each.get(stage) for each in made}) == 1] if made else []
 
 
 def room(trials: Sequence[Trial], cluster: Mapping[str, float]) -> int:

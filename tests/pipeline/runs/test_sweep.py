@@ -13,6 +13,7 @@ from pipeline.recipe.reading import RecipeError, check_recipe, load_recipe
 from pipeline.reporting.sweep_tables import print_sweep, print_sweep_plan
 from pipeline.runs.sweep import (
     Trial,
+    alike_stages,
     best,
     make_trials,
     plan_sweep,
@@ -204,3 +205,14 @@ def test_the_table_has_every_trial_and_what_went_wrong(tmp_path: Path) -> None:
     assert ["trial", "learning_rate", "loss", "validation", "loss"] in lines
     assert ["s.1", "0.1", "4.0000", "4.5000"] in lines and ["s.2", "0.2", "failed"] in lines
     assert "s.2: pretrain: the loss is not finite" in text.getvalue() and "best: s.3" in text.getvalue()
+
+
+def test_what_came_out_alike_compares_although_it_was_made_of_something_else(tmp_path: Path) -> None:
+    """Both values of a cleaning rule let the same documents through: dedup is one artifact for both trials."""
+    views = [tmp_path / "s.1", tmp_path / "s.2"]
+    for number, view in enumerate(views):
+        view.mkdir()
+        plan = [{"stage": "clean", "fingerprint": f"c{number}"}, {"stage": "dedup", "fingerprint": "d"}]
+        (view / "plan.json").write_text(json.dumps(plan))
+    assert alike_stages(views) == ["dedup"]
+    assert alike_stages([]) == []
