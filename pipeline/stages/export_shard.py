@@ -8,14 +8,14 @@ import numpy as np
 
 from data.tokens.token_shards import TokenShard
 from data.tokens.tokenize import list_token_shards
-from model.formats.load import load_network
 from orchestration.files import checksum, files_below, write_json
 from pipeline.recipe.recipe import ExportConfig
 from pipeline.releases.export_release import export_checked
+from pipeline.releases.find import Release
+from pipeline.releases.open import open_release
 from pipeline.stages.model_card import model_card
 
 CHECKED_DOCUMENTS = 4  # real sequences whose logits are compared
-PROMPT_TOKENS = 8  # at the beginning of each sequence, from which network and export both go on
 
 
 def export_shard(
@@ -29,11 +29,10 @@ def export_shard(
     chain: Mapping[str, str],
 ) -> dict[str, Any]:
     """Write `hf/`, check it, and add certificate and model card; gives the counts. Raises RuntimeError when the check fails."""
-    folder, network = out / "hf", load_network(checkpoint)
-    length = network.config.max_sequence_length
-    sequences = real_sequences(tokens, length)
-    prompts = [sequence[: min(PROMPT_TOKENS, length // 2)].tolist() for sequence in sequences]
-    figures = export_checked(network, tokenizer, folder, sequences, prompts)
+    folder = out / "hf"
+    network, vocabulary = open_release(Release(checkpoint, tokenizer))
+    sequences = real_sequences(tokens, network.config.max_sequence_length)
+    figures = export_checked(network, vocabulary, tokenizer, folder, sequences)
     certificate = {
         "model": config.model_name,
         "checks": figures,
