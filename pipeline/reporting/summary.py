@@ -81,7 +81,10 @@ def _training_rows(counts: Mapping[str, Any]) -> list[tuple[str, str]]:
     loss = f"training {counts['loss']:.4f}"
     if counts["validation_loss"] is not None:
         loss += f", validation {counts['validation_loss']:.4f}"
-    return [*rows, ("loss", f"{loss} nats a token")]
+    rows.append(("loss", f"{loss} nats a token"))
+    if sizes := counts.get("without_validation"):
+        rows.append(("  no validation", f"of {', '.join(sizes)}: less than one window of validation tokens"))
+    return rows
 
 
 def _evaluation_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -28,7 +28,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, o
     results = context.map(finetune_shard, shards, out, "seeds", gpu=True)
     if results[0]["texts_cut"]:
         context.display.say(
-            f"{context.stage:9} {results[0]['texts_cut']:,} texts are longer than max_length, or than the network reads, and are cut"
+            f"{context.stage:9} {results[0]['texts_cut']:,} texts are longer than max_length or the network reads, and cut"
         )
     by_start = {start: results[n * len(config.seeds) : (n + 1) * len(config.seeds)] for n, start in enumerate(STARTS)}
     scores = comparison(by_start, {name: results[0][f"majority_{name}"] for name in SCORES})
