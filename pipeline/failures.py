@@ -26,6 +26,10 @@ class StageFailed(RuntimeError):
         self.details = getattr(cause, "details", "") or "".join(traceback.format_exception(cause))
 
 
+class CheckFailed(Exception):
+    """What was made did not pass its check, and was thrown away; the message says which check and by how much."""
+
+
 class RunStopped(Exception):
     """A signal, whose number is `signal`, asked the run to stop, and it did."""
 
@@ -68,6 +72,8 @@ def _explain(error: Exception) -> None:
             "(GRISTMILL_TRACEBACK=1 shows where it failed)",
             1,
         )
+    if isinstance(error, CheckFailed):
+        _end(str(error), 1)
     if isinstance(error, ValueError) and not isinstance(error, UnicodeError):
         _end(str(error), 2)
     if isinstance(error, OSError):  # The disk may be full, or a folder not writable.

@@ -14,7 +14,8 @@ if __name__ == "__main__":
 
 import argparse
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from data.tables import read_table
@@ -37,6 +38,7 @@ METRICS = "metrics.jsonl"
 REFUSED = "refused"  # a file of this name says why another attempt would fail in the same way
 STOP = "stop"  # a file of this name asks the ranks to save a checkpoint and end
 CHECKPOINTS = "checkpoints"
+SOURCES_SHOWN = 5  # that a line names, of those without a validation loss
 
 
 def rank_arguments(config: PretrainConfig, tokens: Path, tokenizer: Path, folder: Path) -> dict[str, Any]:
@@ -119,6 +121,28 @@ def read_data(tokens: Path, tokenizer: Path, training: TrainConfig, sampling: Sa
         prompts={text: [vocabulary.start_id, *ids] for text, ids in prompts},
         continued=vocabulary.continued,
     )
+
+
+def without_validation(tokens: Path, sequence_length: int) -> dict[str, int]:
+    """The training sources of a folder of token shards that no validation loss is taken of, with their validation tokens.
+
+    Those are fewer than one window, which is `sequence_length` + 1.
+    """
+    entries = list_token_shards(tokens)
+    sizes = {entry.source: 0 for entry in entries if entry.split == "train"}
+    for entry in entries:
+        if entry.split == "validation" and entry.source in sizes:
+            sizes[entry.source] += entry.tokens
+    return {source: size for source, size in sorted(sizes.items()) if size <= sequence_length}
+
+
+def describe_without_validation(sizes: Mapping[str, int], sequence_length: int) -> str:
+    """The line that says so of the sources that `without_validation` found; empty where there are none."""
+    if not sizes:
+        return ""
+    few = ", ".join(f"{source} ({size:,} tokens)" for source, size in list(sizes.items())[:SOURCES_SHOWN])
+    more = f" and {len(sizes) - SOURCES_SHOWN:,} more sources" if len(sizes) > SOURCES_SHOWN else ""
+    return f"no validation loss of {few}{more}: fewer than sequence_length + 1 ({sequence_length + 1:,})"
 
 
 def train_samples(tokens: Path, training: TrainConfig, sampling: SamplingConfig) -> Samples:
@@ -227,6 +251,10 @@ def main() -> None:
         )
     except ValueError as error:
         sys.exit(f"gristmill: {error}")
+    length = pretrain.training.sequence_length
+    gaps = describe_without_validation(without_validation(options.tokens, length), length)
+    if gaps and os.environ.get("RANK", "0") == "0":
+        print(f"gristmill: {gaps}", file=sys.stderr)
     options.out.mkdir(parents=True, exist_ok=True)
     run_rank(arguments)
     close_distributed()

@@ -17,6 +17,7 @@ import numpy as np
 
 from model.evaluation.evaluate import Encode, OnProgress, score_continuations
 from model.evaluation.json_lines import read_json_lines
+from model.evaluation.reportable import check_scores
 from model.network.network import Network
 
 
@@ -27,6 +28,8 @@ class Item:
     context: str
     choices: tuple[str, ...]
     answer: int
+    place: str = "item"
+    """Where it was read: file and line."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class ItemScores:
     log_likelihoods: tuple[float, ...]
     bytes: tuple[int, ...]
     answer: int
+    cut: bool = False
+    """Whether the beginning of the context was left out, because the network does not read so much."""
 
     @property
     def right(self) -> bool:
@@ -68,7 +73,7 @@ def parse_item(record: dict[str, Any], where: str) -> Item:
         raise ValueError(f"{where}: `choices` must be a list of two or more strings that are not blank")
     if not isinstance(answer, int) or isinstance(answer, bool) or not 0 <= answer < len(choices):
         raise ValueError(f"{where}: `answer` must be the index of a choice, 0 to {len(choices) - 1}")
-    return Item(context, tuple(choices), answer)
+    return Item(context, tuple(choices), answer, where)
 
 
 def is_choices(value: Any) -> TypeGuard[list[str]]:
@@ -93,29 +98,43 @@ def score_items(
     batch_size: int = 8,
     progress: OnProgress = lambda done, total: None,
 ) -> list[ItemScores]:
-    """Log-likelihoods of all choices of all items. A context too long is cut on the left."""
-    sequences, first, sizes = [], [], []
+    """Log-likelihoods of all choices of all items. A context too long is cut on the left.
+
+    Raises ValueError with the place of the first item of which a choice has no token, or a score that is no number.
+    """
+    sequences, first, sizes, places = [], [], [], []
     for item in items:
         for choice in item.choices:
             head, tail = join(item.context, choice)
             # Encoded as a whole: some vocabularies put a space before every text, which a choice alone would have, too.
             whole, before = encode([head + tail, head])
+            if whole == before[: len(whole)]:
+                raise ValueError(f"{item.place}: the vocabulary has no token for the choice {choice!r}")
             sequences.append(np.array([start_id, *whole], dtype=np.int64))
             first.append(1 + min(len(before), len(whole) - 1))
             sizes.append(len(choice.strip().encode()))
+            places.append(f"{item.place}: choice {choice!r}")
     log_likelihoods = -score_continuations(network, sequences, first, context_length, batch_size, progress=progress)
+    check_scores(log_likelihoods, places.__getitem__)
+    limit = context_length or network.config.max_sequence_length
     scores, first_choice = [], 0
     for item in items:
         mine = slice(first_choice, first_choice + len(item.choices))
-        scores.append(ItemScores(tuple(map(float, log_likelihoods[mine])), tuple(sizes[mine]), item.answer))
+        cut = any(len(sequence) - 1 > limit for sequence in sequences[mine])
+        scores.append(ItemScores(tuple(map(float, log_likelihoods[mine])), tuple(sizes[mine]), item.answer, cut))
         first_choice = mine.stop
     return scores
 
 
 def summary(scores: Sequence[ItemScores]) -> dict[str, float]:
-    """`items`, `accuracy`, `accuracy_per_byte`, and `chance`, the accuracy of drawing a choice at random."""
+    """`items`, `accuracy`, `accuracy_per_byte`, and `chance`, the accuracy of drawing a choice at random.
+
+    Where contexts were cut, `items_cut` says of how many items.
+    """
+    cut = sum(s.cut for s in scores)
     return {
         "items": len(scores),
+        **({"items_cut": cut} if cut else {}),
         "accuracy": float(np.mean([s.right for s in scores])),
         "accuracy_per_byte": float(np.mean([s.right_per_byte for s in scores])),
         "chance": float(np.mean([1 / len(s.bytes) for s in scores])),

@@ -8,7 +8,6 @@
   `LOGITS_BYTES` are in memory at any time.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from model.evaluation.reportable import check_scores
 from model.network.network import Network
 
 OnProgress = Callable[[int, int], None]  # it is called with what is done and the total
@@ -44,16 +44,6 @@ class Window:
     end: int
 
 
-def perplexity(nats: float, tokens: int) -> float:
-    """exp(nats / tokens), nats being the sum of -ln p(token | the tokens before it) over all the tokens."""
-    return math.exp(nats / tokens)
-
-
-def bits_per_byte(nats: float, bytes: int) -> float:
-    """nats / ln 2 / bytes, bytes being the UTF-8 length of the text: comparable between vocabularies, as perplexity is not."""
-    return nats / math.log(2) / bytes
-
-
 def score_documents(
     network: Network,
     documents: Sequence[np.ndarray],
@@ -63,16 +53,19 @@ def score_documents(
     batch_size: int = 8,
     stride: int | None = None,
     progress: OnProgress = lambda done, total: None,
+    name: Callable[[int], str] = lambda number: f"document {number + 1}",
 ) -> DocumentScores:
     """Score every token of every document once, given `start_id` (what a text begins behind) and the tokens before it.
 
     `documents` are arrays of ids; a final `<|endoftext|>`, if there is one, is a token like the others. `bytes` are the
     documents' UTF-8 lengths. `context_length` is at most (and by default) the network's `max_sequence_length`, `stride`
     half of it by default. `progress` is told the windows done and their number.
+    Raises ValueError for the first document whose score is no number; `name(i)` says which one the i-th is.
     """
     assert len(documents) == len(bytes)
     sequences = [np.concatenate([[start_id], document]) for document in documents]
     nats = score_continuations(network, sequences, [1] * len(sequences), context_length, batch_size, stride, progress)
+    check_scores(nats, name)
     tokens = np.array([len(document) for document in documents], dtype=np.int64)
     return DocumentScores(nats, tokens, np.array(bytes, dtype=np.int64))
 

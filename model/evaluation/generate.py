@@ -4,9 +4,12 @@ Keys and values of the tokens read so far are kept, so each new token is compute
 network can read, its window moves with every token, and so do all positions in it: from there on it is read again each time.
 """
 
+import math
+
 import torch
 
 from model.evaluation.evaluate import evaluating
+from model.evaluation.reportable import check_scores
 from model.network.cache import new_cache
 from model.network.network import Network
 
@@ -25,12 +28,16 @@ def generate(
 
     `temperature` 0 is greedy; `top_k` 0 and `top_p` 1 keep every token. The same seed gives the same tokens, whatever else
     draws random numbers. Once the text is longer than the network's `max_sequence_length`, only its last tokens are seen.
-    Raises ValueError for an empty prompt or a number out of bounds.
+    Raises ValueError for an empty prompt, a number out of bounds, and for a network that does not compute numbers.
     """
     if not prompt_ids:
         raise ValueError("the prompt has no tokens: begin it with the id of <|endoftext|>")
-    if temperature < 0 or top_k < 0 or not 0 < top_p <= 1:
-        raise ValueError(f"temperature ({temperature}) and top_k ({top_k}) must be >= 0, top_p ({top_p}) in (0, 1]")
+    if not 0 <= temperature < math.inf or top_k < 0 or not 0 < top_p <= 1:
+        raise ValueError(
+            f"temperature ({temperature}) and top_k ({top_k}) must be numbers >= 0, top_p ({top_p}) in (0, 1]"
+        )
+    if not -(2**63) <= seed < 2**64:
+        raise ValueError(f"seed ({seed}) must lie between -2^63 and 2^64 - 1")
     limit, weight = network.config.max_sequence_length, network.embedding.weight
     cache = new_cache(network.config, batch=1, capacity=min(limit, len(prompt_ids) + max_new_tokens), like=weight)
     generator = torch.Generator().manual_seed(seed)  # on the CPU, so that a seed means the same on every device
@@ -43,6 +50,7 @@ def generate(
             else:
                 hidden = network.hidden(torch.tensor([ids[-limit:]], device=weight.device))
             logits = network.unembed(hidden[:, -1])[0].float().cpu()  # (vocab,)
+            check_scores(logits.numpy(), lambda token: f"token {token} after {len(ids)} tokens of text")
             token = sample(logits, temperature, top_k, top_p, generator)
             if token == stop_id:
                 break
@@ -55,11 +63,13 @@ def sample(logits: torch.Tensor, temperature: float, top_k: int, top_p: float, g
 
     The nucleus (Holtzman et al. 2020) is the smallest set of likeliest tokens whose probabilities sum to at least `top_p`.
     """
-    if temperature == 0:
+    scaled = logits / temperature if temperature else logits
+    if temperature == 0 or not scaled.isfinite().all():  # So cold, only the likeliest has a chance.
         return int(logits.argmax())
-    ordered, ids = (logits / temperature).sort(descending=True, stable=True)
+    ordered, ids = scaled.sort(descending=True, stable=True)
     if top_k:
-        ordered, ids = ordered[:top_k], ids[:top_k]
+        kept = min(top_k, len(ids))
+        ordered, ids = ordered[:kept], ids[:kept]
     probabilities = ordered.softmax(0)
     before = (
         probabilities.cumsum(0) - probabilities

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.evaluation.evaluate import Encode, OnProgress, evaluating
+from model.evaluation.reportable import check_scores
 from model.finetuning.classify_config import ClassifyConfig
 from model.finetuning.examples import Example, Examples
 from model.finetuning.scores import STARTS, comparison, majority_scores, scores
@@ -59,12 +60,25 @@ def finetune(
 
     `start_id` is the id of `<|endoftext|>`. Returns the classifier, in evaluation mode, and its `accuracy` and `macro_f1` on the
     held-out texts. The same arguments on the same machine give the same weights; the caller's random state is left alone.
+    Raises ValueError naming the step from which the loss is not finite.
     """
     with seeded(seed):
         classifier = Classifier(clone(network, seed, pretrained), examples.labels, config.pooling, config.dropout)
         nn.init.normal_(classifier.head.weight, std=STANDARD_DEVIATION)
         nn.init.zeros_(classifier.head.bias)
-        train(classifier.to(next(network.parameters()).device), examples.train, encode, config, start_id, seed, on_step)
+        try:
+            train(
+                classifier.to(next(network.parameters()).device),
+                examples.train,
+                encode,
+                config,
+                start_id,
+                seed,
+                on_step,
+            )
+        except FloatingPointError as error:
+            start = "the pretrained weights" if pretrained else "random weights"
+            raise ValueError(f"fine-tuning from {start} with seed {seed}: {error}") from None
     predicted = predict_labels(classifier, [e.text for e in examples.test], encode, config, start_id)
     return classifier.eval(), scores([e.label for e in examples.test], predicted)
 
@@ -113,7 +127,10 @@ def train(
     seed: int,
     on_step: Callable[[], None],
 ) -> None:
-    """AdamW over `epochs` passes in seeded order, cross-entropy on the classes."""
+    """AdamW over `epochs` passes in seeded order, cross-entropy on the classes.
+
+    Raises FloatingPointError when the loss, its gradient or in the end a weight is not finite.
+    """
     sequences = encoded([e.text for e in examples], encode, config, start_id, classifier.network)
     targets = torch.tensor([classifier.labels.index(e.label) for e in examples])
     steps = steps_of(config, len(examples))
@@ -126,9 +143,13 @@ def train(
         loss = F.cross_entropy(classifier(tokens, lengths), targets[rows].to(tokens.device))
         optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(classifier.parameters(), config.gradient_clip)
+        norm = nn.utils.clip_grad_norm_(classifier.parameters(), config.gradient_clip)
+        if not torch.isfinite(loss + norm):
+            raise FloatingPointError(f"the loss is not finite from step {step + 1} on; lower learning_rate")
         optimizer.step()
         on_step()
+    if not all(torch.isfinite(parameter).all() for parameter in classifier.parameters()):
+        raise FloatingPointError(f"the weights are not finite after the last step ({steps}); lower learning_rate")
 
 
 def steps_of(config: ClassifyConfig, examples: int) -> int:
@@ -164,7 +185,7 @@ def batches(examples: int, batch_size: int, steps: int, seed: int) -> Iterator[n
 def predict_labels(
     classifier: Classifier, texts: Sequence[str], encode: Encode, config: ClassifyConfig, start_id: int
 ) -> list[str]:
-    """The likeliest class of each text, in the order of the texts."""
+    """The likeliest class of each text, in the order of the texts. Raises ValueError where the network gives no number."""
     sequences = encoded(list(texts), encode, config, start_id, classifier.network)
     # Texts of like lengths share a batch, which needs little padding.
     order = sorted(range(len(texts)), key=lambda row: len(sequences[row]))
@@ -172,8 +193,9 @@ def predict_labels(
     with evaluating(classifier):
         for start in range(0, len(order), config.evaluation_batch_size):
             rows = order[start : start + config.evaluation_batch_size]
-            chosen = classifier(*padded([sequences[row] for row in rows], classifier)).argmax(1).tolist()
-            for row, label in zip(rows, chosen, strict=True):
+            logits = classifier(*padded([sequences[row] for row in rows], classifier)).float().cpu()  # (rows, classes)
+            check_scores(logits.sum(1).numpy(), lambda place, rows=rows: f"text {rows[place] + 1}")  # type: ignore[misc]
+            for row, label in zip(rows, logits.argmax(1).tolist(), strict=True):
                 labels[row] = classifier.labels[label]
     return labels
 
@@ -182,8 +204,29 @@ def encoded(
     texts: list[str], encode: Encode, config: ClassifyConfig, start_id: int, network: Network
 ) -> list[list[int]]:
     """`<|endoftext|>` and the first ids of each text, at most `max_length` (and what the network reads) in all."""
-    limit = min(config.max_length, network.config.max_sequence_length)
+    limit = tokens_read(config, network)
     return [[start_id, *ids][:limit] for ids in encode(texts)]
+
+
+def tokens_read(config: ClassifyConfig, network: Network) -> int:
+    """How many tokens of a text are read, `<|endoftext|>` before it among them."""
+    return min(config.max_length, network.config.max_sequence_length)
+
+
+def count_cut(texts: Sequence[str], encode: Encode, config: ClassifyConfig, network: Network) -> int:
+    """How many of the texts are longer than what is read of them."""
+    return sum(1 + len(ids) > tokens_read(config, network) for ids in encode(texts))
+
+
+def describe_cut(cut: int, texts: int, config: ClassifyConfig, network: Network) -> str:
+    """The line that says so; empty when no text is cut."""
+    if not cut:
+        return ""
+    limit, reads = config.max_length, network.config.max_sequence_length
+    if limit > reads:
+        return f"{cut:,} of {texts:,} texts are longer than the network reads ({reads} tokens) and are cut"
+    remedy = f"raise max_length (the network reads {reads})" if limit < reads else "the network reads no more"
+    return f"{cut:,} of {texts:,} texts are longer than max_length ({limit}) and are cut; {remedy}"
 
 
 def padded(sequences: Sequence[list[int]], classifier: Classifier) -> tuple[Tensor, Tensor]:

@@ -1,12 +1,16 @@
 """Labelled texts from JSON Lines, divided into training and held-out examples."""
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from model.evaluation.json_lines import read_json_lines
 from model.finetuning.classify_config import ClassifyConfig
+
+SPLIT_SHOWN = 40  # characters of the name of a split that a message shows
+SPLITS_SHOWN = 5  # other splits that a message names
 
 
 @dataclass(frozen=True)
@@ -17,22 +21,28 @@ class Example:
 
 @dataclass(frozen=True)
 class Examples:
-    """`labels` are the classes of the training texts, sorted; `other_splits` counts records marked neither train nor test."""
+    """`labels` are the classes of the training texts, sorted; `other_splits` counts the records of each other split."""
 
     train: list[Example]
     test: list[Example]
     labels: list[str]
-    other_splits: int
+    other_splits: dict[str, int]
+
+    @property
+    def left_out(self) -> int:
+        """The number of records that are marked neither train nor test."""
+        return sum(self.other_splits.values())
 
 
 def read_examples(path: Path, config: ClassifyConfig) -> Examples:
-    """Read a `.jsonl` or `.jsonl.gz` file. Raises ValueError naming file and line, or file and what is missing."""
-    train: list[Example] = []
-    test: list[Example] = []
-    other = 0
+    """Read a `.jsonl` or `.jsonl.gz` file. Raises ValueError naming file and line, or file and what is missing.
+
+    Records of other splits than train and test are counted; whether they have a text and a class does not matter.
+    """
+    parts: dict[str, list[Example]] = {"train": [], "test": []}
+    others: Counter[str] = Counter()
     marked: bool | None = None
     for where, record in read_json_lines(path):
-        example = Example(text_of(record, config, where), label_of(record, config, where))
         split = record.get(config.split_field)
         if marked is None:
             marked = split is not None
@@ -40,22 +50,32 @@ def read_examples(path: Path, config: ClassifyConfig) -> Examples:
             raise ValueError(
                 f"{where}: only some records have the field `{config.split_field}`; give it to all or none"
             )
-        if split is None:
-            split = hashed_split(example.text, config)
-        if split == "train":
-            train.append(example)
-        elif split == "test":
-            test.append(example)
-        else:
-            other += 1
+        if split is not None and split not in ("train", "test"):
+            others[str(split)[:SPLIT_SHOWN]] += 1
+            continue
+        example = Example(text_of(record, config, where), label_of(record, config, where))
+        parts[split or hashed_split(example.text, config)].append(example)
+    train, test = parts["train"], parts["test"]
     labels = sorted({example.label for example in train})
     if len(labels) < 2:
-        raise ValueError(f"{path}: {len(labels)} classes among {len(train)} training texts; two or more are needed")
+        found = found_splits(train, test, others)
+        raise ValueError(
+            f"{path}: {len(labels)} classes among {len(train)} training texts; two or more are needed{found}"
+        )
     if not test:
-        raise ValueError(f"{path}: no test texts; mark some with `{config.split_field}` or raise test_fraction")
+        remedy = f"mark some as test in `{config.split_field}`" if marked else "raise test_fraction"
+        raise ValueError(f"{path}: no test texts; {remedy}{found_splits(train, test, others)}")
     if unknown := sorted({example.label for example in test} - set(labels)):
         raise ValueError(f"{path}: the class {unknown[0]!r} occurs among the test texts only")
-    return Examples(train, test, labels, other)
+    return Examples(train, test, labels, dict(sorted(others.items())))
+
+
+def found_splits(train: list[Example], test: list[Example], others: Counter[str]) -> str:
+    """The end of a message that says how many records each split has; empty where no record is of another split."""
+    if not others:
+        return ""
+    sizes = {"train": len(train), "test": len(test), **dict(others.most_common(SPLITS_SHOWN))}
+    return f" (found: {', '.join(f'{split} {size:,}' for split, size in sizes.items() if size)})"
 
 
 def hashed_split(text: str, config: ClassifyConfig) -> str:

@@ -18,6 +18,7 @@ from model.formats.hf_config import architecture, hf_config
 from model.formats.hf_layout import Entry, Weights, layout, to_ours, to_theirs
 from model.formats.import_config import import_config
 from model.formats.reading import read_json
+from model.formats.tensors import check_finite
 from model.network.config import ModelConfig, parameters
 from model.network.shapes import shapes
 
@@ -105,8 +106,8 @@ def write_json(path: Path, contents: Mapping[str, Any]) -> None:
 def import_hf(folder: Path) -> tuple[ModelConfig, dict[str, torch.Tensor]]:
     """Config and float32 weights by our names of a Hugging Face folder.
 
-    Raises ValueError in one line for what our network cannot express and for weights that are missing, unknown, or of
-    another shape or type than the config says.
+    Raises ValueError in one line for what our network cannot express and for weights that are missing, unknown, not finite,
+    or of another shape or type than the config says.
     """
     config = import_config(folder)
     files = weight_files(folder)
@@ -116,6 +117,8 @@ def import_hf(folder: Path) -> tuple[ModelConfig, dict[str, torch.Tensor]]:
             f"{folder}: config.json speaks of {parameters(config)} weights, but its safetensors files have {size} bytes"
         )
     stored = {name: tensor for file, names in files.items() for name, tensor in read_tensors(folder / file, names)}
+    for name in sorted(stored):
+        check_finite(folder, name, stored[name])
     if (
         architecture(config) == "gpt2" and "wte.weight" in stored
     ):  # it was saved from the bare model, as OpenAI's GPT-2 is

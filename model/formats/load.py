@@ -7,7 +7,7 @@ import torch
 from model.formats.checkpoint import DESCRIPTION, find_checkpoint, read_checkpoint, verify
 from model.formats.convert_hf import import_hf
 from model.formats.reading import one_line
-from model.formats.tensors import read_weights
+from model.formats.tensors import check_finite, read_weights
 from model.network.config import ModelConfig
 from model.network.network import Network
 
@@ -16,7 +16,7 @@ def load_network(folder: Path, dtype: torch.dtype = torch.float32, device: str =
     """The network of a checkpoint, of the newest checkpoint in a folder of them, or of a Hugging Face folder.
 
     Returned in evaluation mode. Raises ValueError in one line for a folder that is none of these, whose content is not
-    what was written, or that is of a family or a format that cannot be read.
+    what was written, that is of a family or a format that cannot be read, or that has a weight which is not finite.
     """
     folder = find_checkpoint(folder)
     config, weights = read_ours(folder) if (folder / DESCRIPTION).is_file() else import_hf(folder)
@@ -38,4 +38,17 @@ def read_ours(folder: Path) -> tuple[ModelConfig, dict[str, torch.Tensor]]:
     """Config and weights of a checkpoint, checked against its checksums. Raises ValueError naming what is wrong."""
     info = read_checkpoint(folder)
     verify(info, ("weights",))
-    return info.model, read_weights(folder)
+    weights = read_weights(folder)
+    for name in sorted(weights):
+        check_finite(folder, name, weights[name])
+    return info.model, weights
+
+
+def check_tokenizer(network: Network, highest_id: int, folder: Path) -> None:
+    """Raise ValueError when the tokenizer of a network's folder has ids that the network has no row for."""
+    rows = network.config.vocab_size
+    if highest_id >= rows:
+        raise ValueError(
+            f"{folder}: the tokenizer has ids up to {highest_id}, the network has {rows} rows (0 to {rows - 1}); "
+            "take the tokenizer that it was trained with, or give its embedding a row for each token"
+        )

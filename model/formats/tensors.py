@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -46,6 +47,17 @@ def open_tensors(info: CheckpointInfo, kind: str) -> Callable[[str], Tensor]:
 def tensor_names(info: CheckpointInfo, kind: str) -> list[str]:
     """The names of all tensors of one kind, sorted. Raises ValueError naming a file that cannot be read."""
     return sorted(_homes(info, kind))
+
+
+def check_finite(folder: Path, name: str, tensor: Tensor) -> None:
+    """Raise ValueError naming folder and weight when a value of the weight is not a finite number."""
+    finite = torch.isfinite(tensor)
+    if not finite.all():
+        place = (~finite).nonzero()[0].tolist()
+        raise ValueError(
+            f"{folder}: the weight {name} is {float(tensor[tuple(place)])} at {place}; no result of this network means "
+            "anything: take an earlier checkpoint, or make the folder again"
+        )
 
 
 def _homes(info: CheckpointInfo, kind: str) -> dict[str, Path]:

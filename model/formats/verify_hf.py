@@ -12,6 +12,7 @@ from transformers.utils import logging
 
 from model.evaluation.evaluate import evaluating
 from model.evaluation.generate import generate
+from model.evaluation.reportable import check_scores
 from model.network.network import Network
 
 TOLERANCE = 1e-4  # largest difference of two float32 logits
@@ -29,7 +30,8 @@ def verify_hf(
 
     `sequences` are token ids of real text, cut to the context, for the logits; `prompts` are ids that both continue
     greedily by `max_new_tokens` tokens; the text of both is encoded by both tokenizers. Returns the figures for the
-    certificate. Raises RuntimeError with figures when the logits differ by `TOLERANCE` or more, or a text or an encoding differs.
+    certificate. Raises RuntimeError with figures when the logits differ by `TOLERANCE` or more, or a text or an encoding differs,
+    ValueError when the network's logits are no numbers.
     """
     assert len(sequences) and len(prompts)
     limit = network.config.max_sequence_length
@@ -75,11 +77,14 @@ def logit_difference(network: Network, theirs: Any, sequence: np.ndarray) -> flo
     device = next(network.parameters()).device
     tokens = torch.from_numpy(np.asarray(sequence, dtype=np.int64))[None]
     ours = network(tokens.to(device)).float().cpu()  # (1, seq, vocab)
+    check_scores(ours.sum(-1)[0].numpy(), lambda place: f"token {place + 1} of {sequence[:8].tolist()}")
     return float((ours - theirs(tokens).logits).abs().max())
 
 
 def compare_greedy(folder: Path, network: Network, theirs: Any, prompt: list[int], max_new_tokens: int) -> list[int]:
     """The greedy continuation, which must be the same from both; transformers uses its cache and does not end early."""
+    if max_new_tokens == 0:  # A network that reads one token at a time goes on from nothing.
+        return []
     room = network.config.max_sequence_length - max_new_tokens
     if room < 1:
         raise ValueError(f"max_new_tokens ({max_new_tokens}) must be smaller than max_sequence_length")

@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from data.tokens.vocabulary import Encoder, load_vocabulary
+from data.tokens.vocabulary import Encoder, Vocabulary
 from model.formats.convert_hf import export_hf
-from model.formats.load import best_device, load_network
 from model.formats.verify_hf import verify_hf
 from model.network.network import Network
 from orchestration.files import commit_folder, write_json
+from pipeline.failures import CheckFailed
 from pipeline.releases.find import Release
+from pipeline.releases.open import open_release
 
-PROMPTS = ("The", "In the beginning", "1, 2, 3")  # the texts of the check, since a release comes without its data
-GREEDY_TOKENS = 32  # that network and export both write after each prompt, fewer where the context is short
+TEXTS = ("The", "In the beginning", "1, 2, 3")  # the texts of the check, since a release comes without its data
+PROMPT_TOKENS = 8  # at the beginning of each text of the check, from which network and export both go on
+GREEDY_TOKENS = 32  # that both write after each prompt, fewer where the context is short
 
 
 def export_release(release: Release, folder: Path) -> dict[str, Any]:
@@ -25,17 +27,19 @@ def export_release(release: Release, folder: Path) -> dict[str, Any]:
 
     The folder appears whole or not at all.
 
-    Raises ValueError when the folder exists, RuntimeError when the check fails.
+    Raises ValueError when the folder exists, CheckFailed when the check fails.
     """
     if folder.exists():
         raise ValueError(f"--to {folder}: exists already; choose another folder or remove it")
-    network, vocabulary = load_network(release.network, device=best_device()), load_vocabulary(release.tokenizer)
-    prompts = Encoder(vocabulary).encode_to_lists(PROMPTS)
-    sequences = [np.array([vocabulary.start_id, *prompt]) for prompt in prompts]
+    network, vocabulary = open_release(release)
+    sequences = sequences_of_texts(vocabulary)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     try:
-        figures = export_checked(network, release.tokenizer, temporary, sequences, prompts)
+        try:
+            figures = export_checked(network, vocabulary, release.tokenizer, temporary, sequences)
+        except RuntimeError as error:
+            raise CheckFailed(str(error).replace(str(temporary), str(folder))) from error
         write_json(temporary / "certificate.json", {"checks": figures})
         commit_folder(temporary, folder)
     finally:
@@ -43,18 +47,23 @@ def export_release(release: Release, folder: Path) -> dict[str, Any]:
     return {**figures, "folder": str(folder)}
 
 
+def sequences_of_texts(vocabulary: Vocabulary) -> list[np.ndarray]:
+    """The token ids of the texts of the check, each (tokens,), with what a text begins with."""
+    return [np.array([vocabulary.start_id, *ids]) for ids in Encoder(vocabulary).encode_to_lists(TEXTS)]
+
+
 def export_checked(
     network: Network,
+    vocabulary: Vocabulary,
     tokenizer: Path,
     folder: Path,
     sequences: Sequence[np.ndarray],
-    prompts: Sequence[Sequence[int]],
 ) -> dict[str, Any]:
-    """Write a network as a Hugging Face folder, and compare the logits on `sequences` and the greedy text after `prompts`.
+    """Write a network as a Hugging Face folder, and compare the logits on `sequences` and the greedy text after their beginnings.
 
-    Both are token ids, each sequence (tokens,). Gives the figures for the certificate. Raises RuntimeError when the two differ.
+    Each sequence, (tokens,), has the ids of a text and what it begins with. Gives the figures for the certificate. Raises
+    RuntimeError when the two differ.
     """
-    vocabulary = load_vocabulary(tokenizer)
     export_hf(
         network.state_dict(),
         network.config,
@@ -64,5 +73,7 @@ def export_checked(
         vocabulary.pad_id,
         vocabulary.start_id,
     )
-    new_tokens = min(GREEDY_TOKENS, network.config.max_sequence_length // 2)
+    half = network.config.max_sequence_length // 2
+    prompts = [sequence[: max(1, min(PROMPT_TOKENS, half))].tolist() for sequence in sequences]
+    new_tokens = min(GREEDY_TOKENS, half)
     return verify_hf(folder, network, tokenizer, sequences, prompts, new_tokens)

@@ -19,18 +19,30 @@ class Release:
 def find_release(checkpoint: str, runs: Path) -> Release:
     """The release that the argument CHECKPOINT of a command names; `runs` is the folder of all runs.
 
+    A bare name that is a run is that run, unless there is a folder of the name which holds a network.
+
     Raises ValueError, which says what was looked for, when there is none.
     """
     path, run = Path(checkpoint), runs / checkpoint
-    if path.is_dir():
+    is_run = path.name == checkpoint and checkpoint != ".." and run.is_dir()
+    if path.is_dir() and (not is_run or holds_network(path)):
         return release_at(path)
-    if Path(checkpoint).name == checkpoint and run.is_dir():
+    if is_run:
         if not any((run / stage).exists() for stage in ("pretrain", "network")):
             raise ValueError(
                 f"run {checkpoint!r} has no pretrained checkpoint yet: `gristmill status {checkpoint}` says how far it is"
             )
         return release_at(run)
     raise ValueError(f"{checkpoint}: neither a folder nor the name of a run in {runs}")
+
+
+def holds_network(folder: Path) -> bool:
+    """Whether a folder stands for a network, as `network_at` finds it."""
+    try:
+        network_at(folder)
+    except ValueError:
+        return False
+    return True
 
 
 def network_at(folder: Path) -> Path:

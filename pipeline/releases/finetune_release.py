@@ -8,14 +8,14 @@ import yaml
 from pydantic import ValidationError
 from rich.console import Console
 
-from data.tokens.vocabulary import Encoder, load_vocabulary
+from data.tokens.vocabulary import Encoder
 from model.finetuning.classifier_files import save_classifier
-from model.finetuning.classify import compare
+from model.finetuning.classify import compare, count_cut, describe_cut
 from model.finetuning.classify_config import ClassifyConfig
 from model.finetuning.examples import read_examples
-from model.formats.load import best_device, load_network
 from orchestration.progress import Display
 from pipeline.releases.find import Release
+from pipeline.releases.open import open_release
 
 
 def finetune_release(
@@ -32,25 +32,31 @@ def finetune_release(
     if folder.exists():
         raise ValueError(f"--out {folder}: exists already; choose another folder or remove it")
     examples = read_examples(data, config)
-    if examples.other_splits:
-        console.print(
-            f"{examples.other_splits:,} records are marked neither train nor test, and left out", highlight=False
-        )
+    network, vocabulary = open_release(release)
+    encode, texts = (
+        Encoder(vocabulary).encode_to_lists,
+        [example.text for example in (*examples.train, *examples.test)],
+    )
+    cut = count_cut(texts, encode, config, network)
+    if examples.left_out:
+        records = "1 record is" if examples.left_out == 1 else f"{examples.left_out:,} records are"
+        console.print(f"{records} marked neither train nor test, and left out", highlight=False)
+    if cut:
+        console.print(describe_cut(cut, len(texts), config, network), highlight=False)
     console.print(
         f"{len(examples.train):,} texts to learn from, {len(examples.test):,} held out, {2 * len(config.seeds)} fine-tunings"
     )
-    vocabulary = load_vocabulary(release.tokenizer)
     with Display(console) as display:
         classifier, scores = compare(
-            load_network(release.network, device=best_device()),
+            network,
             examples,
-            Encoder(vocabulary).encode_to_lists,
+            encode,
             config,
             vocabulary.start_id,
             progress=lambda done, total: display.update("finetune", done, total, "steps"),
         )
     save_classifier(folder, classifier, config, vocabulary.start_id, release.tokenizer)
-    return {**scores, "classifier": str(folder)}
+    return {**scores, "texts_cut": cut, "left_out": examples.left_out, "classifier": str(folder)}
 
 
 def read_settings(settings: Sequence[str]) -> ClassifyConfig:

@@ -1,15 +1,15 @@
 """The command `generate`, and the sample texts of an evaluation: letting a network go on from a prompt."""
 
-from data.tokens.vocabulary import Encoder, Vocabulary, load_vocabulary
+from data.tokens.vocabulary import Encoder, Vocabulary
 from model.evaluation.generate import generate
-from model.formats.load import best_device, load_network
 from model.network.network import Network
 from pipeline.releases.find import Release
+from pipeline.releases.open import open_release
 
 
 def generate_text(release: Release, prompt: str, max_new_tokens: int, temperature: float, top_k: int, seed: int) -> str:
     """The text that the network of a release writes after `prompt`, as `continue_prompt` gives it."""
-    network, vocabulary = load_network(release.network, device=best_device()), load_vocabulary(release.tokenizer)
+    network, vocabulary = open_release(release)
     return continue_prompt(network, vocabulary, prompt, max_new_tokens, temperature, top_k, seed)
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from model.evaluation.reportable import LARGEST
 from orchestration.files import folder_bytes, read_json
 from orchestration.progress import duration
 from pipeline.runs.plan import Step
@@ -55,6 +56,8 @@ def summary_rows(view: Path) -> list[tuple[str, str]]:
         for name in several:
             rows += [(name, "")] if len(several) > 1 else []
             rows += rows_of(read_json(view / name / "scores.json"))
+            if counts[name].get("texts_cut"):
+                rows.append(("  texts cut", f"{counts[name]['texts_cut']:,}, longer than what is read of them"))
     if "export" in counts:
         folder = view / "export" / "hf"
         difference = counts["export"]["largest_logit_difference"]
@@ -82,7 +85,10 @@ def _training_rows(counts: Mapping[str, Any]) -> list[tuple[str, str]]:
     loss = f"training {counts['loss']:.4f}"
     if counts["validation_loss"] is not None:
         loss += f", validation {counts['validation_loss']:.4f}"
-    return [*rows, ("loss", f"{loss} nats a token")]
+    rows.append(("loss", f"{loss} nats a token"))
+    if sizes := counts.get("without_validation"):
+        rows.append(("  no validation", f"of {', '.join(sizes)}: less than one window of validation tokens"))
+    return rows
 
 
 def _evaluation_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -116,7 +122,15 @@ def _finetuning_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _interval(interval: Mapping[str, float], digits: int) -> str:
-    return f"{interval['value']:.{digits}f} [{interval['low']:.{digits}f}, {interval['high']:.{digits}f}]"
+    value, low, high = (_number(interval[name], digits) for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def _number(value: float, digits: int) -> str:
+    """A number with so many decimals; one of hundreds of digits, as a perplexity can be, by its exponent."""
+    if value >= LARGEST:
+        return f"above {LARGEST:.0e}"
+    return f"{value:.{digits}f}" if abs(value) < 1e12 else f"{value:.{digits}e}"
 
 
 def _near(path: Path) -> Path:
@@ -195,7 +209,7 @@ def _shown(name: str, value: Any) -> str:
     if name == "flops":
         return f"{value:.3g}"
     if isinstance(value, float):
-        return f"{value:,.4f}"
+        return _number(value, 4) if abs(value) >= 1e12 else f"{value:,.4f}"
     if isinstance(value, list):
         return "  ".join(_shown(name, each) for each in value)
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -10,6 +10,7 @@ from model.network.config import ModelConfig, flops_per_token, parameters
 from model.training.train_config import TrainConfig
 from orchestration.build_record import read_build
 from orchestration.store import Store
+from pipeline.pretrain import describe_without_validation, without_validation
 from pipeline.recipe.recipe import PretrainConfig, Recipe
 from pipeline.runs.plan import Step
 from pipeline.stages.source_hashes import source_bytes
@@ -40,6 +41,9 @@ def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) ->
         if "corpus_tokens" in cost:
             train = tokenized.manifest["counts"]["tokens_by_split"].get("train", 0) if tokenized else 0
             cost["pretrain"]["epochs"] = cost["pretrain"]["tokens"] / train if train else None
+        length = recipe.pretrain.training.sequence_length
+        if tokenized and (sizes := without_validation(tokenized.path, length)):
+            cost["pretrain"]["note"] = describe_without_validation(sizes, length)
         cost["disk_bytes"] = (
             cost["pretrain"]["checkpoint_bytes"] * (recipe.pretrain.training.keep_checkpoints + 1) + 3 * total
         )

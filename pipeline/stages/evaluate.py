@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from data.tokens.tokenize import TokenShardEntry, list_token_shards
+from model.evaluation.reportable import perplexity
 from model.evaluation.statistics import bootstrap_difference, bootstrap_ratio
 from orchestration.files import read_json, write_json
 from orchestration.shards import Shard
@@ -105,12 +106,12 @@ def _scores(
         "documents": len(nats),
         "tokens": int(tokens.sum()),
         "bytes": int(columns["bytes"].sum()),
-        "perplexity": {key: float(np.exp(value)) for key, value in asdict(by_token).items()},
+        "perplexity": {key: perplexity(value, 1) for key, value in asdict(by_token).items()},
         "bits_per_byte": asdict(bootstrap_ratio(nats, bits, config.seed, config.resamples)),
     }
     for name, rival in rivals.items():
         scores[name] = {
-            "perplexity": float(np.exp(rival.sum() / tokens.sum())),
+            "perplexity": perplexity(rival.sum(), tokens.sum()),
             "bits_per_byte": float(rival.sum() / bits.sum()),
             "difference": asdict(bootstrap_difference(rival, nats, bits, config.seed, config.resamples)),
         }

@@ -14,14 +14,15 @@ from data.tables import read_table
 from data.tokens.token_shards import TokenShard
 from data.tokens.tokenize import list_token_shards
 from data.tokens.vocabulary import Encoder, Vocabulary, load_vocabulary
-from model.evaluation.choices import read_items, score_items
+from model.evaluation.choices import read_items, score_items, summary
 from model.evaluation.evaluate import score_documents
 from model.evaluation.ngram_models import Bigram, Unigram, fit_bigram, fit_unigram
 from model.evaluation.statistics import bootstrap_ratio
-from model.formats.load import best_device, load_network
 from orchestration.files import write_json
 from pipeline.recipe.recipe import EvaluateConfig, TaskConfig
+from pipeline.releases.find import Release
 from pipeline.releases.generate_text import continue_prompt
+from pipeline.releases.open import open_release
 
 BASELINE_TOKENS = 2**28  # training tokens that the n-gram models see at most; more would hardly make them better
 
@@ -29,12 +30,22 @@ BASELINE_TOKENS = 2**28  # training tokens that the n-gram models see at most; m
 def score_shards(
     out: Path, checkpoint: Path, tokenizer: Path, prefixes: Sequence[Path], config: EvaluateConfig
 ) -> dict[str, Any]:
-    """Score test shards with the network; writes documents.json, with nats, tokens and bytes of each document by shard."""
-    network, vocabulary = load_network(checkpoint, device=best_device()), load_vocabulary(tokenizer)
+    """Score test shards with the network; writes documents.json, with nats, tokens and bytes of each document by shard.
+
+    Raises ValueError naming the first document whose score is no number.
+    """
+    network, vocabulary = open_release(Release(checkpoint, tokenizer))
     facts, tokens = [], 0
     for prefix in prefixes:
         documents, sizes = read_documents(prefix, vocabulary)
-        scores = score_documents(network, documents, sizes, vocabulary.start_id, batch_size=config.batch_size)
+        scores = score_documents(
+            network,
+            documents,
+            sizes,
+            vocabulary.start_id,
+            batch_size=config.batch_size,
+            name=lambda number, shard=prefix.name: f"document {number + 1} of {shard}",  # type: ignore[misc]
+        )
         facts.append({"nats": scores.nats.tolist(), "tokens": scores.tokens.tolist(), "bytes": scores.bytes.tolist()})
         tokens += int(scores.tokens.sum())
     write_json(out / "documents.json", facts)
@@ -68,9 +79,9 @@ def score_task(
 
     Raises ValueError when the file has an item that is not one.
     """
-    vocabulary = load_vocabulary(tokenizer)
+    network, vocabulary = open_release(Release(checkpoint, tokenizer))
     scores = score_items(
-        load_network(checkpoint, device=best_device()),
+        network,
         read_items(path),
         Encoder(vocabulary).encode_to_lists,
         start_id=vocabulary.start_id,
@@ -82,12 +93,13 @@ def score_task(
         name: asdict(bootstrap_ratio(np.array(right, dtype=float), ones, config.seed, config.resamples))
         for name, right in measures.items()
     }
-    return result | {"items": len(scores), "chance": float(np.mean([1 / len(s.bytes) for s in scores]))}
+    sizes = {name: value for name, value in summary(scores).items() if name not in measures}
+    return result | sizes
 
 
 def write_samples(out: Path, checkpoint: Path, tokenizer: Path, config: EvaluateConfig) -> dict[str, Any]:
     """Let the network go on from each prompt; writes samples.json, with prompts and texts."""
-    network, vocabulary = load_network(checkpoint, device=best_device()), load_vocabulary(tokenizer)
+    network, vocabulary = open_release(Release(checkpoint, tokenizer))
     samples = []
     for number, prompt in enumerate(config.prompts):
         text = continue_prompt(

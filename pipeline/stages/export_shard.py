@@ -8,32 +8,33 @@ import numpy as np
 
 from data.tokens.token_shards import TokenShard
 from data.tokens.tokenize import list_token_shards
-from model.formats.load import load_network
 from orchestration.files import checksum, files_below, write_json
 from pipeline.recipe.recipe import ExportConfig
-from pipeline.releases.export_release import export_checked
+from pipeline.releases.export_release import export_checked, sequences_of_texts
+from pipeline.releases.find import Release
+from pipeline.releases.open import open_release
 from pipeline.stages.model_card import model_card
 
 CHECKED_DOCUMENTS = 4  # real sequences whose logits are compared
-PROMPT_TOKENS = 8  # at the beginning of each sequence, from which network and export both go on
 
 
 def export_shard(
     out: Path,
     checkpoint: Path,
     tokenizer: Path,
-    tokens: Path,
+    tokens: Path | None,
     config: ExportConfig,
     manifests: Mapping[str, Any],
     scores: Mapping[str, Any],
     chain: Mapping[str, str],
 ) -> dict[str, Any]:
     """Write `hf/`, check it, and add certificate and model card; gives the counts. Raises RuntimeError when the check fails."""
-    folder, network = out / "hf", load_network(checkpoint)
+    folder = out / "hf"
+    network, vocabulary = open_release(Release(checkpoint, tokenizer))
     length = network.config.max_sequence_length
-    sequences = real_sequences(tokens, length)
-    prompts = [sequence[: min(PROMPT_TOKENS, length // 2)].tolist() for sequence in sequences]
-    figures = export_checked(network, tokenizer, folder, sequences, prompts)
+    # A run that begins with a network has no tokens of its own.
+    sequences = real_sequences(tokens, length) if tokens else sequences_of_texts(vocabulary)
+    figures = export_checked(network, vocabulary, tokenizer, folder, sequences)
     certificate = {
         "model": config.model_name,
         "checks": figures,

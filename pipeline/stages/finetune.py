@@ -26,6 +26,10 @@ def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, o
         for seed in config.seeds
     ]
     results = context.map(finetune_shard, shards, out, "seeds", gpu=True)
+    if results[0]["texts_cut"]:
+        context.display.say(
+            f"{context.stage:9} {results[0]['texts_cut']:,} texts are longer than max_length or the network reads, and cut"
+        )
     by_start = {start: results[n * len(config.seeds) : (n + 1) * len(config.seeds)] for n, start in enumerate(STARTS)}
     scores = comparison(by_start, {name: results[0][f"majority_{name}"] for name in SCORES})
     write_json(out / "scores.json", scores)
@@ -33,6 +37,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, o
         "training_examples": results[0]["training_examples"],
         "test_examples": results[0]["test_examples"],
         "left_out": results[0]["left_out"],
+        "texts_cut": results[0]["texts_cut"],
         **{f"{start}_{name}": scores[start][name]["mean"] for start in STARTS for name in SCORES},
         **{f"majority_class_{name}": value for name, value in scores["majority_class"].items()},
     }

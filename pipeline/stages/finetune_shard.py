@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from data.tokens.vocabulary import Encoder, load_vocabulary
+from data.tokens.vocabulary import Encoder
 from model.finetuning.classifier_files import save_classifier
-from model.finetuning.classify import finetune
+from model.finetuning.classify import count_cut, finetune
 from model.finetuning.examples import read_examples
 from model.finetuning.scores import majority_scores
-from model.formats.load import best_device, load_network
 from pipeline.recipe.recipe import FinetuneConfig
+from pipeline.releases.find import Release
+from pipeline.releases.open import open_release
 
 
 def finetune_shard(
@@ -24,14 +25,15 @@ def finetune_shard(
     """Fine-tune once, from the checkpoint's weights or from random ones; gives the scores and the numbers of examples.
 
     The pretrained network's classifier of the first seed is saved in `classifier/`. Raises ValueError for examples that cannot
-    be read.
+    be read, and for a loss that is not finite.
     """
-    vocabulary = load_vocabulary(tokenizer)
+    network, vocabulary = open_release(Release(checkpoint, tokenizer))
     examples = read_examples(data, config)
+    encode = Encoder(vocabulary).encode_to_lists
     classifier, scores = finetune(
-        load_network(checkpoint, device=best_device()),
+        network,
         examples,
-        Encoder(vocabulary).encode_to_lists,
+        encode,
         config,
         start_id=vocabulary.start_id,
         seed=seed,
@@ -41,4 +43,5 @@ def finetune_shard(
         save_classifier(out / "classifier", classifier, config, vocabulary.start_id, tokenizer)
     majority = {f"majority_{name}": value for name, value in majority_scores(examples).items()}
     sizes = {"training_examples": len(examples.train), "test_examples": len(examples.test)}
-    return {**scores, **majority, **sizes, "left_out": examples.other_splits}
+    cut = count_cut([example.text for example in (*examples.train, *examples.test)], encode, config, network)
+    return {**scores, **majority, **sizes, "left_out": examples.left_out, "texts_cut": cut}

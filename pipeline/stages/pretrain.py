@@ -17,10 +17,12 @@ from pipeline.pretrain import (
     METRICS,
     REFUSED,
     STOP,
+    describe_without_validation,
     rank_arguments,
     run_rank_once,
     train_samples,
     with_vocabulary,
+    without_validation,
 )
 from pipeline.recipe.recipe import PretrainConfig
 from pipeline.releases.find import network_of
@@ -38,6 +40,9 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
     arguments = rank_arguments(config, inputs["tokens"], tokenizer, out)
     for name in (STOP, REFUSED):
         (out / name).unlink(missing_ok=True)
+    length = config.training.sequence_length
+    if gaps := describe_without_validation(without_validation(inputs["tokenize"], length), length):
+        context.display.say(f"{context.stage:9} {gaps}")
     gpus = bool(context.cluster.get("GPU"))
     group = Group(config.training.ranks, gpus, config.training.max_failures)
     _watch(context, config, out, lambda: run_group(run_rank_once, arguments, group))
@@ -145,6 +150,7 @@ def _settle(out: Path, tokens: Path, tokenizer: Path, config: PretrainConfig) ->
         "parameters": parameters(found.model),
         "loss": now.loss,
         "validation_loss": validations[-1] if validations else None,
+        "without_validation": without_validation(tokens, config.training.sequence_length),
     }
 
 

@@ -9,10 +9,10 @@ from data.documents import SCHEMA, document_id
 from data.tables import write_table
 from data.tokens.bpe import train_tokenizer
 from data.tokens.config import SamplingConfig, TokenizeConfig, VocabConfig
-from data.tokens.tokenize import tokenize_shard
+from data.tokens.tokenize import list_token_shards, tokenize_shard
 from data.tokens.vocabulary import load_vocabulary
 from model.training.train_config import TrainConfig
-from pipeline.pretrain import read_data
+from pipeline.pretrain import describe_without_validation, read_data, without_validation
 
 TRAINING = TrainConfig(sequence_length=8, validation_samples=4)
 
@@ -66,3 +66,27 @@ def test_the_order_says_what_a_cursor_means(folder: Path) -> None:
     order = read_data(folder / "tokens", folder / "tokenizer.json", TRAINING, SamplingConfig()).order
     assert order.keys() == {"sequence_length", "sampling", "windows"}
     assert order != read_data(folder / "tokens", folder / "tokenizer.json", TRAINING, SamplingConfig(seed=1)).order
+
+
+def test_sources_that_no_validation_loss_is_taken_of(folder: Path) -> None:
+    tokens = {
+        source: sum(
+            entry.tokens
+            for entry in list_token_shards(folder / "tokens")
+            if (entry.source, entry.split) == (source, "validation")
+        )
+        for source in ("plain", "umlauts")
+    }
+    few, many = sorted(tokens, key=lambda source: tokens[source])
+    for length in (8, tokens[few] - 1, tokens[few], tokens[many] - 1, tokens[many]):
+        training = TrainConfig(sequence_length=length, validation_samples=4)
+        try:
+            read = read_data(folder / "tokens", folder / "tokenizer.json", training, SamplingConfig()).validation
+        except ValueError:  # The training split is shorter than a window, too.
+            read = {source: None for source in tokens if tokens[source] > length}
+        expected = {source: size for source, size in sorted(tokens.items()) if source not in read}
+        assert without_validation(folder / "tokens", length) == expected
+    assert describe_without_validation({}, 8) == ""
+    assert describe_without_validation({"letters": 1834}, 2048) == (
+        "no validation loss of letters (1,834 tokens): fewer than sequence_length + 1 (2,049)"
+    )

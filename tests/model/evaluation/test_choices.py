@@ -1,5 +1,6 @@
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,8 @@ def test_summary_counts_both_ways_and_chance() -> None:
 def test_reads_items(tmp_path: Path) -> None:
     path = tmp_path / "task.jsonl"
     path.write_text(json.dumps(GOOD) + "\n\n" + json.dumps(GOOD | {"answer": 1}) + "\n")
-    assert read_items(path) == [Item("The sky is", ("blue", "a stone"), 0), Item("The sky is", ("blue", "a stone"), 1)]
+    first = Item("The sky is", ("blue", "a stone"), 0, f"{path}:1")
+    assert read_items(path) == [first, replace(first, answer=1, place=f"{path}:3")]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,3 @@
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -7,14 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import model.evaluation.evaluate
-from model.evaluation.evaluate import (
-    bits_per_byte,
-    evaluating,
-    perplexity,
-    score_continuations,
-    score_documents,
-    sliding_windows,
-)
+from model.evaluation.evaluate import evaluating, score_continuations, score_documents, sliding_windows
+from model.evaluation.reportable import perplexity
 from model.network.config import ModelConfig
 from model.network.init import initialize
 from model.network.network import Network
@@ -128,11 +120,6 @@ def test_out_of_bounds_settings_are_named(network: Network) -> None:
         score_documents(network, [], [], END, context_length=17)
     with pytest.raises(ValueError, match="stride is 9"):
         score_documents(network, [], [], END, context_length=8, stride=9)
-
-
-def test_perplexity_and_bits_per_byte() -> None:
-    assert perplexity(10 * math.log(50), 10) == pytest.approx(50)
-    assert bits_per_byte(8 * math.log(2), 4) == pytest.approx(2)
 
 
 def test_uniform_network_has_the_perplexity_of_its_vocabulary() -> None:

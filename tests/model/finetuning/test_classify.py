@@ -152,7 +152,9 @@ def test_reads_marked_splits(name: str, tmp_path: Path) -> None:
     splits = ["train", "train", "test", "validation"]
     records = [{"text": f"t{n}", "label": n % 2, "split": split} for n, split in enumerate(splits)]
     examples = read_examples(write(tmp_path / name, records), CONFIG)
-    assert examples == Examples([Example("t0", "0"), Example("t1", "1")], [Example("t2", "0")], ["0", "1"], 1)
+    assert examples == Examples(
+        [Example("t0", "0"), Example("t1", "1")], [Example("t2", "0")], ["0", "1"], {"validation": 1}
+    )
 
 
 def test_splits_by_hash_of_the_text(tmp_path: Path) -> None:

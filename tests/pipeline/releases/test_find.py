@@ -71,3 +71,22 @@ def test_a_folder_without_a_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="empty"):
         find_release(str(tmp_path / "empty"), tmp_path)
+
+
+def test_a_folder_of_the_name_of_a_run_is_taken_only_if_it_holds_a_network(
+    workdir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    (here / "r").mkdir()
+    (here / "r" / "letter.txt").write_text("Dear")
+    assert find_release("r", workdir / "runs").network.resolve().is_relative_to(workdir / "store")
+    with pytest.raises(ValueError, match=r"^r: neither a checkpoint"):
+        find_release("./r", workdir / "runs")
+    checkpoint(here / "r" / "step-00000003")
+    (here / "r" / "tokenizer.json").write_text("{}")
+    assert find_release("r", workdir / "runs").network == Path("r/step-00000003")
+    for name in (".", ".."):
+        with pytest.raises(ValueError, match="neither a checkpoint nor"):
+            find_release(name, workdir / "runs")
