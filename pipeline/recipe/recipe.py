@@ -3,7 +3,7 @@
 import difflib
 import math
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 
@@ -12,20 +12,17 @@ from data.clean.config import CleanConfig
 from data.collect.config import CollectConfig
 from data.collect.given_config import DocumentsConfig
 from data.dedup.config import DedupConfig
+from data.section import ANY, Needs
 from data.tokens.config import SamplingConfig, TokenizeConfig, TokensConfig, VocabConfig
 from model.finetuning.classify_config import ClassifyConfig
 from model.formats.hf_config import architecture
 from model.network.config import ModelConfig
 from model.training.train_config import TrainConfig
 
+SEQUENCE_LENGTH: int = TrainConfig.model_fields["sequence_length"].default  # That of the network is as long.
 MAX_TRIALS = 1000  # A sweep with more is likely a mistake.
 SECTION_NAME = r"^[A-Za-z][A-Za-z0-9_-]*$"  # It has no dot, so that it cannot be one of the files of a run's folder.
-OF_DOCUMENTS = (
-    "clean",
-    "dedup",
-    "vocab",
-    "tokenize",
-)  # the stages that a recipe with documents has unless it says null
+OF_DOCUMENTS = ("clean", "dedup", "vocab", "tokenize")  # A recipe with documents has these stages unless it says null.
 
 
 class Section(BaseModel):
@@ -40,6 +37,8 @@ class Section(BaseModel):
 class PretrainConfig(Section):
     """The network, its training, and the order of the samples."""
 
+    needs: ClassVar[Needs] = {"init": {"init_from": ANY}}
+
     init_from: Annotated[str | None, "display"] = None  # The files there enter the name instead, as a source.
     """A run's folder, a checkpoint or a Hugging Face folder to begin with. A `model` that is left out is taken from there."""
     init: Literal["weights", "continue"] = "weights"
@@ -48,10 +47,29 @@ class PretrainConfig(Section):
     training: TrainConfig = TrainConfig()
     sampling: SamplingConfig = SamplingConfig()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _lengths_follow(cls, values: Any) -> Any:
+        """Of the length of samples and the longest that the network reads, one that is left out makes room for the other."""
+        if not isinstance(values, dict):
+            return values
+        model, training = values.get("model", {}), values.get("training", {})
+        if not isinstance(model, dict) or not isinstance(training, dict):
+            return values
+        longest, length = model.get("max_sequence_length"), training.get("sequence_length")
+        if isinstance(longest, int) and length is None and 0 < longest < SEQUENCE_LENGTH:
+            return {**values, "training": {"sequence_length": longest, **training}}
+        if (
+            isinstance(length, int)
+            and longest is None
+            and length > SEQUENCE_LENGTH
+            and (model or not values.get("init_from"))
+        ):
+            return {**values, "model": {"max_sequence_length": length, **model}}
+        return values
+
     @model_validator(mode="after")
     def _lengths_fit(self) -> "PretrainConfig":
-        if self.init == "continue" and self.init_from is None:
-            raise ValueError("init: continue goes on from what init_from names, and there is none")
         if self.takes_model:
             return self
         if self.training.sequence_length > self.model.max_sequence_length:
@@ -83,6 +101,12 @@ class NetworkConfig(Section):
 
 class EvaluateConfig(Section):
     """Perplexity and bits per byte on the test split, tasks, and sample texts."""
+
+    needs: ClassVar[Needs] = {
+        "max_new_tokens": {"prompts": ANY},
+        "temperature": {"prompts": ANY},
+        "top_k": {"temperature": ANY},
+    }
 
     name: Annotated[str | None, "display"] = Field(default=None, pattern=SECTION_NAME)
     """What the run calls these scores, where there are several; null stands for `evaluate`."""
@@ -139,6 +163,8 @@ class ResourcesConfig(Section):
 
 class TrackingConfig(Section):
     """Where metrics go besides the terminal and `metrics.jsonl`."""
+
+    needs: ClassVar[Needs] = {"project": {"wandb": ("auto", "online", "offline")}}
 
     wandb: Annotated[Literal["auto", "online", "offline", "off"], "display"] = "auto"
     """auto: online when WANDB_API_KEY is set, else offline."""
