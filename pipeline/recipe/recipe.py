@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, m
 from data.clean.annotate_config import AnnotateConfig
 from data.clean.config import CleanConfig
 from data.collect.config import CollectConfig
+from data.collect.given_config import DocumentsConfig
 from data.dedup.config import DedupConfig
 from data.tokens.config import SamplingConfig, TokenizeConfig, TokensConfig, VocabConfig
 from model.finetuning.classify_config import ClassifyConfig
@@ -202,7 +203,8 @@ FINETUNINGS = Annotated[
 
 
 class Recipe(Section):
-    """A whole run. It begins with texts (`collect`), with token shards (`tokens`) or with a network (`network`).
+    """A whole run. It begins with sources (`collect`), with documents or token shards of others (`documents`, `tokens`), or
+    with a network (`network`).
 
     A stage is left out by `null`. `evaluate` and `finetune` are a section each, or a list of sections with names.
     """
@@ -215,6 +217,8 @@ class Recipe(Section):
     """What the run is for, in a sentence for its readers."""
     collect: CollectConfig | None = None
     """Texts to begin with: where they come from, and how they are brought into one form."""
+    documents: DocumentsConfig | None = None
+    """Documents of others to begin with, whose ids and texts are taken as they are."""
     annotate: AnnotateConfig | None = None
     """Scores of documents that are computed once, so that limits in `clean` can be moved cheaply; null computes none."""
     clean: CleanConfig | None = CleanConfig()
@@ -251,7 +255,7 @@ class Recipe(Section):
         if not isinstance(values, Mapping):
             return values
         named: dict[str, Any] = {}
-        if not values.get("collect"):
+        if not values.get("collect") and not values.get("documents"):
             named = dict.fromkeys(OF_DOCUMENTS)
         network = values.get("network")
         if isinstance(network, Mapping) and "path" in network:
@@ -290,12 +294,14 @@ class Recipe(Section):
     @property
     def source_names(self) -> set[str]:
         """The names of the sources that the recipe begins with; empty when it begins with a network, or with nothing."""
-        return {source.name for door in (self.collect, self.tokens) if door for source in door.sources}
+        return {source.name for door in (self.collect, self.documents, self.tokens) if door for source in door.sources}
 
     def _check_doors(self) -> None:
         """Raise ValueError when two sections give the same, so that one of them would be of no use."""
         for one, other, remedy in (
-            ("collect", "tokens", "a recipe begins with texts or with token shards"),
+            ("collect", "documents", "a recipe begins with one of them"),
+            ("collect", "tokens", "a recipe begins with one of them"),
+            ("documents", "tokens", "a recipe begins with one of them"),
             ("tokenize", "tokens", "`tokens` are tokenized already; leave `tokenize` out"),
             ("network", "pretrain", "to train a network further, name it in pretrain.init_from"),
         ):
