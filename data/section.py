@@ -16,7 +16,7 @@ ANY: tuple[Any, ...] = ()
 class Section(BaseModel):
     """Fields of a recipe. A field that nobody knows is a mistake, and a section never changes once it is read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 def with_fields(fields: dict[str, tuple[Any, Any]]) -> Callable[[type[Model]], type[Model]]:

@@ -29,10 +29,15 @@ class AnnotateConfig(Section):
     }
 
     families: tuple[str, ...] = ("language", *MEASURED)
-    words: WordSplitter = "whitespace"  # has to equal clean.words
-    characters: int = Field(default=10_000, gt=0)  # has to equal clean.language.characters
+    """The families of rules whose measures are taken."""
+    words: WordSplitter = "whitespace"
+    """How words are cut; it has to equal `clean.words`."""
+    characters: int = Field(default=10_000, gt=0)
+    """The language is identified on so much of the text, from its start; it has to equal `clean.language.characters`. Unit:
+    characters."""
     custom: list[Annotated[str, Field(pattern=FUNCTION)]] = Field(default=[])
-    """Functions `module:function` that give a number (or None); the score bears the function's name."""
+    """Functions `module:function` that give a number (or None); the score bears the function's name. They run only with
+    `--allow-code`."""
 
     @field_validator("families")
     @classmethod
