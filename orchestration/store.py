@@ -47,7 +47,7 @@ class Provenance:
     libraries: Mapping[str, str]
     """The versions of the libraries that the stage works with, by their names."""
     artifacts: Mapping[str, str]
-    """Each input stage with the name of the artifact that was read."""
+    """Each input with the artifact that was read, as `stage/name`."""
 
 
 @dataclass(frozen=True)

@@ -38,15 +38,15 @@ def finish_run(plan: Callable[[], list[Step]], store: Store, view: Path, content
     built = []
     while step := next((step for step in plan() if step.action != "reuse"), None):
         assert step.identity, f"{step.stage.name} waits for an input, and none is left to be built"
-        record_artifact(view, step.stage.name, step.identity.name)
+        record_artifact(view, step.name, step.identity.name)
         again = {"again": step.again} if step.again else {}
         store.write_record(step.stage.name, step.key, {"artifact": step.identity.name, **again})
         provenance = Provenance(step.key, output_fields(step.config), step.libraries, {})
         files = {"out.txt": step.stage.name}
-        link(view, store, finish(store, step.identity, files, {}, content(step), provenance))
-        built.append(step.stage.name)
+        link(view, step.name, store, finish(store, step.identity, files, {}, content(step), provenance))
+        built.append(step.name)
     for step in plan():
         assert step.artifact
-        record_artifact(view, step.stage.name, step.artifact.name)
-        link(view, store, step.artifact)
+        record_artifact(view, step.name, step.artifact.name)
+        link(view, step.name, store, step.artifact)
     return built

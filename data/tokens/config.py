@@ -1,6 +1,6 @@
 """What the vocabulary, the token shards and the order of the training samples are told by a recipe."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -49,20 +49,53 @@ def special_tokens(config: VocabConfig) -> list[str]:
     return [END_OF_TEXT, PAD, *config.special_tokens]
 
 
-class TokenizeConfig(Section):
-    """How documents are split and stored as tokens."""
+class Splits(Section):
+    """The shares of the documents that are not trained on."""
 
     validation: float = Field(0.005, ge=0, lt=1)  # this share of the documents is held out for the loss during training
     test: float = Field(0.005, ge=0, lt=1)  # this share of the documents is held out for evaluation
+
+    @model_validator(mode="after")
+    def _something_left(self) -> Self:
+        if self.validation + self.test >= 1:
+            raise ValueError(f"validation + test: {self.validation} + {self.test} leave nothing to train on")
+        return self
+
+
+class TokenizeConfig(Splits):
+    """How documents are split and stored as tokens."""
+
     dtype: Literal["auto", "uint16", "int32"] = (
         "auto"  # how ids are stored; auto is uint16 below 65,536 ids, else int32
     )
 
-    @model_validator(mode="after")
-    def _something_left(self) -> "TokenizeConfig":
-        if self.validation + self.test >= 1:
-            raise ValueError(f"validation + test: {self.validation} + {self.test} leave nothing to train on")
-        return self
+
+class TokenSource(Section):
+    """Token shards of others: pairs of .bin and .idx in the format of Megatron-LM."""
+
+    name: str = Field(pattern=r"^[a-z0-9_-]+$")
+    """What the source is called in mixtures, scores and provenance."""
+    path: str | list[str]
+    """Files (.idx or .bin), their common beginnings, globs or folders."""
+    split: Literal["auto", "train", "validation", "test"] = "auto"
+    """The split that all documents belong to; auto draws it for each by a hash, with the shares of the section."""
+    license: str = "unknown"
+    """SPDX identifier for all documents."""
+
+
+class TokensConfig(Splits):
+    """Token shards that others made, to train on or to score. `vocab.tokenizer` names the tokenizer that made them."""
+
+    sources: list[TokenSource] = Field(min_length=1)
+
+    @field_validator("sources")
+    @classmethod
+    def _names_differ(cls, sources: list[TokenSource]) -> list[TokenSource]:
+        names = [source.name for source in sources]
+        for number, name in enumerate(names):
+            if name in names[:number] or name == "all":
+                raise ValueError(f"the name {name!r} is taken; choose another")
+        return sources
 
 
 class SamplingConfig(Section):

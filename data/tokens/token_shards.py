@@ -1,4 +1,4 @@
-"""Token shards on disk: the Megatron indexed-dataset format, one document a sequence.
+"""Token shards on disk: the Megatron indexed-dataset format. Ours have one document a sequence, those of others may have more.
 
 `<prefix>.bin` is the tokens of all documents, one after the other, little-endian. `<prefix>.idx` says where each begins:
 
@@ -11,7 +11,7 @@
 | 8 | number of document indices, uint64: documents + 1 (Megatron counts the leading 0) |
 | 4 S | tokens in each sequence, int32 |
 | 8 S | byte offset of each sequence in the .bin, int64 |
-| 8 (S + 1) | sequence numbers at which documents begin and, last, S, int64: 0, 1, ..., S |
+| 8 (D + 1) | sequence numbers at which documents begin and, last, S, int64; in our files 0, 1, ..., S |
 
 Reference: Megatron-LM `megatron/core/datasets/indexed_dataset.py`.
 """
@@ -94,12 +94,12 @@ class TokenShard:
 
     prefix: Path
     tokens: np.ndarray  # (total tokens,) uint16 or int32: every document, in order
-    lengths: np.ndarray  # (documents,) int32: tokens of each document, its separator included
+    lengths: np.ndarray  # (documents,) int32 or int64: tokens of each document, its separator included
     starts: np.ndarray  # (documents,) int64: number of the first token of each document
 
     @classmethod
     def open(cls, prefix: Path) -> "TokenShard":
-        """Map the shard `<prefix>.bin` / `.idx`, any writer's that has one sequence a document.
+        """Map the shard `<prefix>.bin` / `.idx`, whoever wrote it. The sequences of a document are one after the other in it.
 
         Raises ValueError, naming the file, when it is absent, damaged, or of another kind.
         """
@@ -125,7 +125,7 @@ class TokenShard:
 
 
 def _read_index(path: Path) -> tuple[np.dtype, np.ndarray, np.ndarray]:
-    """The token dtype, lengths in tokens and byte offsets of an .idx file, checked against one another."""
+    """The token dtype, and of each document its length in tokens and byte offset, from an .idx file that has no faults."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(HEADER.size)
@@ -134,8 +134,6 @@ def _read_index(path: Path) -> tuple[np.dtype, np.ndarray, np.ndarray]:
     _, version, code, count, indices = HEADER.unpack(head)
     if version != VERSION or code not in DTYPES:
         raise ValueError(f"{path}: version {version} with dtype code {code} cannot be read (version 1, integers can)")
-    if indices != count + 1:
-        raise ValueError(f"{path}: {count:,} sequences in {indices - 1:,} documents; one document a sequence is wanted")
     if size != HEADER.size + count * 12 + indices * 8:
         raise ValueError(f"{path}: {size:,} bytes do not match its header; it is damaged")
     lengths = _map(path, np.dtype("<i4"), count, offset=HEADER.size)
@@ -143,7 +141,13 @@ def _read_index(path: Path) -> tuple[np.dtype, np.ndarray, np.ndarray]:
     ends = np.cumsum(lengths, dtype=np.int64) * DTYPES[code].itemsize
     if count and (lengths.min() < 0 or pointers[0] != 0 or not np.array_equal(pointers[1:], ends[:-1])):
         raise ValueError(f"{path}: lengths and offsets contradict one another; it is damaged")
-    return DTYPES[code], lengths, pointers
+    begins = _map(path, np.dtype("<i8"), indices, offset=HEADER.size + 12 * count)
+    if not len(begins) or begins[0] != 0 or begins[-1] != count or (np.diff(begins) < 0).any():
+        raise ValueError(f"{path}: its documents do not cover its sequences; it is damaged")
+    if indices == count + 1 and (np.diff(begins) == 1).all():
+        return DTYPES[code], lengths, pointers
+    bounds = np.concatenate([[0], ends // DTYPES[code].itemsize])[begins]
+    return DTYPES[code], np.diff(bounds), bounds[:-1] * DTYPES[code].itemsize
 
 
 def _map(path: Path, dtype: np.dtype, count: int, offset: int) -> np.ndarray:

@@ -16,7 +16,7 @@ import xxhash
 
 from data.content import Content, ContentHasher
 from data.tables import read_table, write_table
-from data.tokens.config import TokenizeConfig
+from data.tokens.config import TokenizeConfig, TokensConfig
 from data.tokens.token_shards import TokenShard, TokenShardWriter, token_dtype
 from data.tokens.vocabulary import Encoder, load_vocabulary
 
@@ -35,7 +35,7 @@ class TokenShardEntry:
     documents: int
 
 
-def split_of(identifier: str, config: TokenizeConfig) -> str:
+def split_of(identifier: str, config: TokenizeConfig | TokensConfig) -> str:
     """The split of a document, by a hash of its id; raising `validation` moves no document into or out of test."""
     place = xxhash.xxh3_64_intdigest(f"split\0{identifier}".encode()) / 2**64
     if place < config.test:
@@ -62,16 +62,16 @@ def tokenize_shard(out: Path, documents: Path, tokenizer: Path, config: Tokenize
     encoder = Encoder(vocabulary)
     dtype = check_dtype(config, vocabulary.size)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    shards: dict[str, _ShardFiles] = {}
+    shards: dict[str, ShardFiles] = {}
     with ExitStack() as stack:
         table = stack.enter_context(pq.ParquetFile(documents))
         for batch in table.iter_batches(BATCH_DOCUMENTS, columns=["id", "text", "source", "uri", "license"]):
             rows = batch.to_pylist()
             for row, ids in zip(rows, encoder.encode([row["text"] for row in rows]), strict=True):
                 split = split_of(row["id"], config)
-                name = _shard_name(row["source"], split)
+                name = shard_name(row["source"], split)
                 if name not in shards:
-                    shards[name] = stack.enter_context(_ShardFiles(out / name, dtype))
+                    shards[name] = stack.enter_context(ShardFiles(out / name, dtype))
                 size = len(row["text"].encode())
                 document = vocabulary.document(ids)
                 shards[name].append(row, document, size)
@@ -128,7 +128,7 @@ def provenance(prefix: Path, document: int) -> dict[str, Any]:
     return dict(table.slice(document, 1).to_pylist()[0])
 
 
-class _ShardFiles:
+class ShardFiles:
     """The three files of one token shard, written side by side as documents come."""
 
     def __init__(self, prefix: Path, dtype: str) -> None:
@@ -149,7 +149,7 @@ class _ShardFiles:
         self._tokens.append(tokens)
         _add_document(self._hasher, tokens)
 
-    def __enter__(self) -> "_ShardFiles":
+    def __enter__(self) -> "ShardFiles":
         self._tokens.__enter__()
         return self
 
@@ -166,7 +166,8 @@ def _provenance_schema() -> pa.Schema:
     return pa.schema([("document", pa.int64()), *strings, ("bytes", pa.int64()), ("tokens", pa.int64())])
 
 
-def _shard_name(source: str, split: str) -> str:
+def shard_name(source: str, split: str) -> str:
+    """The name of the files of a source's split; raises ValueError for a source whose name cannot be part of it."""
     if not source or source.startswith(".") or any(character in source for character in "/\\\0"):
         raise ValueError(f"source name {source!r} cannot be part of a file name; rename it in the recipe")
     return f"{source}-{split}"

@@ -144,11 +144,11 @@ def check_recipe(values: Mapping[str, Any], where: str) -> Recipe:
         # It is read once more from its own dump, so that a default of 3 for a float becomes 3.0, as a written 3 does.
         return Recipe.model_validate(recipe.model_dump(mode="json"))
     except ValidationError as error:
-        raise RecipeError("\n".join(f"{where}: {_line(item)}" for item in error.errors())) from error
+        raise RecipeError("\n".join(f"{where}: {_line(item, values)}" for item in error.errors())) from error
 
 
-def _line(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"] if not str(part).startswith("function-"))
+def _line(error: Any, values: Mapping[str, Any]) -> str:
+    place = ".".join(str(part) for part in _as_written(error["loc"], values))
     if error["type"] == "extra_forbidden":
         return f"{place}: there is no such field{did_you_mean(str(error['loc'][-1]), _fields_at(error['loc'][:-1]))}"
     if error["type"] == "missing":
@@ -157,6 +157,19 @@ def _line(error: Any) -> str:
         message = str(error["ctx"]["error"])
         return f"{place}: {message}" if place else message
     return f"{place}: {error['msg']}, not {error['input']!r}"[:500]
+
+
+def _as_written(location: Sequence[Any], values: Any) -> list[Any]:
+    """A location as the recipe has it: a section that may be a list has no number where it stands alone."""
+    found: list[Any] = []
+    for part in location:
+        if str(part).startswith("function-") or (isinstance(part, int) and isinstance(values, Mapping)):
+            continue
+        found.append(part)
+        inside = isinstance(values, Mapping) and part in values
+        listed = isinstance(values, list) and isinstance(part, int) and part < len(values)
+        values = values[part] if inside or listed else None
+    return found
 
 
 def _fields_at(location: Sequence[Any]) -> set[str]:

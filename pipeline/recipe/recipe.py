@@ -2,22 +2,29 @@
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 
 from data.clean.annotate_config import AnnotateConfig
 from data.clean.config import CleanConfig
 from data.collect.config import CollectConfig
 from data.dedup.config import DedupConfig
-from data.tokens.config import SamplingConfig, TokenizeConfig, VocabConfig
+from data.tokens.config import SamplingConfig, TokenizeConfig, TokensConfig, VocabConfig
 from model.finetuning.classify_config import ClassifyConfig
 from model.formats.hf_config import architecture
 from model.network.config import ModelConfig
 from model.training.train_config import TrainConfig
 
 MAX_TRIALS = 1000  # A sweep with more is likely a mistake.
+SECTION_NAME = r"^[A-Za-z][A-Za-z0-9_-]*$"  # It has no dot, so that it cannot be one of the files of a run's folder.
+OF_DOCUMENTS = (
+    "clean",
+    "dedup",
+    "vocab",
+    "tokenize",
+)  # the stages that a recipe with documents has unless it says null
 
 
 class Section(BaseModel):
@@ -66,9 +73,18 @@ class TaskConfig(Section):
     path: str
 
 
+class NetworkConfig(Section):
+    """A network that was trained elsewhere, to evaluate, fine-tune or export it."""
+
+    path: Annotated[str, "display"]  # The files there enter the name instead, as a source.
+    """A run's folder, a checkpoint or a Hugging Face folder. Its tokenizer is taken where the recipe has no `vocab`."""
+
+
 class EvaluateConfig(Section):
     """Perplexity and bits per byte on the test split, tasks, and sample texts."""
 
+    name: Annotated[str | None, "display"] = Field(default=None, pattern=SECTION_NAME)
+    """What the run calls these scores, where there are several; null stands for `evaluate`."""
     tasks: list[TaskConfig] = []
     prompts: list[str] = ["The"]
     """Beginnings of texts from which the network goes on."""
@@ -93,6 +109,8 @@ class EvaluateConfig(Section):
 class FinetuneConfig(ClassifyConfig):
     """Sequence classification with the pretrained network, compared with the same network from random weights."""
 
+    name: Annotated[str | None, "display"] = Field(default=None, pattern=SECTION_NAME)
+    """What the run calls this fine-tuning, where there are several; null stands for `finetune`."""
     data: str
     """Labelled JSON Lines, plain or gzip."""
     license: str = "unknown"
@@ -152,38 +170,84 @@ class SweepConfig(Section):
         return values
 
 
+def _as_list(value: Any) -> Any:
+    """The sections of a stage that may stand several times: none, one as a mapping, or a list of them."""
+    if value is None:
+        return []
+    return [value] if isinstance(value, Mapping | Section) else value
+
+
+def _as_written(sections: tuple[Section, ...]) -> Any:
+    """What `_as_list` reads: a single section without a name is a mapping, so that it has the dotted names of its fields."""
+    values = [section.model_dump(mode="json") for section in sections]
+    if not values:
+        return None
+    return values[0] if len(values) == 1 and values[0]["name"] is None else values
+
+
+EVALUATIONS = Annotated[
+    tuple[EvaluateConfig, ...],
+    BeforeValidator(_as_list, json_schema_input_type=EvaluateConfig | list[EvaluateConfig] | None),
+    PlainSerializer(_as_written),
+]
+FINETUNINGS = Annotated[
+    tuple[FinetuneConfig, ...],
+    BeforeValidator(_as_list, json_schema_input_type=FinetuneConfig | list[FinetuneConfig] | None),
+    PlainSerializer(_as_written),
+]
+
+
 class Recipe(Section):
-    """A whole run."""
+    """A whole run. It begins with texts (`collect`), with token shards (`tokens`) or with a network (`network`).
+
+    A stage is left out by `null`. `evaluate` and `finetune` are a section each, or a list of sections with names.
+    """
 
     format: Annotated[Literal[1], "display"] = 1
     name: Annotated[str, "display"] = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
     description: Annotated[str, "display"] = ""
-    collect: CollectConfig
+    collect: CollectConfig | None = None
     annotate: AnnotateConfig | None = None
-    clean: CleanConfig = CleanConfig()
-    dedup: DedupConfig = DedupConfig()
-    vocab: VocabConfig = VocabConfig()
-    tokenize: TokenizeConfig = TokenizeConfig()
+    clean: CleanConfig | None = CleanConfig()
+    dedup: DedupConfig | None = DedupConfig()
+    vocab: VocabConfig | None = VocabConfig()
+    tokenize: TokenizeConfig | None = TokenizeConfig()
+    tokens: TokensConfig | None = None
+    network: NetworkConfig | None = None
     pretrain: PretrainConfig | None = None
-    evaluate: EvaluateConfig | None = None
-    finetune: FinetuneConfig | None = None
+    evaluate: EVALUATIONS = ()
+    finetune: FINETUNINGS = ()
     export: ExportConfig | None = None
     sweep: Annotated[SweepConfig | None, "display"] = None
     resources: Annotated[ResourcesConfig, "speed"] = ResourcesConfig()
     tracking: Annotated[TrackingConfig, "display"] = TrackingConfig()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out(cls, values: Any) -> Any:
+        """Leave out the stages of documents in a recipe that has none, and take the vocabulary of the network that it has."""
+        if not isinstance(values, Mapping):
+            return values
+        named: dict[str, Any] = {}
+        if not values.get("collect"):
+            named = dict.fromkeys(OF_DOCUMENTS)
+        network = values.get("network")
+        if isinstance(network, Mapping) and "path" in network:
+            named["vocab"] = {"tokenizer": network["path"]}
+        return {**named, **values}
+
     @model_validator(mode="after")
     def _sections_fit(self) -> "Recipe":
-        for section in ("evaluate", "finetune", "export"):
-            if getattr(self, section) is not None and self.pretrain is None:
-                raise ValueError(f"{section}: there is no `pretrain` section whose network it could take")
+        self._check_doors()
+        self._check_names()
         self._check_scores()
-        if self.tokenize.dtype == "uint16" and self.vocab.tokenizer is None and self.vocab.size >= 65_536:
+        trained = self.vocab if self.vocab and self.vocab.tokenizer is None else None
+        if self.tokenize and self.tokenize.dtype == "uint16" and trained and trained.size >= 65_536:
             raise ValueError(
-                f"tokenize.dtype: uint16 holds fewer than 65,536 ids and vocab.size is {self.vocab.size:,}; "
+                f"tokenize.dtype: uint16 holds fewer than 65,536 ids and vocab.size is {trained.size:,}; "
                 "use int32 or a smaller vocabulary"
             )
-        if self.evaluate and self.tokenize.test == 0:
+        if self.evaluate and self.tokenize and self.tokenize.test == 0:
             raise ValueError("tokenize.test: 0 leaves nothing for `evaluate`; raise it, or leave that section out")
         if self.pretrain:
             self._check_pretrain(self.pretrain)
@@ -194,8 +258,44 @@ class Recipe(Section):
                 raise ValueError(f"export: {error}") from error
         return self
 
+    def sections(self, stage: str) -> list[tuple[str, Section]]:
+        """The sections that configure a stage, each with its name: none, one, or as many as the recipe has of it."""
+        value = getattr(self, stage)
+        if isinstance(value, tuple):
+            return [(section.name or stage, section) for section in value]
+        return [] if value is None else [(stage, value)]
+
+    @property
+    def source_names(self) -> set[str]:
+        """The names of the sources that the recipe begins with; empty when it begins with a network, or with nothing."""
+        return {source.name for door in (self.collect, self.tokens) if door for source in door.sources}
+
+    def _check_doors(self) -> None:
+        """Raise ValueError when two sections give the same, so that one of them would be of no use."""
+        for one, other, remedy in (
+            ("collect", "tokens", "a recipe begins with texts or with token shards"),
+            ("tokenize", "tokens", "`tokens` are tokenized already; leave `tokenize` out"),
+            ("network", "pretrain", "to train a network further, name it in pretrain.init_from"),
+        ):
+            if getattr(self, one) and getattr(self, other):
+                raise ValueError(f"{other}: there is `{one}` as well; {remedy}")
+        if self.tokens and self.vocab and self.vocab.tokenizer is None:
+            raise ValueError("vocab.tokenizer: name the tokenizer that made the token shards of `tokens`")
+        if self.network and self.vocab and self.vocab.tokenizer is None:
+            raise ValueError("vocab: the network of `network` has its own tokenizer; leave this section out")
+
+    def _check_names(self) -> None:
+        """Raise ValueError when two sections have the same name, by which commands and folders know them."""
+        several = [name for stage in ("evaluate", "finetune") for name, _ in self.sections(stage)]
+        taken = [name for name in type(self).model_fields if name not in ("evaluate", "finetune")]
+        for number, name in enumerate(several):
+            if name in [*taken, *several[:number]]:
+                raise ValueError(f"name: {name!r} is taken; give each section of `evaluate` and `finetune` its own")
+
     def _check_scores(self) -> None:
         """Raise ValueError when `clean` needs a score that `annotate` does not compute."""
+        if self.clean is None:
+            return
         if self.annotate is None:
             if self.clean.scores:
                 raise ValueError(
@@ -211,10 +311,10 @@ class Recipe(Section):
     @property
     def functions(self) -> list[str]:
         """The Python functions that the recipe names, each as `module:function`. They run only when the user allows it."""
-        return [*(self.annotate.functions if self.annotate else []), *self.clean.functions]
+        return [*(self.annotate.functions if self.annotate else []), *(self.clean.functions if self.clean else [])]
 
     def _check_pretrain(self, pretrain: PretrainConfig) -> None:
-        names = {source.name for source in self.collect.sources}
+        names = self.source_names
         strange = sorted(set(pretrain.sampling.weights or {}) - names)
         if strange:
             raise ValueError(
@@ -225,10 +325,10 @@ class Recipe(Section):
             raise ValueError(
                 f"pretrain.sampling.weights: {left_out[0]!r} has none; give every source one, 0 leaves it out"
             )
-        trained = self.vocab.tokenizer is None and pretrain.init_from is None
-        if trained and 0 < pretrain.model.vocab_size < self.vocab.size:
+        trained = self.vocab if self.vocab and self.vocab.tokenizer is None and not pretrain.init_from else None
+        if trained and 0 < pretrain.model.vocab_size < trained.size:
             raise ValueError(
-                f"pretrain.model.vocab_size ({pretrain.model.vocab_size}) is smaller than vocab.size ({self.vocab.size}); "
+                f"pretrain.model.vocab_size ({pretrain.model.vocab_size}) is smaller than vocab.size ({trained.size}); "
                 "leave it out to take it from the tokenizer"
             )
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from model.formats.checkpoint import checkpoint_folders, find_checkpoint
 
+TAKEN = Path("network", "files")  # where an artifact has a network that was trained elsewhere
+
 
 @dataclass(frozen=True)
 class Release:
@@ -26,7 +28,7 @@ def find_release(checkpoint: str, runs: Path) -> Release:
     if path.is_dir() and (not is_run or holds_network(path)):
         return release_at(path)
     if is_run:
-        if not (run / "pretrain").exists():
+        if not any((run / stage).exists() for stage in ("pretrain", "network")):
             raise ValueError(
                 f"run {checkpoint!r} has no pretrained checkpoint yet: `gristmill status {checkpoint}` says how far it is"
             )
@@ -48,6 +50,8 @@ def network_at(folder: Path) -> Path:
 
     Raises ValueError when there is none.
     """
+    if (folder / "network" / TAKEN).is_dir():
+        return (folder / "network" / TAKEN).resolve()
     pretrain = (folder / "pretrain").resolve() if (folder / "pretrain").exists() else folder
     return find_checkpoint(pretrain / "checkpoints" if (pretrain / "checkpoints").is_dir() else pretrain)
 
@@ -65,6 +69,7 @@ def release_at(folder: Path) -> Release:
     return Release(network, places[0] / "tokenizer.json")
 
 
-def newest_checkpoint(pretrain: Path) -> Path:
-    """The newest checkpoint of a pretrain artifact, which has only one once it is whole."""
-    return checkpoint_folders(pretrain / "checkpoints")[-1]
+def network_of(artifact: Path) -> Path:
+    """The folder of the network in an artifact of `pretrain`, which has one checkpoint once it is whole, or of `network`."""
+    taken = artifact / TAKEN
+    return taken if taken.is_dir() else checkpoint_folders(artifact / "checkpoints")[-1]

@@ -14,10 +14,13 @@ from pipeline.releases.find import network_at, release_at
 
 def with_origin(recipe: Recipe, base: Path, view: Path) -> Recipe:
     """The recipe with its origin, if it has one, resolved: `init_from` is a checkpoint, and `model` is the network to train.
+    The path of a network that is taken over is resolved likewise.
 
     A recipe may name a run, whose newest checkpoint may be another one tomorrow; the result names one checkpoint. `base` is the
     folder of the recipe, `view` that of the run. Raises ValueError when there is no network, or when it does not fit the recipe.
     """
+    if recipe.network:
+        return _with_network(recipe, base)
     pretrain = recipe.pretrain
     if pretrain is None or pretrain.init_from is None:
         return recipe
@@ -30,14 +33,26 @@ def with_origin(recipe: Recipe, base: Path, view: Path) -> Recipe:
     if model.vocab_size == 0:
         model = model.model_copy(update={"vocab_size": theirs.vocab_size})
     check_origin(model, pretrain.training, Origin(folder, pretrain.init))
-    if is_foreign(folder) and recipe.vocab.tokenizer is None:
+    tokenizer = recipe.vocab.tokenizer if recipe.vocab else None
+    if is_foreign(folder) and tokenizer is None:
         raise ValueError(
             f"vocab: the network of {folder} knows its own tokens only; set vocab.tokenizer to the folder of its tokenizer"
         )
-    if recipe.vocab.tokenizer is not None:
-        check_vocabulary(folder, find_tokenizer(base / recipe.vocab.tokenizer))
+    if tokenizer is not None:
+        check_vocabulary(folder, find_tokenizer(base / tokenizer))
     values = recipe.model_dump(mode="json")
     values["pretrain"] |= {"init_from": str(folder), "model": model.model_dump(mode="json")}
+    return check_recipe(values, f"with the network of {folder}")
+
+
+def _with_network(recipe: Recipe, base: Path) -> Recipe:
+    """The recipe with the folder of its network, and the network's own tokenizer in place of a run or folder that has one."""
+    assert recipe.network, "the caller has seen to it"
+    folder = network_at(base / recipe.network.path).resolve()
+    values = recipe.model_dump(mode="json")
+    if recipe.vocab and recipe.vocab.tokenizer == recipe.network.path:
+        values["vocab"]["tokenizer"] = str(release_at(base / recipe.network.path).tokenizer)
+    values["network"]["path"] = str(folder)
     return check_recipe(values, f"with the network of {folder}")
 
 

@@ -41,11 +41,9 @@ def write_report(view: Path) -> Path:
         funnel=[row for stage in STAGES if stage in found for row in funnel_rows(stage, found[stage]["counts"])],
         manifests=found,
         training=_training(view) if "pretrain" in found else None,
-        evaluation=_scores(view, "evaluate", found),
-        bytes_plot=_bits_plot(_scores(view, "evaluate", found)),
-        samples=read_json(view / "evaluate" / "samples" / "all" / "samples.json") if "evaluate" in found else [],
+        evaluations={name: _evaluation(view / name) for name, made in found.items() if made["stage"] == "evaluate"},
         vocabulary=_vocabulary(view) if "vocab" in found else None,
-        builds={stage: read_build(view / stage) for stage in found},
+        builds={name: read_build(view / name) for name in found},
         recipe=(view / "recipe.yaml").read_text(encoding="utf-8"),
     )
     write_text(view / "report.html", page)
@@ -56,8 +54,11 @@ def _vocabulary(view: Path) -> Any:
     return read_json(view / "vocab" / "tokenizer" / "report.json")
 
 
-def _scores(view: Path, stage: str, found: Mapping[str, Any]) -> dict[str, Any] | None:
-    return read_json(view / stage / "scores.json") if stage in found else None
+def _evaluation(artifact: Path) -> dict[str, Any]:
+    """What the report shows of an evaluation: the scores of the test split, if there is one, their plot, and sample texts."""
+    test = read_json(artifact / "scores.json")["test"]
+    samples = read_json(artifact / "samples" / "all" / "samples.json")
+    return {"test": test, "plot": _bits_plot(test["all"]) if test else None, "samples": samples}
 
 
 def _training(view: Path) -> dict[str, Any]:
@@ -87,11 +88,8 @@ def _loss_plot(records: Sequence[Mapping[str, Any]]) -> str:
     return _svg(figure)
 
 
-def _bits_plot(scores: Mapping[str, Any] | None) -> str | None:
+def _bits_plot(test: Mapping[str, Any]) -> str:
     """A plot of the bits per byte of the network, with its interval, and of the n-gram models."""
-    if scores is None:
-        return None
-    test = scores["test"]["all"]
     network = test["bits_per_byte"]
     names = ["network", "Kneser-Ney bigram", "unigram"]
     values = [network["value"], test["bigram"]["bits_per_byte"], test["unigram"]["bits_per_byte"]]

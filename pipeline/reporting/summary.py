@@ -34,26 +34,30 @@ def print_summary(view: Path, report: Path, console: Console) -> None:
 
 def summary_rows(view: Path) -> list[tuple[str, str]]:
     """The lines (name, value) of the summary of a run; raises ValueError when a manifest or a file of scores is damaged."""
-    counts = {stage: manifest["counts"] for stage, manifest in manifests(view).items()}
+    found = manifests(view)
+    counts = {name: manifest["counts"] for name, manifest in found.items()}
     rows = []
     if "collect" in counts:
         rows.append(("documents in", f"{counts['collect']['documents_in']:,}"))
-    for stage in DOCUMENT_STAGES:
-        if stage in counts:
-            rows.append((f"  {stage}", _losses(counts[stage])))
-    if "dedup" in counts:
-        rows.append(("documents out", f"{counts['dedup']['documents_out']:,}"))
-    if "tokenize" in counts:
-        splits = ", ".join(f"{split} {number:,}" for split, number in counts["tokenize"]["tokens_by_split"].items())
-        rows.append(("tokens", f"{counts['tokenize']['tokens']:,} ({splits})"))
+    passed = [stage for stage in DOCUMENT_STAGES if stage in counts]
+    rows += [(f"  {stage}", _losses(counts[stage])) for stage in passed]
+    if passed:
+        rows.append(("documents out", f"{counts[passed[-1]]['documents_out']:,}"))
+    for name in ("tokenize", "tokens"):
+        if name in counts:
+            splits = ", ".join(f"{split} {number:,}" for split, number in counts[name]["tokens_by_split"].items())
+            rows.append(("tokens", f"{counts[name]['tokens']:,} ({splits})"))
+    if "network" in counts:
+        rows.append(("network", f"{counts['network']['parameters']:,} parameters, trained elsewhere"))
     if "pretrain" in counts:
         rows += _training_rows(counts["pretrain"])
-    if "evaluate" in counts:
-        rows += _evaluation_rows(read_json(view / "evaluate" / "scores.json"))
-    if "finetune" in counts:
-        rows += _finetuning_rows(read_json(view / "finetune" / "scores.json"))
-        if counts["finetune"].get("texts_cut"):
-            rows.append(("  texts cut", f"{counts['finetune']['texts_cut']:,}, longer than what is read of them"))
+    for stage, rows_of in (("evaluate", _evaluation_rows), ("finetune", _finetuning_rows)):
+        several = [name for name in found if found[name]["stage"] == stage]
+        for name in several:
+            rows += [(name, "")] if len(several) > 1 else []
+            rows += rows_of(read_json(view / name / "scores.json"))
+            if cut := counts[name].get("texts_cut"):
+                rows.append(("  texts cut", f"{cut:,}, longer than what is read of them"))
     if "export" in counts:
         folder = view / "export" / "hf"
         difference = counts["export"]["largest_logit_difference"]
@@ -88,7 +92,13 @@ def _training_rows(counts: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _evaluation_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
-    test = scores["test"]["all"]
+    rows = _test_rows(scores["test"]["all"]) if scores["test"] else []
+    for task, result in scores["tasks"].items():
+        rows.append((f"task {task}", f"accuracy {_interval(result['accuracy'], 3)}, chance {result['chance']:.3f}"))
+    return rows
+
+
+def _test_rows(test: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = [
         ("perplexity", f"{_interval(test['perplexity'], 2)} on {test['documents']} test documents"),
         ("bits per byte", _interval(test["bits_per_byte"], 4)),
@@ -98,8 +108,6 @@ def _evaluation_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append(
             (title, f"{rival['bits_per_byte']:.4f}, the network is better by {_interval(rival['difference'], 4)}")
         )
-    for task, result in scores["tasks"].items():
-        rows.append((f"task {task}", f"accuracy {_interval(result['accuracy'], 3)}, chance {result['chance']:.3f}"))
     return rows
 
 
@@ -144,7 +152,7 @@ def print_plan(run: str, steps: Sequence[Step], cost: Mapping[str, Any], console
         table.add_column(column, overflow="fold")
     for step in steps:
         name = step.artifact.name if step.artifact else step.identity.name if step.identity else ""
-        table.add_row(step.stage.name, Text(step.action, ACTION_STYLES[step.action]), Text(step.reason), name[:12])
+        table.add_row(step.name, Text(step.action, ACTION_STYLES[step.action]), Text(step.reason), name[:12])
     console.print(table, highlight=False)
     console.print()
     console.print(facts_table({key: value for key, value in cost.items() if key != "stages_to_build"}), highlight=False)

@@ -21,28 +21,29 @@ from pipeline.stages.chain import inputs_of
 ADOPTED = ".adopted"  # The name of the folder in which an adoption is put together ends in this.
 
 
-def adopt(view: Path, stage: str, artifact: Path, store: Store) -> Artifact:
-    """Adopt `artifact`, a folder or a name in the store, as the artifact of a stage of the run whose view is `view`.
+def adopt(view: Path, name: str, artifact: Path, store: Store) -> Artifact:
+    """Adopt `artifact`, a folder or a name in the store, as what the step `name` gives of the run whose view is `view`.
 
     Gives the adopted artifact, whose manifest says where it came from. Its files are linked where the file system can do that,
     and copied elsewhere. Raises ValueError when the artifact does not fit the run (it is of another stage, is damaged, has other
     shapes or another tokenizer), when the run has an artifact of the stage already, when the stage's inputs are not whole yet,
     and when a living process is building the same artifact.
     """
-    found = _find(artifact, stage, store)
     steps = _plan(view, store)
-    step = _step(steps, view, stage)
+    step = _step(steps, view, name)
+    stage = step.stage.name
+    found = _find(artifact, stage, store)
     refuse_damage(found, checksums=True)
     assert step.identity, "_step has seen to it"
     if step.stage.fits:
         step.stage.fits(found.path, step.config, _inputs(step, steps))
     with hold(store.building(stage, step.identity.name), _refuse_to_wait, lambda: False):
         if store.find(stage, step.identity.name):
-            raise ValueError(f"{stage}: run {view.name} has got it meanwhile; nothing was adopted")
+            raise ValueError(f"{name}: run {view.name} has got it meanwhile; nothing was adopted")
         adopted = _link_files(found, step, store)
     store.write_record(stage, step.key, {"artifact": adopted.name, **({"again": step.again} if step.again else {})})
-    record_artifact(view, stage, adopted.name)
-    link(view, store, adopted)
+    record_artifact(view, name, adopted.name)
+    link(view, name, store, adopted)
     return adopted
 
 
@@ -55,7 +56,7 @@ def _plan(view: Path, store: Store) -> dict[str, Step]:
     if plan["base"] is None:
         raise ValueError(f"run {view.name}: its recipe's folder is not on record; run its recipe once, then adopt")
     recipe = load_recipe(view / "recipe.yaml")
-    return {step.stage.name: step for step in make_plan(recipe, Path(plan["base"]), store, view)}
+    return {step.name: step for step in make_plan(recipe, Path(plan["base"]), store, view)}
 
 
 def _step(steps: Mapping[str, Step], view: Path, stage: str) -> Step:
@@ -65,13 +66,14 @@ def _step(steps: Mapping[str, Step], view: Path, stage: str) -> Step:
     if step.artifact:
         raise ValueError(f"{stage}: run {view.name} has it already ({step.reason})")
     if step.identity is None:
-        last = step.inputs[-1]
+        last = step.givers[-1]
         raise ValueError(f"{stage}: its inputs are not whole yet; `gristmill run RECIPE --until {last}` builds them")
     return step
 
 
 def _inputs(step: Step, steps: Mapping[str, Step]) -> dict[str, Path]:
-    return {name: artifact.path for name in step.inputs if (artifact := steps[name].artifact)}
+    artifacts = {name: artifact for name in step.givers if (artifact := steps[name].artifact)}
+    return {key: artifact.path for key, artifact in step.by_key(artifacts).items()}
 
 
 def _find(artifact: Path, stage: str, store: Store) -> Artifact:

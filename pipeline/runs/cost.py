@@ -27,14 +27,14 @@ def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) ->
     `steps` is the plan of the recipe, whose folder is `base`. A stage's time is that of its newest earlier build. Raises
     ValueError when a source or the tokenizer cannot be read, or a manifest is damaged.
     """
-    building = {step.stage.name: step for step in steps if step.action != "reuse"}
+    building = {step.name: step for step in steps if step.action != "reuse"}
     cost: dict[str, Any] = {"stages_to_build": list(building)}
     total = sum(source_bytes(source) for step in steps for source in step.stage.sources(step.config, base).values())
     cost["source_bytes"] = total
-    tokenized = next((step.artifact for step in steps if step.stage.name == "tokenize"), None)
+    tokenized = next((step.artifact for step in steps if step.stage.gives == "tokens"), None)
     if tokenized:
         cost["corpus_tokens"] = tokenized.manifest["counts"]["tokens"]
-    seconds = {stage: _last_seconds(store, stage) for stage in building}
+    seconds = {name: _last_seconds(store, step.stage.name) for name, step in building.items()}
     cost["seconds_when_last_built"] = {stage: value for stage, value in seconds.items() if value is not None}
     if recipe.pretrain and "pretrain" in building:
         cost["pretrain"] = pretraining(recipe.pretrain, _vocabulary(recipe.vocab, base))
@@ -50,8 +50,10 @@ def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) ->
     return cost
 
 
-def _vocabulary(config: VocabConfig, base: Path) -> int:
+def _vocabulary(config: VocabConfig | None, base: Path) -> int:
     """The size of the vocabulary: the one that the recipe asks for, or that of the tokenizer which it names."""
+    if config is None:
+        return 0
     if config.tokenizer is None:
         return config.size
     return load_vocabulary(find_tokenizer(base / config.tokenizer)).size

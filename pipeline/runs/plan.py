@@ -13,7 +13,7 @@ from pipeline.recipe.fields import named_fields, output_fields
 from pipeline.recipe.recipe import Recipe
 from pipeline.runs.artifacts import Choice, choose, content_of, possible, refuse_damage
 from pipeline.runs.reasons import reason_to_build
-from pipeline.stages.line import STAGES
+from pipeline.stages.line import Link, Place, arrange
 from pipeline.stages.source_hashes import SourceHashes
 from pipeline.stages.stage import Stage
 
@@ -24,12 +24,14 @@ Action = Literal["reuse", "compare", "depends", "build"]
 class Step:
     """A stage in the plan of a run: with its config, its inputs, and whether its artifact is reused or built."""
 
+    name: str
+    """The name that the run has for it: that of the stage, or of its section where there are several of the stage."""
     stage: Stage
     config: BaseModel
     key: str
     """The recipe key: a fingerprint in which the inputs stand by their own recipe keys, so that it is known when planning."""
-    inputs: tuple[str, ...]
-    """The names of those input stages that this recipe has."""
+    links: tuple[Link, ...]
+    """The inputs, and which steps give them."""
     sources: Mapping[str, str]
     """Each `file LABEL` with the hash of what the stage reads there, outside the store."""
     libraries: Mapping[str, str]
@@ -42,9 +44,18 @@ class Step:
     identity: Identity | None = field(default=None, repr=False)
     """The identity of the artifact; None as long as an input is not whole."""
 
+    @property
+    def givers(self) -> tuple[str, ...]:
+        """The names of the steps that give its inputs."""
+        return tuple(link.giver for link in self.links)
+
     def identify(self, contents: Mapping[str, str]) -> Identity:
-        """The artifact's identity, given the content of each input."""
-        return _identity(self.stage, self.config, {**contents, **self.sources}, self.again)
+        """The artifact's identity, given the content of each input by the name of the step that gives it."""
+        return _identity(self.stage, self.config, {**labelled(self.links, contents), **self.sources}, self.again)
+
+    def by_key(self, artifacts: Mapping[str, Artifact]) -> dict[str, Artifact]:
+        """The artifacts of the inputs by the keys that the stage's function knows, from artifacts by the names of steps."""
+        return {link.key: artifacts[link.giver] for link in self.links if link.giver in artifacts}
 
 
 def make_plan(
@@ -54,27 +65,24 @@ def make_plan(
 
     `base` is the folder of the recipe, and `view` that of the run, whose links say what each stage was made of last time. With
     `verify`, sources are hashed again and the files of artifacts are compared with their checksums. Stages in `rebuild` are
-    built once more. Raises ValueError for a source file that is not there and for an artifact that is damaged.
+    built once more. Raises ValueError for a source file that is not there, for an artifact that is damaged, and for a stage that
+    has an input which nothing gives.
     """
     hashes = SourceHashes(store.root / "sources.json", verify)
     steps: dict[str, Step] = {}
     try:
-        for stage in STAGES:
-            config = getattr(recipe, stage.name)
-            if config is None:
-                continue
-            step = _plan_stage(stage, config, steps, base, store, view, hashes, stage.name in rebuild)
+        for place in arrange(recipe):
+            step = _plan_stage(place, steps, base, store, view, hashes, place.name in rebuild)
             if step.artifact:
                 refuse_damage(step.artifact, verify)
-            steps[stage.name] = step
+            steps[place.name] = step
     finally:
         hashes.save()  # also after an error, so that the sources are not hashed a second time
     return list(steps.values())
 
 
 def _plan_stage(
-    stage: Stage,
-    config: BaseModel,
+    place: Place,
     steps: Mapping[str, Step],
     base: Path,
     store: Store,
@@ -82,26 +90,34 @@ def _plan_stage(
     hashes: SourceHashes,
     rebuild: bool,
 ) -> Step:
-    inputs = tuple(name for name in stage.inputs if name in steps)
+    stage, config, links = place.stage, place.config, place.links
     sources = hash_sources(stage, config, base, hashes)
     libraries = library_versions(stage.libraries)
-    key = _identity(stage, config, {**{name: steps[name].key for name in inputs}, **sources}).name
+    keys = labelled(links, {name: step.key for name, step in steps.items()})
+    key = _identity(stage, config, {**keys, **sources}).name
     again = _times_again(store, stage, key, rebuild)
-    step = Step(stage, config, key, inputs, sources, libraries, again, "build", "")
-    last = _last_artifact(view, stage)
-    pending = [name for name in inputs if steps[name].action != "reuse"]
+    step = Step(place.name, stage, config, key, links, sources, libraries, again, "build", "")
+    last = _last_artifact(view, place.name)
+    givers = {link.label: link.giver for link in links}
+    pending = [link.label for link in links if steps[link.giver].action != "reuse"]
+    contents = {name: content_of(artifact) for name in step.givers if (artifact := steps[name].artifact)}
     if not pending:
-        contents = {name: content_of(artifact) for name in inputs if (artifact := steps[name].artifact)}
         choice = choose(store, stage, step.identify(contents), libraries)
         if choice.artifact is None:
-            return _with(step, "build", reason_to_build(store, stage, choice.identity, last), None, choice.identity)
+            reason = reason_to_build(store, stage, choice.identity, last, givers)
+            return _with(step, "build", reason, None, choice.identity)
         return _taken(step, choice, choice.artifact)
-    known = {name: content_of(artifact) for name in inputs if (artifact := steps[name].artifact)}
-    identity = step.identify({**dict.fromkeys(inputs, ""), **known})
+    identity = step.identify({**dict.fromkeys(step.givers, ""), **contents})
     if possible(store, stage, identity, pending):
-        shown = " or ".join(pending) if len(pending) <= 3 else "one of its inputs"
+        names = [givers[label] for label in pending]
+        shown = " or ".join(names) if len(names) <= 3 else "one of its inputs"
         return _with(step, "depends", f"built only if {shown} comes out otherwise")
-    return _with(step, "build", reason_to_build(store, stage, identity, last, pending))
+    return _with(step, "build", reason_to_build(store, stage, identity, last, givers, pending))
+
+
+def labelled(links: Sequence[Link], values: Mapping[str, str]) -> dict[str, str]:
+    """Values of inputs by their labels in names of artifacts, from values by the names of the steps that give them."""
+    return {link.label: values[link.giver] for link in links if link.giver in values}
 
 
 def _taken(step: Step, choice: Choice, artifact: Artifact) -> Step:
@@ -136,14 +152,14 @@ def _times_again(store: Store, stage: Stage, key: str, rebuild: bool) -> int:
     return again
 
 
-def _last_artifact(view: Path, stage: Stage) -> Artifact | None:
-    """The artifact that the run's link for a stage leads to; None when there is none."""
-    return Artifact((view / stage.name).resolve()) if (view / stage.name / "manifest.json").is_file() else None
+def _last_artifact(view: Path, name: str) -> Artifact | None:
+    """The artifact that the run's link for a step leads to; None when there is none."""
+    return Artifact((view / name).resolve()) if (view / name / "manifest.json").is_file() else None
 
 
 def check_rebuild(recipe: Recipe, rebuild: Sequence[str]) -> None:
     """Raise ValueError for a stage of `--rebuild` that the recipe does not have."""
-    known = [stage.name for stage in STAGES if getattr(recipe, stage.name) is not None]
+    known = [place.name for place in arrange(recipe)]
     for name in rebuild:
         if name not in known:
             raise ValueError(f"--rebuild {name}: this recipe has no such stage; it has {', '.join(known)}")

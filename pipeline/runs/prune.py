@@ -12,7 +12,7 @@ from orchestration.files import folder_bytes
 from orchestration.lease import holder
 from orchestration.store import Artifact, Store
 from pipeline.runs.adopt import ADOPTED
-from pipeline.runs.view import ORDER, read_plan, runs_folder
+from pipeline.runs.view import read_plan, runs_folder
 
 DOOMED = ".deleted"
 
@@ -66,9 +66,9 @@ def _referred_to(runs: Path, store: Store) -> set[str]:
             found |= {f"{entry['stage']}/{name}" for name in names if name}
             if "origin" in entry:
                 found |= _inside(Path(entry["origin"]), root)
-        for stage in ORDER:
-            if (view / stage).is_symlink():
-                found |= _inside((view / stage).resolve(), root)
+        for path in view.iterdir():
+            if path.is_symlink():
+                found |= _inside(path.resolve(), root)
     return found
 
 

@@ -13,13 +13,18 @@ SHOWN = 3  # changes that a reason names
 
 
 def reason_to_build(
-    store: Store, stage: Stage, wanted: Identity, last: Artifact | None, pending: Sequence[str] = ()
+    store: Store,
+    stage: Stage,
+    wanted: Identity,
+    last: Artifact | None,
+    givers: Mapping[str, str],
+    pending: Sequence[str] = (),
 ) -> str:
     """The reason why a step is built, in words.
 
     It says how `wanted` differs from `last`, the artifact that the run has of the stage, or without one from the artifact of the
-    store with the fewest differences. `pending` names the inputs that have yet to be built. Raises ValueError when the manifest
-    of `last` is damaged.
+    store with the fewest differences. `givers` has the step that gives each input, by the input's label, and
+    `pending` the labels of those that have yet to be built. Raises ValueError when the manifest of `last` is damaged.
     """
     goes_on = "; goes on where an earlier attempt stopped" if is_begun(store, stage, wanted, pending) else ""
     if wanted.extra.get("again"):
@@ -28,7 +33,7 @@ def reason_to_build(
     found = [identity for artifact in earlier if (identity := identity_of(store, artifact, stage))]
     if not found:
         return "not built yet" + goes_on
-    fewest = min((changes(identity, wanted, pending) for identity in found), key=len)
+    fewest = min((changes(identity, wanted, pending, givers) for identity in found), key=len)
     more = f" and {len(fewest) - SHOWN} more" if len(fewest) > SHOWN else ""
     return "; ".join(fewest[:SHOWN]) + more + goes_on
 
@@ -40,12 +45,15 @@ def is_begun(store: Store, stage: Stage, wanted: Identity, pending: Sequence[str
     return not pending and store.building(stage.name, wanted.name).is_dir()
 
 
-def changes(old: Identity, new: Identity, pending: Sequence[str] = ()) -> list[str]:
+def changes(
+    old: Identity, new: Identity, pending: Sequence[str] = (), givers: Mapping[str, str] | None = None
+) -> list[str]:
     """The differences between two identities, in words; there is always at least one.
 
-    An input in `pending`, whose content is not known, is named only when nothing else differs.
+    An input in `pending`, whose content is not known, is named only when nothing else differs. Inputs are
+    called by the steps in `givers`, which has them by label, and else by their labels.
     """
-    found = []
+    found, names = [], givers or {}
     if old.version != new.version:
         found.append(f"the stage itself changed (version {old.version} -> {new.version})")
     if "libraries" in new.extra and old.extra.get("libraries") != new.extra["libraries"]:
@@ -57,12 +65,12 @@ def changes(old: Identity, new: Identity, pending: Sequence[str] = ()) -> list[s
         if before.get(key) != after.get(key)
     ]
     found += [
-        _input_change(name, old.inputs.get(name), new.inputs.get(name))
+        _input_change(names.get(name, name), old.inputs.get(name), new.inputs.get(name))
         for name in sorted(old.inputs.keys() | new.inputs.keys())
         if name not in pending and old.inputs.get(name) != new.inputs.get(name)
     ]
     # The content of a pending input is not known yet, so such inputs are named only when nothing else differs.
-    return found or [f"{name} is built anew" for name in pending] or ["its earlier artifact is gone"]
+    return found or [f"{names.get(name, name)} is built anew" for name in pending] or ["its earlier artifact is gone"]
 
 
 def _input_change(name: str, old: str | None, new: str | None) -> str:

@@ -60,7 +60,7 @@ def run_recipe(
     check_rebuild(recipe, rebuild)
     plan = make_plan(recipe, base, store, view, verify, rebuild)
     for step in plan:
-        if step.stage.name in rebuild:  # It is on record before the building, so that a kill does not lose it.
+        if step.name in rebuild:  # It is on record before the building, so that a kill does not lose it.
             store.write_record(step.stage.name, step.key, {"again": step.again})
     steps = _up_to(plan, until)
     open_view(view, recipe, base, plan)  # the whole plan, since stages that --until leaves out belong to the run too
@@ -102,9 +102,9 @@ def _build(steps: Sequence[Step], recipe: Recipe, store: Store, view: Path, arou
     for step in steps:
         if step.action == "reuse" and step.artifact:
             _record(step, step.artifact.name, store, view)
-            _reuse(step.artifact, store, view, around, "")
-            whole[step.stage.name] = step.artifact
-    missing = [step for step in steps if step.stage.name not in whole]
+            _reuse(step.name, step.artifact, store, view, around, "")
+            whole[step.name] = step.artifact
+    missing = [step for step in steps if step.name not in whole]
     if not missing:
         return
     from orchestration.cluster import check_shared_folder, cluster, largest_node, resources
@@ -112,11 +112,11 @@ def _build(steps: Sequence[Step], recipe: Recipe, store: Store, view: Path, arou
     with cluster(around.address, recipe.resources.cpus):
         check_shared_folder(store.root)
         found = {**resources(), "node_CPU": largest_node()}
-        names = {step.stage.name for step in missing}
+        names = {step.name for step in missing}
         nodes = [
             Node(
-                step.stage.name,
-                tuple(name for name in step.inputs if name in names),
+                step.name,
+                tuple(name for name in dict.fromkeys(step.givers) if name in names),
                 lambda step=step: _settle(step, whole, recipe, store, view, around, found),  # type: ignore[misc]
             )
             for step in missing
@@ -140,9 +140,9 @@ def _settle(
     Raises StageFailed when that fails, Stopped when the run is asked to stop.
     """
     started = time.time()
-    inputs = {name: whole[name] for name in step.inputs}
+    inputs = step.by_key(whole)
     context = Context(
-        step.stage.name,
+        step.name,
         around.base,
         cluster,
         recipe.resources.workers,
@@ -153,35 +153,35 @@ def _settle(
         {path: checksum for artifact in inputs.values() for path, checksum in artifact.checksums.items()},
     )
     try:
-        choice = _choose(step, inputs, context, store, around.verify)
+        choice = _choose(step, whole, context, store, around.verify)
         _record(step, choice.artifact.name if choice.artifact else choice.identity.name, store, view)
         if choice.artifact:
-            whole[step.stage.name] = choice.artifact
-            _reuse(choice.artifact, store, view, around, f": {choice.note or 'its input came out as before'}")
+            whole[step.name] = choice.artifact
+            _reuse(
+                step.name, choice.artifact, store, view, around, f": {choice.note or 'its input came out as before'}"
+            )
             return
         artifact = _build_stage(step, choice.identity, inputs, context, store, started)
     except Stopped:
-        around.events.write("stage_stopped", stage=step.stage.name)
+        around.events.write("stage_stopped", stage=step.name)
         raise
     except Exception as error:
-        around.events.write("stage_failed", stage=step.stage.name, error=str(error))
-        raise StageFailed(step.stage.name, error) from error
-    whole[step.stage.name] = artifact
-    _announce(artifact, view, store, around, time.time() - started)
+        around.events.write("stage_failed", stage=step.name, error=str(error))
+        raise StageFailed(step.name, error) from error
+    whole[step.name] = artifact
+    _announce(step.name, artifact, view, store, around, time.time() - started)
 
 
-def _choose(step: Step, inputs: Mapping[str, Artifact], context: Context, store: Store, verify: bool) -> Choice:
+def _choose(step: Step, whole: Mapping[str, Artifact], context: Context, store: Store, verify: bool) -> Choice:
     """Choose the artifact to reuse for a step; one that other versions of libraries made is compared first."""
-    identity = step.identify({name: content_of(artifact) for name, artifact in inputs.items()})
+    identity = step.identify({name: content_of(whole[name]) for name in step.givers})
     choice = choose(store, step.stage, identity, step.libraries)
     if choice.artifact and choice.compare:
-        context.display.say(f"{step.stage.name:9} comparing ({choice.note})")
-        paths = {name: artifact.path for name, artifact in inputs.items()}
+        context.display.say(f"{step.name:9} comparing ({choice.note})")
+        paths = {name: artifact.path for name, artifact in step.by_key(whole).items()}
         different = judge(context, step.stage, step.config, paths, choice.artifact, step.libraries, store.root)
         if different:
-            context.display.say(
-                f"{step.stage.name:9} comes out otherwise ({', '.join(different[:3])}): it is built again"
-            )
+            context.display.say(f"{step.name:9} comes out otherwise ({', '.join(different[:3])}): it is built again")
         choice = choose(store, step.stage, identity, step.libraries)
     if choice.artifact:
         refuse_damage(choice.artifact, verify)
@@ -203,11 +203,11 @@ def _build_stage(
         step.key,
         output_fields(step.config),
         step.libraries,
-        {name: artifact.name for name, artifact in inputs.items()},
+        {link.label: f"{inputs[link.key].stage}/{inputs[link.key].name}" for link in step.links},
     )
 
     def waiting(holder: str) -> None:
-        context.display.say(f"{stage.name:9} waits: {holder} is building the same artifact")
+        context.display.say(f"{step.name:9} waits: {holder} is building the same artifact")
 
     def goes_on(begun: Mapping[str, Any]) -> bool:
         """Whether the stage may go on from this building; not if it would mix shards that two versions of a library make."""
@@ -222,7 +222,7 @@ def _build_stage(
             artifact = store.find(stage.name, identity.name)
             assert artifact, "a claim is refused only when the artifact is there"
             return artifact
-        context.events.write("stage_started", stage=stage.name, artifact=identity.name)
+        context.events.write("stage_started", stage=step.name, artifact=identity.name)
         if stage.reads_at_start:
             _check_sources(step, context.base, store)
         verify_artifacts(context, _to_verify(stage, inputs), building.folder)
@@ -236,12 +236,12 @@ def _build_stage(
 def _to_verify(stage: Stage, inputs: Mapping[str, Artifact]) -> list[Artifact]:
     if stage.verifies_chain:
         return [artifact for artifact in chain_of(inputs.values()) if artifact.path.is_dir()]
-    return [inputs[name] for name in stage.verifies if name in inputs]
+    return list(inputs.values()) if stage.verifies else []
 
 
 def _record(step: Step, name: str, store: Store, view: Path) -> None:
     """Write down the name of the step's artifact, in the plan of the run and, under the recipe key, in the store."""
-    record_artifact(view, step.stage.name, name)
+    record_artifact(view, step.name, name)
     record = {"artifact": name, **({"again": step.again} if step.again else {})}
     known = store.record(step.stage.name, step.key)
     if known != record and known.get("again", 0) <= step.again:  # A --rebuild that was asked for since is kept.
@@ -262,39 +262,40 @@ def _check_sources(step: Step, base: Path, store: Store, made: Path | None = Non
 
 def _check_passed_on(step: Step, counts: Mapping[str, Any], inputs: Mapping[str, Artifact]) -> None:
     """Raise CountsDoNotAddUp unless as many documents came in as the stage before passed on."""
-    if "documents_in" in counts and step.inputs:
-        given = inputs[step.inputs[0]].manifest["counts"]["documents_out"]
+    if "documents_in" in counts and "documents" in inputs:
+        before = inputs["documents"]
+        given = before.manifest["counts"]["documents_out"]
         if counts["documents_in"] != given:
             raise CountsDoNotAddUp(
-                f"{step.stage.name}: {step.inputs[0]} passed {given} documents on, {counts['documents_in']} came in"
+                f"{step.name}: {before.stage} passed {given} documents on, {counts['documents_in']} came in"
             )
 
 
-def _reuse(artifact: Artifact, store: Store, view: Path, around: _Surroundings, why: str) -> None:
-    link(view, store, artifact)
-    around.events.write("stage_reused", stage=artifact.stage, artifact=artifact.name)
-    around.display.say(f"{artifact.stage:9} reused{why}")
+def _reuse(name: str, artifact: Artifact, store: Store, view: Path, around: _Surroundings, why: str) -> None:
+    link(view, name, store, artifact)
+    around.events.write("stage_reused", stage=name, artifact=artifact.name)
+    around.display.say(f"{name:9} reused{why}")
 
 
-def _announce(artifact: Artifact, view: Path, store: Store, around: _Surroundings, seconds: float) -> None:
-    stage, counts = artifact.stage, artifact.manifest["counts"]
-    link(view, store, artifact)
-    around.events.write("stage_finished", stage=stage, artifact=artifact.name, seconds=round(seconds, 3))
-    around.trackers.log(stage, None, {"seconds": seconds, **counts})
-    around.display.say(f"{stage:9} built in {duration(seconds)}")
+def _announce(name: str, artifact: Artifact, view: Path, store: Store, around: _Surroundings, seconds: float) -> None:
+    counts = artifact.manifest["counts"]
+    link(view, name, store, artifact)
+    around.events.write("stage_finished", stage=name, artifact=artifact.name, seconds=round(seconds, 3))
+    around.trackers.log(name, None, {"seconds": seconds, **counts})
+    around.display.say(f"{name:9} built in {duration(seconds)}")
 
 
 def _up_to(steps: list[Step], until: str | None) -> list[Step]:
-    names = [step.stage.name for step in steps]
+    names = [step.name for step in steps]
     if until is None:
         return steps
     if until not in names:
         raise ValueError(f"--until {until}: this recipe has no such stage; it has {', '.join(names)}")
     wanted = {until}
     for step in reversed(steps):
-        if step.stage.name in wanted:
-            wanted.update(step.inputs)
-    return [step for step in steps if step.stage.name in wanted]
+        if step.name in wanted:
+            wanted.update(step.givers)
+    return [step for step in steps if step.name in wanted]
 
 
 @contextmanager

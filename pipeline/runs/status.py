@@ -7,7 +7,7 @@ from typing import Any
 from orchestration.events import EVENT, Event
 from orchestration.liveness import is_alive, is_of_an_earlier_boot
 from orchestration.side_records import read_side_lines
-from pipeline.runs.view import plan_or_links
+from pipeline.runs.view import name_in, plan_or_links
 
 
 def run_status(view: Path) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def run_status(view: Path) -> dict[str, Any]:
 
     When the plan is damaged, the stages are those that the run has links to. Nothing is raised for damaged records.
     """
-    planned = [entry["stage"] for entry in plan_or_links(view)]
+    planned = [name_in(entry) for entry in plan_or_links(view)]
     states: dict[str, dict[str, Any]] = {stage: {"state": "waiting"} for stage in planned}
     whole: dict[str, Any] = {"run": view.name, "state": "unknown"}
     process: Mapping[str, object] = {}

@@ -24,7 +24,7 @@ from pipeline.runs.plan import Step, make_plan
 from pipeline.runs.run import run_recipe
 from pipeline.runs.stopping import stop_on_signals
 from pipeline.runs.upgrade import upgrade_store
-from pipeline.runs.view import manifests, plan_facts, plan_or_links, runs_folder
+from pipeline.runs.view import manifests, name_in, plan_facts, plan_or_links, runs_folder
 from pipeline.runs.workdir import check_room
 
 RESULTS = "sweep.json"
@@ -146,15 +146,15 @@ def _with_origin(trial: Trial, base: Path, workdir: Path) -> Recipe:
 
 
 def shared_stages(plans: Sequence[Sequence[Step]]) -> list[str]:
-    """The names of the stages that have the same recipe key in all plans, in order."""
-    names = [step.stage.name for step in plans[0]]
-    made = [{step.stage.name: step.key for step in plan} for plan in plans]
+    """The names of the steps that have the same recipe key in all plans, in order."""
+    names = [step.name for step in plans[0]]
+    made = [{step.name: step.key for step in plan} for plan in plans]
     return [name for name in names if len({each.get(name) for each in made}) == 1]
 
 
 def alike_stages(views: Sequence[Path]) -> list[str]:
     """Stages that came out as the same artifact in all of these runs, although some were made of something else."""
-    made = [{entry["stage"]: entry["artifact"] for entry in plan_or_links(view)} for view in views]
+    made = [{name_in(entry): entry["artifact"] for entry in plan_or_links(view)} for view in views]
     return [stage for stage in made[0] if len({each.get(stage) for each in made}) == 1] if made else []
 
 
@@ -302,12 +302,12 @@ def plan_sweep(recipe: Recipe, base: Path, workdir: Path, verify: bool) -> dict[
     shared, store = shared_stages(plans), Store(workdir / "store")
     return {
         "run": recipe.name,
-        "shared": [entry for entry in plan_facts(plans[0]) if entry["stage"] in shared],
+        "shared": [entry for entry in plan_facts(plans[0]) if name_in(entry) in shared],
         "trials": [
             {
                 "trial": trial.name,
                 "values": dict(trial.values),
-                "stages": [entry for entry in plan_facts(plan) if entry["stage"] not in shared],
+                "stages": [entry for entry in plan_facts(plan) if name_in(entry) not in shared],
                 "cost": estimate(trial.recipe, base, plan, store).get("pretrain", {}),
             }
             for trial, plan in zip(trials, plans, strict=True)

@@ -53,7 +53,7 @@ def _name_what_was_begun(store: Store, view: Path) -> None:
     except (OSError, ValueError, KeyError, RecipeError):
         return  # a damaged view does not say what its buildings are for
     for stage in STAGES:
-        config = getattr(recipe, stage.name)
+        config = getattr(recipe, stage.name)  # A training stands in a recipe once.
         entry = entries.get(stage.name)
         if not stage.trains or config is None or entry is None:
             continue
@@ -71,7 +71,8 @@ def _contents(
 ) -> dict[str, str] | None:
     """The content of each input and source of a stage, None where one of them is gone or damaged."""
     try:
-        artifacts = {name: store.find(name, str(entries[name]["artifact"])) for name in stage.inputs if name in entries}
+        names = [taken.label for taken in stage.inputs if taken.label in entries]  # In format 1 these are stages.
+        artifacts = {name: store.find(name, str(entries[name]["artifact"])) for name in names}
         contents = {name: content_of(artifact) for name, artifact in artifacts.items() if artifact}
         hashes = SourceHashes(store.root / "sources.json", verify=False)
         # A training's only source is its origin, whose path is absolute, so the folder given here does not matter.

@@ -13,7 +13,7 @@ from orchestration.store import DAMAGED, Artifact, Store, file_fault
 from pipeline.failures import StageFailed
 from pipeline.recipe.reading import load_recipe
 from pipeline.runs.run import run_recipe
-from pipeline.runs.view import ORDER, read_plan, runs_folder
+from pipeline.runs.view import ORDER, name_in, read_plan, runs_folder
 
 THREADS = 8  # that read files at the same time
 
@@ -134,7 +134,7 @@ def _run_again(
     Raises ValueError when the run cannot be run again, StageFailed when one of its stages fails.
     """
     plan = read_plan(view)
-    hit = [key for key in _keys(view) if key in damaged]
+    hit = [entry for entry in plan["stages"] if (entry["stage"], entry["artifact"]) in damaged]
     if not hit:
         return []
     if plan["base"] is None or not Path(plan["base"]).is_dir():
@@ -143,9 +143,11 @@ def _run_again(
     if recipe.functions:
         raise ValueError("its recipe names Python functions; run it again yourself, with --allow-code")
     store = Store(workdir.resolve() / "store")
-    for stage, name in hit:
-        run_recipe(recipe, Path(plan["base"]), workdir, console, until=stage)
-        made = next(entry["artifact"] for entry in read_plan(view)["stages"] if entry["stage"] == stage)
-        if made != name:  # The damaged one was of format 1 or another version; its name now leads to the new one.
-            store.write_record(stage, name, {"artifact": made})
-    return hit
+    for entry in hit:
+        run_recipe(recipe, Path(plan["base"]), workdir, console, until=name_in(entry))
+        made = next(new["artifact"] for new in read_plan(view)["stages"] if name_in(new) == name_in(entry))
+        if (
+            made != entry["artifact"]
+        ):  # The damaged one was of format 1 or another version; its name leads to the new one.
+            store.write_record(entry["stage"], str(entry["artifact"]), {"artifact": made})
+    return [(entry["stage"], str(entry["artifact"])) for entry in hit]

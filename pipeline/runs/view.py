@@ -24,6 +24,8 @@ class PlannedStage(TypedDict):
     """A stage in the plan of a run."""
 
     stage: str
+    name: NotRequired[str]
+    """The name that the run has for it, where that is not the stage's."""
     key: str
     """The recipe key."""
     artifact: str | None
@@ -70,7 +72,7 @@ def open_view(view: Path, recipe: Recipe, base: Path, steps: Sequence[Step]) -> 
     write_text(view / "recipe.yaml", to_yaml(recipe))
     before = _named_before(view)
     stages = [
-        {**entry, "before": before[entry["stage"]]} if not entry["artifact"] and entry["stage"] in before else entry
+        {**entry, "before": before[name_in(entry)]} if not entry["artifact"] and name_in(entry) in before else entry
         for entry in plan_facts(steps)
     ]
     write_json(view / "plan.json", {"format": PLAN_FORMAT, "base": readable(base), "stages": stages})
@@ -82,7 +84,7 @@ def _named_before(view: Path) -> dict[str, str]:
         stages = read_plan(view)["stages"]
     except ValueError:  # There is no plan yet, or a damaged one.
         return {}
-    return {entry["stage"]: name for entry in stages if (name := entry["artifact"] or entry.get("before"))}
+    return {name_in(entry): name for entry in stages if (name := entry["artifact"] or entry.get("before"))}
 
 
 def read_plan(view: Path) -> RunPlan:
@@ -107,6 +109,11 @@ def read_plan(view: Path) -> RunPlan:
     return {"base": None, "stages": stages}
 
 
+def name_in(entry: Mapping[str, Any]) -> str:
+    """The name that a run has for a stage of its plan."""
+    return str(entry.get("name", entry["stage"]))
+
+
 def _origin(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {"origin": entry["origin"]} if "origin" in entry else {}
 
@@ -120,19 +127,23 @@ def plan_or_links(view: Path) -> list[PlannedStage]:
         return read_plan(view)["stages"]
     except ValueError as error:
         say_once(f"{error}; until then its stages are those that it has links to")
-        places = {stage: view / stage for stage in ORDER if (view / stage).exists()}
-        return [{"stage": stage, "key": "", "artifact": place.resolve().name} for stage, place in places.items()]
+        places = {path.name: path.resolve() for path in sorted(view.glob("*")) if path.is_dir()}
+        stages = {name: path.parent.name if path.parent.name in ORDER else name for name, path in places.items()}
+        known = sorted((ORDER.index(stage), name) for name, stage in stages.items() if stage in ORDER)
+        return [
+            {"stage": ORDER[number], "name": name, "key": "", "artifact": places[name].name} for number, name in known
+        ]
 
 
-def record_artifact(view: Path, stage: str, name: str) -> None:
-    """Write the name of a stage's artifact into the plan of a run, before any of it is built.
+def record_artifact(view: Path, step: str, name: str) -> None:
+    """Write the name of a step's artifact into the plan of a run, before any of it is built.
 
     Raises ValueError when the plan is missing or damaged.
     """
     with _plan_lock:
         plan = read_plan(view)
         for entry in plan["stages"]:
-            if entry["stage"] == stage:
+            if name_in(entry) == step:
                 entry["artifact"] = name
                 entry.pop("before", None)
         write_json(view / "plan.json", {"format": PLAN_FORMAT, **plan})
@@ -143,12 +154,11 @@ def readable(path: Path) -> str:
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
-def link(view: Path, store: Store, artifact: Artifact) -> None:
-    """Link `<view>/<stage>` to an artifact. The link is relative, so that the workdir can be moved."""
-    stage = artifact.stage
-    temporary = view / f".{stage}.{uuid.uuid4().hex}"
-    temporary.symlink_to(os.path.relpath(store.root / stage / artifact.name, view))
-    temporary.replace(view / stage)
+def link(view: Path, name: str, store: Store, artifact: Artifact) -> None:
+    """Link `<view>/<name>` to an artifact. The link is relative, so that the workdir can be moved."""
+    temporary = view / f".{name}.{uuid.uuid4().hex}"
+    temporary.symlink_to(os.path.relpath(store.root / artifact.stage / artifact.name, view))
+    temporary.replace(view / name)
 
 
 def plan_facts(steps: Sequence[Step]) -> list[dict[str, Any]]:
@@ -156,11 +166,12 @@ def plan_facts(steps: Sequence[Step]) -> list[dict[str, Any]]:
     return [
         {
             "stage": step.stage.name,
+            **({"name": step.name} if step.name != step.stage.name else {}),
             "action": step.action,
             "reason": step.reason,
             "key": step.key,
             "artifact": _name(step),
-            "inputs": list(step.inputs),
+            "inputs": list(dict.fromkeys(step.givers)),
             **({"origin": origin} if (origin := getattr(step.config, "init_from", None)) else {}),
         }
         for step in steps
@@ -175,19 +186,19 @@ def _name(step: Step) -> str | None:
 
 
 def artifacts(view: Path) -> dict[str, Artifact]:
-    """The artifacts of a run that are whole, by stage, in the order of the line.
+    """The artifacts of a run that are whole, in the order of the line, by the names that the run has for them.
 
     An artifact that an earlier recipe of the run made, to which a link may still lead, is not among them. A damaged plan is
     read as `plan_or_links` does; nothing is raised.
     """
     found = {}
     for entry in plan_or_links(view):
-        place = view / entry["stage"]
+        place = view / name_in(entry)
         if (place / "manifest.json").is_file() and place.resolve().name == entry["artifact"]:
-            found[entry["stage"]] = Artifact(place.resolve())
-    return {stage: found[stage] for stage in ORDER if stage in found}
+            found[name_in(entry)] = Artifact(place.resolve())
+    return found
 
 
 def manifests(view: Path) -> dict[str, dict[str, Any]]:
-    """The manifests of a run's whole artifacts, by stage; raises ValueError for one that is damaged."""
-    return {stage: artifact.manifest for stage, artifact in artifacts(view).items()}
+    """The manifests of a run's whole artifacts, by its names for them; raises ValueError for a damaged one."""
+    return {name: artifact.manifest for name, artifact in artifacts(view).items()}

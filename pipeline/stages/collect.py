@@ -46,6 +46,7 @@ STAGE = Stage(
     name="collect",
     version=7,
     inputs=(),
+    gives="documents",
     libraries=("datasets", "ftfy", "orjson", "pyarrow", "resiliparse", "unicode"),
     run=_run,
     content=documents_below,

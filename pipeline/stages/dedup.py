@@ -12,13 +12,13 @@ from data.content import joined
 from data.dedup.config import DedupConfig
 from data.dedup.dedup import dedup_shard, match_partition, resolve_duplicates, sign_shard
 from orchestration.shards import Shard
-from pipeline.stages.stage import Context, Made, Stage, add_up, document_shards, documents_below, numbered
+from pipeline.stages.stage import Context, Input, Made, Stage, add_up, document_shards, documents_below, numbered
 
 PARTITIONS = 16  # of the band hashes; the number is fixed, so that the files do not depend on the number of workers
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: DedupConfig, out: Path) -> Made:
-    documents = document_shards(inputs["clean"])
+    documents = document_shards(inputs["documents"])
     context.map(sign_shard, numbered(documents, config=config), out, "signatures")
     signatures = sorted(out.glob("signatures/*/signatures.parquet"))
     partitions = [
@@ -51,7 +51,8 @@ def _sources(config: DedupConfig, base: Path) -> dict[str, Path]:
 STAGE = Stage(
     name="dedup",
     version=1,
-    inputs=("clean",),
+    inputs=(Input("documents", label="clean"),),
+    gives="documents",
     libraries=("numpy", "pyarrow", "scipy", "unicode", "xxhash"),
     run=_run,
     content=documents_below,

@@ -13,8 +13,8 @@ from model.evaluation.statistics import bootstrap_difference, bootstrap_ratio
 from orchestration.files import read_json, write_json
 from orchestration.shards import Shard
 from pipeline.recipe.recipe import EvaluateConfig
-from pipeline.releases.find import newest_checkpoint
-from pipeline.stages.stage import Context, Made, Stage, scores_content
+from pipeline.releases.find import network_of
+from pipeline.stages.stage import Context, Input, Made, Stage, scores_content
 
 BASELINES = ("unigram", "bigram")
 TASKS = 16  # at most, to score the test split; fixed, so that the files do not depend on the number of workers
@@ -22,34 +22,48 @@ TASKS = 16  # at most, to score the test split; fixed, so that the files do not 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: EvaluateConfig, out: Path) -> Made:
     # These import torch, which a plan does not need.
-    from pipeline.stages.evaluate_shards import score_baselines, score_shards, score_task, write_samples
+    from pipeline.stages.evaluate_shards import score_task, write_samples
 
-    checkpoint = newest_checkpoint(inputs["pretrain"])
-    tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
-    tokens = inputs["tokenize"]
-    tests = [entry for entry in list_token_shards(tokens) if entry.split == "test"]
-    if not tests:
-        raise ValueError("evaluate: the test split has no documents; raise tokenize.test or give the run more text")
+    checkpoint = network_of(inputs["network"])
+    tokenizer = inputs["vocabulary"] / "tokenizer" / "tokenizer.json"
     shared = {"checkpoint": checkpoint, "tokenizer": tokenizer, "config": config}
-    scores = [Shard(f"{number:05d}", {"prefixes": prefixes, **shared}) for number, prefixes in enumerate(_tasks(tests))]
-    context.map(score_shards, scores, out, "network", gpu=True)
-    context.map(score_baselines, [Shard("all", {"tokens": tokens, "tokenizer": tokenizer})], out, "ngrams")
+    test = _score_test(context, inputs["tokens"], shared, config, out) if "tokens" in inputs else None
     tasks = [Shard(task.name, {"path": context.base / task.path, "task": task, **shared}) for task in config.tasks]
     answers = context.map(score_task, tasks, out, "tasks", gpu=True)
     results = {task.name: answer for task, answer in zip(config.tasks, answers, strict=True)}
     context.map(write_samples, [Shard("all", shared)], out, "samples", gpu=True)
-    network = [part for shard in scores for part in read_json(out / "network" / shard.key / "documents.json")]
-    ngrams = read_json(out / "ngrams" / "all" / "documents.json")
-    report = {"test": summarise(network, ngrams, [entry.source for entry in tests], config), "tasks": results}
-    write_json(out / "scores.json", report)
-    total = report["test"]["all"]
-    counts = {
+    write_json(out / "scores.json", {"test": test, "tasks": results})
+    return Made(_counts(test), scores_content(out))
+
+
+def _counts(test: Mapping[str, Any] | None) -> dict[str, Any]:
+    if test is None:
+        return {}
+    total = test["all"]
+    return {
         "documents": total["documents"],
         "tokens": total["tokens"],
         "perplexity": total["perplexity"]["value"],
         "bits_per_byte": total["bits_per_byte"]["value"],
     }
-    return Made(counts, scores_content(out))
+
+
+def _score_test(
+    context: Context, tokens: Path, shared: Mapping[str, Any], config: EvaluateConfig, out: Path
+) -> dict[str, Any]:
+    """Score the test split by the network and by n-gram models; raises ValueError when it has no documents."""
+    # These import torch, which a plan does not need.
+    from pipeline.stages.evaluate_shards import score_baselines, score_shards
+
+    tests = [entry for entry in list_token_shards(tokens) if entry.split == "test"]
+    if not tests:
+        raise ValueError("evaluate: the test split has no documents; raise tokenize.test or give the run more text")
+    scores = [Shard(f"{number:05d}", {"prefixes": prefixes, **shared}) for number, prefixes in enumerate(_tasks(tests))]
+    context.map(score_shards, scores, out, "network", gpu=True)
+    context.map(score_baselines, [Shard("all", {"tokens": tokens, "tokenizer": shared["tokenizer"]})], out, "ngrams")
+    network = [part for shard in scores for part in read_json(out / "network" / shard.key / "documents.json")]
+    ngrams = read_json(out / "ngrams" / "all" / "documents.json")
+    return summarise(network, ngrams, [entry.source for entry in tests], config)
 
 
 def _tasks(tests: Sequence[TokenShardEntry]) -> list[list[Path]]:
@@ -111,10 +125,15 @@ def _sources(config: EvaluateConfig, base: Path) -> dict[str, Path]:
 STAGE = Stage(
     name="evaluate",
     version=2,
-    inputs=("pretrain", "tokenize", "vocab"),
+    inputs=(
+        Input("network", label="pretrain"),
+        Input("tokens", label="tokenize", optional=True),
+        Input("vocabulary", label="vocab"),
+    ),
+    gives="scores",
     libraries=("numpy", "torch"),
     run=_run,
     content=scores_content,
-    verifies=("pretrain", "tokenize", "vocab"),
+    verifies=True,
     sources=_sources,
 )

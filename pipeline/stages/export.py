@@ -9,20 +9,30 @@ from orchestration.identity import digest
 from orchestration.shards import Shard
 from orchestration.store import Artifact
 from pipeline.recipe.recipe import ExportConfig
-from pipeline.releases.find import newest_checkpoint
+from pipeline.releases.find import network_of
 from pipeline.stages.chain import account_of_chain
-from pipeline.stages.stage import Context, Made, Stage
+from pipeline.stages.stage import Context, Input, Made, Stage
+
+ROLES = ("network", "tokens", "vocabulary")  # The other inputs go by the names that the recipe has for them.
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: ExportConfig, out: Path) -> Made:
     from pipeline.stages.export_shard import export_shard  # imports torch, which a plan does not need
 
-    facts = {name: Artifact(path).manifest for name, path in inputs.items()}
-    scores = {name: read_json(inputs[name] / "scores.json") for name in ("evaluate", "finetune") if name in inputs}
+    made_of = {key if key not in ROLES else Artifact(path).stage: Artifact(path) for key, path in inputs.items()}
+    facts = {name: artifact.manifest for name, artifact in made_of.items()}
+    scores = {
+        stage: {
+            name: read_json(artifact.path / "scores.json")
+            for name, artifact in made_of.items()
+            if artifact.stage == stage
+        }
+        for stage in ("evaluate", "finetune")
+    }
     work = {
-        "checkpoint": newest_checkpoint(inputs["pretrain"]),
-        "tokenizer": inputs["vocab"] / "tokenizer" / "tokenizer.json",
-        "tokens": inputs["tokenize"],
+        "checkpoint": network_of(inputs["network"]),
+        "tokenizer": inputs["vocabulary"] / "tokenizer" / "tokenizer.json",
+        "tokens": inputs.get("tokens"),
         "config": config,
         "manifests": facts,
         "scores": scores,
@@ -43,7 +53,14 @@ def _content(artifact: Path) -> str:
 STAGE = Stage(
     name="export",
     version=2,
-    inputs=("collect", "clean", "dedup", "vocab", "tokenize", "pretrain", "evaluate", "finetune"),
+    inputs=(
+        Input("documents", every=True),
+        Input("vocabulary", label="vocab"),
+        Input("tokens", label="tokenize", optional=True),
+        Input("network", label="pretrain"),
+        Input("scores", every=True),
+    ),
+    gives="release",
     libraries=("jinja2", "safetensors", "torch", "transformers"),
     run=_run,
     content=_content,

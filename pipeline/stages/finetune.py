@@ -7,16 +7,16 @@ from model.finetuning.scores import SCORES, STARTS, comparison
 from orchestration.files import write_json
 from orchestration.shards import Shard
 from pipeline.recipe.recipe import FinetuneConfig
-from pipeline.releases.find import newest_checkpoint
-from pipeline.stages.stage import Context, Made, Stage, scores_content
+from pipeline.releases.find import network_of
+from pipeline.stages.stage import Context, Input, Made, Stage, scores_content
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, out: Path) -> Made:
     from pipeline.stages.finetune_shard import finetune_shard  # imports torch, which a plan does not need
 
     arguments = {
-        "checkpoint": newest_checkpoint(inputs["pretrain"]),
-        "tokenizer": inputs["vocab"] / "tokenizer" / "tokenizer.json",
+        "checkpoint": network_of(inputs["network"]),
+        "tokenizer": inputs["vocabulary"] / "tokenizer" / "tokenizer.json",
         "data": context.base / config.data,
         "config": config,
     }
@@ -51,10 +51,11 @@ def _sources(config: FinetuneConfig, base: Path) -> dict[str, Path]:
 STAGE = Stage(
     name="finetune",
     version=2,
-    inputs=("pretrain", "vocab"),
+    inputs=(Input("network", label="pretrain"), Input("vocabulary", label="vocab")),
+    gives="scores",
     libraries=("numpy", "tokenizers", "torch"),
     run=_run,
     content=scores_content,
-    verifies=("pretrain", "vocab"),
+    verifies=True,
     sources=_sources,
 )

@@ -10,6 +10,7 @@ from model.network.config import ModelConfig
 from pipeline.recipe.recipe import ExportConfig
 
 LICENSES, LICENSE_CHARACTERS = 20, 80  # the most licences that the card names, and the longest name
+DOCUMENTS = ("collect", "clean", "dedup")  # the stages whose losses the card shows
 OPTIMIZERS = {"adamw": "AdamW", "muon": "Muon and AdamW"}
 
 
@@ -20,23 +21,37 @@ def model_card(
     scores: Mapping[str, Any],
     checks: Mapping[str, Any],
 ) -> str:
-    """The model card: Markdown with the YAML header that model hubs read. `manifests` and `scores` are by stage."""
+    """The model card: Markdown with the YAML header that model hubs read.
+
+    `manifests` are by the names that the recipe has for its stages; `scores` has those of the evaluations (`evaluate`) and of the
+    fine-tunings (`finetune`), each by name. Sections of which there are no records are left out.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_template), trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    pretrain = manifests["pretrain"]
+    pretrain, collect = manifests.get("pretrain"), manifests.get("collect")
+    tokens = next((manifests[name] for name in ("tokenize", "tokens") if name in manifests), None)
     environment.filters["number"] = lambda value: f"{value:,}"
     return environment.get_template("model_card.md.j2").render(
         export=config,
-        origin=_origin(pretrain["counts"].get("parent")),
-        optimizer=OPTIMIZERS[pretrain["config"]["training"].get("optimizer", "adamw")],
+        pretrain=pretrain,
+        parameters=manifests["pretrain" if pretrain else "network"]["counts"]["parameters"],
+        origin=_origin(pretrain["counts"].get("parent")) if pretrain else None,
+        optimizer=OPTIMIZERS[pretrain["config"]["training"].get("optimizer", "adamw")] if pretrain else None,
         model=model,
         manifests=manifests,
-        licenses=_licenses(manifests["collect"]["counts"]["licenses"]),
-        evaluation=scores.get("evaluate"),
-        finetuning=scores.get("finetune"),
+        documents={name: made for name, made in manifests.items() if made["stage"] in DOCUMENTS},
+        sources=[*(collect["config"]["sources"] if collect else []), *_token_sources(manifests)],
+        tokens=tokens,
+        licenses=_licenses(collect["counts"]["licenses"]) if collect else None,
+        evaluations=scores.get("evaluate", {}),
+        finetunings=scores.get("finetune", {}),
         checks=checks,
     )
+
+
+def _token_sources(manifests: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return list(manifests["tokens"]["config"]["sources"]) if "tokens" in manifests else []
 
 
 def _licenses(counts: Mapping[str, int]) -> str:

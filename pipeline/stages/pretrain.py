@@ -25,9 +25,9 @@ from pipeline.pretrain import (
     without_validation,
 )
 from pipeline.recipe.recipe import PretrainConfig
-from pipeline.releases.find import newest_checkpoint
+from pipeline.releases.find import network_of
 from pipeline.releases.origin import origin_sources, same_vocabulary
-from pipeline.stages.stage import Context, Made, Stage
+from pipeline.stages.stage import Context, Input, Made, Stage
 from pipeline.stages.training_log import RECORD, metrics, read_log
 
 POLL_SECONDS = 0.5
@@ -36,12 +36,12 @@ POLL_SECONDS = 0.5
 def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, out: Path) -> Made:
     from orchestration.train_group import Group, run_group  # imports torch, which a plan does not need
 
-    tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
-    arguments = rank_arguments(config, inputs["tokenize"], tokenizer, out)
+    tokenizer = inputs["vocabulary"] / "tokenizer" / "tokenizer.json"
+    arguments = rank_arguments(config, inputs["tokens"], tokenizer, out)
     for name in (STOP, REFUSED):
         (out / name).unlink(missing_ok=True)
     length = config.training.sequence_length
-    if gaps := describe_without_validation(without_validation(inputs["tokenize"], length), length):
+    if gaps := describe_without_validation(without_validation(inputs["tokens"], length), length):
         context.display.say(f"{context.stage:9} {gaps}")
     gpus = bool(context.cluster.get("GPU"))
     group = Group(config.training.ranks, gpus, config.training.max_failures)
@@ -49,7 +49,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
     (out / STOP).unlink(missing_ok=True)
     if (out / REFUSED).exists():
         raise ValueError((out / REFUSED).read_text(encoding="utf-8"))
-    counts = _settle(out, inputs["tokenize"], tokenizer, config)
+    counts = _settle(out, inputs["tokens"], tokenizer, config)
     shutil.rmtree(out / "content", ignore_errors=True)  # A killed attempt may have left it.
     content = context.map(_hash_network, [Shard("network", {"artifact": out})], out, "content")[0]["content"]
     shutil.rmtree(out / "content")
@@ -161,19 +161,19 @@ def _hash_network(out: Path, artifact: Path) -> dict[str, Any]:
 def _content(artifact: Path) -> str:
     from model.formats.content import network_content  # imports torch, which a plan does not need
 
-    return network_content(newest_checkpoint(artifact))
+    return network_content(network_of(artifact))
 
 
 def _fits(artifact: Path, config: PretrainConfig, inputs: Mapping[str, Path]) -> None:
     """Raise ValueError when an artifact's network has other shapes than the config, or another vocabulary than the run."""
     from model.network.shapes import check_shapes  # imports torch, which a plan does not need
 
-    tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
+    tokenizer = inputs["vocabulary"] / "tokenizer" / "tokenizer.json"
     if not same_vocabulary(artifact / "tokenizer.json", tokenizer):
         raise ValueError(
             f"{artifact}: trained with another vocabulary than the run's; set vocab.tokenizer to its folder"
         )
-    theirs = read_checkpoint(newest_checkpoint(artifact)).model
+    theirs = read_checkpoint(network_of(artifact)).model
     check_shapes(theirs, with_vocabulary(config.model, tokenizer))
 
 
@@ -185,13 +185,14 @@ def _layout(config: PretrainConfig) -> dict[str, Any]:
 STAGE = Stage(
     name="pretrain",
     version=2,
-    inputs=("tokenize", "vocab"),
+    inputs=(Input("tokens", label="tokenize"), Input("vocabulary", label="vocab")),
+    gives="network",
     libraries=("deepspeed", "torch"),
     run=_run,
     content=_content,
     trains=True,
     fits=_fits,
-    verifies=("tokenize", "vocab"),
+    verifies=True,
     sources=origin_sources,
     reads_at_start=True,
     layout=_layout,

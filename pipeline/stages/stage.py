@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel
 
@@ -77,6 +77,24 @@ class Made:
     content: str  # a hash of what the artifact gives by its role, however that is cut into files
 
 
+Role: TypeAlias = Literal["documents", "annotations", "vocabulary", "tokens", "network", "scores", "release"]
+"""What an artifact is to the stages after it, whichever stage made it."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input of a stage, by its role: it is what the last stage before gave in that role.
+
+    With `every`, each stage before that gives the role is an input, under the name that it has in the recipe.
+    """
+
+    role: Role
+    label: str = ""
+    """The word for this input in names of artifacts. It stays what it was when the stage was new, or every name would change."""
+    optional: bool = False
+    every: bool = False
+
+
 @dataclass(frozen=True)
 class MapWork:
     """The main step of a stage whose shards do not depend on one another, so that one of them can be made again."""
@@ -90,6 +108,8 @@ class MapWork:
 class Stage:
     """A stage as a value. `run(context, inputs, config, out)` builds the artifact in `out`.
 
+    `inputs` has the folder of each input by its role (of inputs with `every`, by the name in the recipe).
+
     `version` goes up whenever the same input and config give other content. Other versions of the `libraries` may do that too,
     so they are recorded. An artifact that other versions made is reused only after a comparison, if the stage has `map_work`.
     `sources(config, base)` gives what the stage reads from outside the store, by label; it raises ValueError when that is not
@@ -98,7 +118,8 @@ class Stage:
 
     name: str
     version: int
-    inputs: tuple[str, ...]
+    inputs: tuple[Input, ...]
+    gives: Role
     libraries: tuple[str, ...]
     run: Callable[[Context, Mapping[str, Path], Any, Path], Made]
     content: Callable[[Path], str]  # computes `Made.content` from the files of an artifact
@@ -109,7 +130,7 @@ class Stage:
     trains: bool = False  # A network is not trained again only because the stage's version went up.
     fits: Callable[[Path, Any, Mapping[str, Path]], None] | None = None
     """`fits(artifact, config, inputs)` raises ValueError for an artifact that cannot be adopted for this config."""
-    verifies: tuple[str, ...] = ()  # inputs whose files are all compared with their checksums before the stage begins
+    verifies: bool = False  # All files of the inputs are compared with their checksums before the stage begins.
     verifies_chain: bool = False  # All artifacts of the chain that are in the store are compared before.
 
 

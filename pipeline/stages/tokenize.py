@@ -8,7 +8,7 @@ from data.tokens.config import TokenizeConfig
 from data.tokens.tokenize import tokenize_shard, tokens_content
 from orchestration.identity import digest
 from orchestration.shards import Shard
-from pipeline.stages.stage import Context, Made, MapWork, Stage, add_up, document_shards, numbered
+from pipeline.stages.stage import Context, Input, Made, MapWork, Stage, add_up, document_shards, numbered
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: TokenizeConfig, out: Path) -> Made:
@@ -17,8 +17,8 @@ def _run(context: Context, inputs: Mapping[str, Path], config: TokenizeConfig, o
 
 
 def _shards(base: Path, inputs: Mapping[str, Path], config: TokenizeConfig, out: Path) -> list[Shard]:
-    tokenizer = inputs["vocab"] / "tokenizer" / "tokenizer.json"
-    return numbered(document_shards(inputs["dedup"]), tokenizer=tokenizer, config=config)
+    tokenizer = inputs["vocabulary"] / "tokenizer" / "tokenizer.json"
+    return numbered(document_shards(inputs["documents"]), tokenizer=tokenizer, config=config)
 
 
 def _content(artifact: Path) -> str:
@@ -28,7 +28,8 @@ def _content(artifact: Path) -> str:
 STAGE = Stage(
     name="tokenize",
     version=1,
-    inputs=("dedup", "vocab"),
+    inputs=(Input("documents", label="dedup"), Input("vocabulary", label="vocab")),
+    gives="tokens",
     libraries=("pyarrow", "tiktoken", "tokenizers"),
     run=_run,
     content=_content,

@@ -9,11 +9,12 @@ from data.tokens.vocabulary import find_tokenizer, settings_files
 from orchestration.files import checksum
 from orchestration.identity import digest
 from orchestration.shards import Shard
-from pipeline.stages.stage import Context, Made, Stage, document_shards
+from pipeline.stages.stage import Context, Input, Made, Stage, document_shards
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: VocabConfig, out: Path) -> Made:
-    work = {"documents": document_shards(inputs["dedup"]), "seed": 0}
+    # A tokenizer that is taken as it is needs no documents; they are only measured for its report.
+    work = {"documents": document_shards(inputs["documents"]) if "documents" in inputs else [], "seed": 0}
     cpus = int(context.cluster["node_CPU"])
     if config.tokenizer is None:
         counts = context.map(train_tokenizer, [Shard("tokenizer", {**work, "config": config})], out, "", cpus)[0]
@@ -39,7 +40,8 @@ def _sources(config: VocabConfig, base: Path) -> dict[str, Path]:
 STAGE = Stage(
     name="vocab",
     version=1,
-    inputs=("dedup",),
+    inputs=(Input("documents", label="dedup", optional=True),),
+    gives="vocabulary",
     libraries=("tokenizers",),
     run=_run,
     content=_content,

@@ -45,7 +45,7 @@ def test_every_stage_leaves_a_manifest_that_matches_its_files(finished: Any, too
         for name, content in manifest["inputs"].items():
             assert content == manifests[name]["content"] if name in manifests else name.startswith("file ")
         assert manifest["artifacts"] == {
-            name: manifests[name]["fingerprint"] for name in manifest["inputs"] if name in manifests
+            name: f"{name}/{manifests[name]['fingerprint']}" for name in manifest["inputs"] if name in manifests
         }
         undescribed = {path.relative_to(artifact).as_posix() for path in artifact.rglob("*") if path.is_file()}
         undescribed -= {entry["path"] for entry in manifest["files"]}

@@ -52,7 +52,6 @@ MISTAKES = [
     ("pretrain.model.vocab_size", 100, r"pretrain.model.vocab_size \(100\) is smaller than vocab.size \(512\)"),
     ("pretrain.sampling.weights", {"x": 1.0}, "pretrain.sampling.weights: no source is called 'x'; known are s"),
     ("pretrain.model.norm", "layernorm", "export: norm: layernorm has no Hugging Face form with positions: rope"),
-    ("pretrain", None, "evaluate: there is no `pretrain` section"),
     ("pretrain.training.zero_stage", 4, "pretrain.training.zero_stage: .*less than or equal to 3, not 4"),
     ("evaluate.tasks.name", "a/b", "evaluate.tasks.0.name: .*not 'a/b'"),
 ]

@@ -40,7 +40,9 @@ SCORES = {
 def view_of(folder: Path, *stages: str) -> Path:
     for stage in stages:
         (folder / stage).mkdir(parents=True)
-        (folder / stage / "manifest.json").write_text(json.dumps({"format": 1, "counts": MANIFESTS[stage]}))
+        (folder / stage / "manifest.json").write_text(
+            json.dumps({"format": 1, "stage": stage, "counts": MANIFESTS[stage]})
+        )
         if stage in SCORES:
             (folder / stage / "scores.json").write_text(json.dumps(SCORES[stage]))
     if "export" in stages:

@@ -67,7 +67,7 @@ def test_first_everything_is_built_and_then_everything_reused(work: Work) -> Non
     assert list(steps) == ["collect", "clean", "dedup", "vocab", "tokenize"]
     assert {step.action for step in steps.values()} == {"build"}
     assert {step.reason for step in steps.values()} == {"not built yet"}
-    assert steps["tokenize"].inputs == ("dedup", "vocab")
+    assert steps["tokenize"].givers == ("dedup", "vocab")
     work.build()
     again = work.plan()
     assert {step.action for step in again.values()} == {"reuse"}

@@ -26,6 +26,7 @@ CLEAN = ALL[2:]
 DEDUP = ALL[3:]
 VOCAB = ALL[4:]
 TOKENIZE = ALL[5:]
+TOKENS = ALL[6:]
 PRETRAIN = ("pretrain", "evaluate", "finetune", "export")
 EVALUATE = ("evaluate", "export")
 FINETUNE = ("finetune", "export")
@@ -254,6 +255,14 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "pretrain.training.max_failures": (0, NOTHING),
     "pretrain.sampling.weights": ({"s": 1.0}, PRETRAIN),
     "pretrain.sampling.seed": (1, PRETRAIN),
+    "tokens.sources.name": ("other", TOKENS),
+    "tokens.sources.path": ("b.idx", TOKENS),
+    "tokens.sources.split": ("train", TOKENS),
+    "tokens.sources.license": ("CC0-1.0", TOKENS),
+    "tokens.validation": (0.1, TOKENS),
+    "tokens.test": (0.1, TOKENS),
+    "network.path": ("./theirs", NOTHING),
+    "evaluate.name": ("other", NOTHING),
     "evaluate.tasks.name": ("other", EVALUATE),
     "evaluate.tasks.path": ("b.jsonl", EVALUATE),
     "evaluate.prompts": (["Once"], EVALUATE),
@@ -263,6 +272,7 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "evaluate.resamples": (500, EVALUATE),
     "evaluate.seed": (1, EVALUATE),
     "evaluate.batch_size": (2, NOTHING),
+    "finetune.name": ("other", NOTHING),
     "finetune.text_field": ("body", FINETUNE),
     "finetune.label_field": ("class", FINETUNE),
     "finetune.split_field": ("part", FINETUNE),
@@ -309,6 +319,9 @@ def _training(**fields: Any) -> dict[str, Any]:
     return _within("pretrain", training={**TINY["pretrain"]["training"], **fields})
 
 
+WITHOUT_TEXTS: dict[str, Any] = {
+    **dict.fromkeys(("collect", "clean", "dedup")), "vocab": {"tokenizer": "theirs"}
+}  # fmt: skip
 BESIDE: dict[str, dict[str, Any]] = {
     "annotate.families": {"annotate": {}},
     "annotate.custom": {"annotate": {}},
@@ -352,6 +365,11 @@ BESIDE: dict[str, dict[str, Any]] = {
         for name in ("norm_position", "attention_scale", "attention_softcap", "logit_softcap", "embedding_scale")
     },
     "vocab.tokenizer": {"vocab": {}},
+    **{
+        f"tokens.{name}": {**WITHOUT_TEXTS, "tokens": {"sources": [{"name": "s", "path": "a.idx"}]}}
+        for name in ("sources.name", "sources.path", "sources.split", "sources.license", "validation", "test")
+    },
+    "network.path": {**WITHOUT_TEXTS, "pretrain": None, "network": {"path": "theirs"}},
     "pretrain.init": _within("pretrain", init_from="theirs"),
     "sweep.parallel": {"sweep": {"values": {"vocab.size": [300]}}},
     "pretrain.model.positions": {"export": None},
@@ -385,6 +403,8 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "theirs").mkdir()
     for name in ("config.json", "tokenizer.json"):
         (folder / "theirs" / name).write_text("{}")
+    for name in ("a.idx", "b.idx", "a.bin", "b.bin"):
+        (folder / name).write_text(name)
     (folder / "rules.py").write_text("def length(text, document):\n    return len(text)\n\n\nlower = length\n")
     return folder
 

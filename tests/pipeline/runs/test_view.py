@@ -32,7 +32,7 @@ def step(stage: str, name: str, artifact: Artifact | None = None) -> Step:
     value = next(each for each in STAGES if each.name == stage)
     identity = Identity(stage, 1, {"name": name}, {})
     action: Action = "reuse" if artifact else "build"
-    return Step(value, RECIPE, f"key of {name}", (), {}, {}, 0, action, "because", artifact, identity)
+    return Step(stage, value, RECIPE, f"key of {name}", (), {}, {}, 0, action, "because", artifact, identity)
 
 
 RECIPE: Recipe = check_recipe({"name": "r", "collect": {"sources": [{"name": "s", "path": "x"}]}}, "test")
@@ -43,9 +43,9 @@ def test_links_lead_to_artifacts_and_move_with_the_workdir(tmp_path: Path) -> No
     store.open()
     first, second = finished(store, "collect", "first"), finished(store, "collect", "second")
     open_view(view, RECIPE, tmp_path, [step("collect", "second"), step("clean", "third")])
-    link(view, store, first)
+    link(view, first.stage, store, first)
     assert (view / "collect").resolve() == first.path
-    link(view, store, second)
+    link(view, second.stage, store, second)
     assert (view / "collect").resolve() == second.path
     assert sorted(path.name for path in view.iterdir()) == ["collect", "plan.json", "recipe.yaml"]
     (tmp_path / "work").rename(tmp_path / "moved")
@@ -58,13 +58,13 @@ def test_a_link_stays_until_its_successor_is_whole_and_is_not_taken_for_it(tmp_p
     open_view(view, RECIPE, tmp_path, [step(stage, "first") for stage in ("collect", "clean", "export")])
     made = {stage: finished(store, stage, "first") for stage in ("collect", "clean", "export")}
     for artifact in made.values():
-        link(view, store, artifact)
+        link(view, artifact.stage, store, artifact)
     open_view(view, RECIPE, tmp_path, [step("collect", "first"), step("clean", "second")])
     assert list(manifests(view)) == ["collect"]
     assert {stage: (view / stage).resolve() for stage in made} == {s: artifact.path for s, artifact in made.items()}
     second = finished(store, "clean", "second")
     record_artifact(view, "clean", second.name)
-    link(view, store, second)
+    link(view, second.stage, store, second)
     assert {stage: manifest["counts"]["made"] for stage, manifest in manifests(view).items()} == {
         "collect": "first", "clean": "second"
     }  # fmt: skip
@@ -111,6 +111,8 @@ def test_the_plan_for_programs(tmp_path: Path) -> None:
         "dedup",
         "vocab",
         "tokenize",
+        "tokens",
+        "network",
         "pretrain",
         "evaluate",
         "finetune",

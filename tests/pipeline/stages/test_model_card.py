@@ -39,6 +39,8 @@ MANIFESTS: dict[str, Any] = {
     },
     "finetune": {"config": {"license": "Apache-2.0"}},
 }  # fmt: skip
+for stage in MANIFESTS:
+    MANIFESTS[stage]["stage"] = stage
 INTERVAL = {"value": 1.5, "low": 1.25, "high": 1.75}
 RIVAL = {"bits_per_byte": 2.5, "perplexity": 200.0, "difference": INTERVAL}
 EVALUATION = {
@@ -66,7 +68,9 @@ def tables(card: str) -> list[list[list[str]]]:
 
 
 def test_a_card_with_everything() -> None:
-    card = model_card(CONFIG, MODEL, MANIFESTS, {"evaluate": EVALUATION, "finetune": FINETUNING}, CHECKS)
+    card = model_card(
+        CONFIG, MODEL, MANIFESTS, {"evaluate": {"evaluate": EVALUATION}, "finetune": {"finetune": FINETUNING}}, CHECKS
+    )
     _, header, body = card.split("---\n", 2)
     assert yaml.safe_load(header)["license"] == "cc0-1.0"
     assert yaml.safe_load(header)["pipeline_tag"] == "text-generation"

@@ -78,7 +78,7 @@ def planned(base: Path, store: Store, **fields: object) -> str:
     if step.action == "build":
         assert step.identity
         provenance = Provenance(step.key, output_fields(step.config), step.libraries, {})
-        link(view, store, finish(store, step.identity, {"out.txt": "collect"}, provenance=provenance))
+        link(view, "collect", store, finish(store, step.identity, {"out.txt": "collect"}, provenance=provenance))
     return step.reason
 
 
