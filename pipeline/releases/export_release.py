@@ -32,7 +32,7 @@ def export_release(release: Release, folder: Path) -> dict[str, Any]:
     if folder.exists():
         raise ValueError(f"--to {folder}: exists already; choose another folder or remove it")
     network, vocabulary = open_release(release)
-    sequences = [np.array([vocabulary.start_id, *ids]) for ids in Encoder(vocabulary).encode_to_lists(TEXTS)]
+    sequences = sequences_of_texts(vocabulary)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     try:
@@ -45,6 +45,11 @@ def export_release(release: Release, folder: Path) -> dict[str, Any]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return {**figures, "folder": str(folder)}
+
+
+def sequences_of_texts(vocabulary: Vocabulary) -> list[np.ndarray]:
+    """The token ids of the texts of the check, each (tokens,), with what a text begins with."""
+    return [np.array([vocabulary.start_id, *ids]) for ids in Encoder(vocabulary).encode_to_lists(TEXTS)]
 
 
 def export_checked(

@@ -10,7 +10,7 @@ from data.tokens.token_shards import TokenShard
 from data.tokens.tokenize import list_token_shards
 from orchestration.files import checksum, files_below, write_json
 from pipeline.recipe.recipe import ExportConfig
-from pipeline.releases.export_release import export_checked
+from pipeline.releases.export_release import export_checked, sequences_of_texts
 from pipeline.releases.find import Release
 from pipeline.releases.open import open_release
 from pipeline.stages.model_card import model_card
@@ -22,7 +22,7 @@ def export_shard(
     out: Path,
     checkpoint: Path,
     tokenizer: Path,
-    tokens: Path,
+    tokens: Path | None,
     config: ExportConfig,
     manifests: Mapping[str, Any],
     scores: Mapping[str, Any],
@@ -31,7 +31,9 @@ def export_shard(
     """Write `hf/`, check it, and add certificate and model card; gives the counts. Raises RuntimeError when the check fails."""
     folder = out / "hf"
     network, vocabulary = open_release(Release(checkpoint, tokenizer))
-    sequences = real_sequences(tokens, network.config.max_sequence_length)
+    length = network.config.max_sequence_length
+    # A run that begins with a network has no tokens of its own.
+    sequences = real_sequences(tokens, length) if tokens else sequences_of_texts(vocabulary)
     figures = export_checked(network, vocabulary, tokenizer, folder, sequences)
     certificate = {
         "model": config.model_name,

@@ -77,7 +77,9 @@ def test_a_whole_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_run_of_two_stages_and_brackets_in_names(tmp_path: Path) -> None:
     view = view_of(tmp_path / "r[1]", "collect", "clean")
-    assert [name for name, _ in summary_rows(view)] == ["documents in", "  collect", "  clean"]
+    assert [name for name, _ in summary_rows(view)] == [
+        "documents in", "  collect", "  clean", "documents out",
+    ]  # fmt: skip
     output = io.StringIO()
     print_summary(view, view / "report.html", Console(file=output, width=200))
     assert "Run r[1]" in output.getvalue()
