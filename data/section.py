@@ -1,11 +1,16 @@
 """A section of a recipe: what every config model of `data` has in common."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, create_model
 
 Model = TypeVar("Model", bound=BaseModel)
+
+# Which fields do nothing by themselves: for each the fields beside it, of which one has to have one of the values given here.
+# Without values any will do that is not null, false, 0 or empty. `pipeline.recipe.needs` refuses a recipe where none has.
+Needs: TypeAlias = Mapping[str, Mapping[str, tuple[Any, ...]]]
+ANY: tuple[Any, ...] = ()
 
 
 class Section(BaseModel):

@@ -1,7 +1,7 @@
 """What the annotate stage is told: which rules measure each document, and how."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -9,7 +9,7 @@ from data.clean.config import CleanConfig
 from data.clean.custom import FUNCTION
 from data.clean.filters.families import FAMILIES
 from data.clean.filters.family import Family
-from data.section import Section, with_fields
+from data.section import Needs, Section, with_fields
 from data.text.words import WordSplitter
 
 MEASURED = {name: family for name, family in FAMILIES.items() if family.measures}
@@ -21,6 +21,12 @@ class AnnotateConfig(Section):
     """What is measured. `clean` compares these measures with its limits instead of measuring again, wherever it takes them
     of a text that no step has cut yet. Beside the fields below there are those of each family that decide what is measured,
     such as `stop_words`; they have to be the same in the family's section of `clean`."""
+
+    needs: ClassVar[Needs] = {
+        "words": {"families": tuple(MEASURED)},
+        "characters": {"families": ("language",)},
+        **{field: {"families": (name,)} for name, family in MEASURED.items() for field in family.deciding},
+    }
 
     families: tuple[str, ...] = ("language", *MEASURED)
     words: WordSplitter = "whitespace"  # has to equal clean.words

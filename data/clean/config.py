@@ -1,12 +1,12 @@
 """What the cleaning stage is told: which rules, in which order, with which limits."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from data.clean.custom import FUNCTION
 from data.clean.filters.families import FAMILIES
-from data.section import Section, with_fields
+from data.section import ANY, Needs, Section, with_fields
 from data.text.words import WordSplitter
 
 CHAIN = ("block_lists", "language", "boilerplate", *FAMILIES, "scores", "custom")
@@ -18,6 +18,8 @@ Placeholder = Annotated[str, Field(pattern=r"^[<\[{][A-Za-z]+(?:[ _][A-Za-z]+)*[
 class BlockListConfig(Section):
     """Files of lists; relative paths start at the recipe's folder."""
 
+    needs: ClassVar[Needs] = {"max_words": {"words": ANY}}
+
     domains: tuple[str, ...] = ()  # rule blocked_domain; a domain stands for its subdomains too
     urls: tuple[str, ...] = ()  # rule blocked_url; a URL stands for what lies below it, whatever scheme, port and www.
     words: tuple[str, ...] = ()  # rule blocked_words; words and phrases in any case, not within longer words
@@ -26,6 +28,12 @@ class BlockListConfig(Section):
 
 class LanguageConfig(Section):
     """Which languages are kept, and how sure the identification has to be."""
+
+    needs: ClassVar[Needs] = {
+        "threshold": {"allowed": ANY},
+        "paragraph_characters": {"unit": ("paragraph",)},
+        "min_fraction": {"unit": ("paragraph",)},
+    }
 
     allowed: tuple[str, ...] = (
         "en",
@@ -91,6 +99,12 @@ class CustomConfig(_Bounds):
 @with_fields({name: (family.config | None, family.config()) for name, family in FAMILIES.items()})
 class CleanConfig(Section):
     """One section a family of rules; `null` switches a family off, `{}` takes its published limits."""
+
+    needs: ClassVar[Needs] = {
+        **{name: {"chain": (name,)} for name in ("block_lists", "language", "boilerplate", "scores", "custom")},
+        **{name: {"chain": (name, *(f"{name}.{rule}" for rule in family.rules))} for name, family in FAMILIES.items()},
+        "words": dict.fromkeys((name for name, family in FAMILIES.items() if family.measures), ANY),
+    }
 
     words: WordSplitter = "whitespace"  # how the families cut words; see data/text/words.py for what it changes
     chain: tuple[str, ...] = CHAIN

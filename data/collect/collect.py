@@ -114,21 +114,21 @@ def collect_shard(out: Path, shard: CollectShard, config: CollectConfig) -> dict
         TableWriter(out / "rejected.parquet", REJECTED_SCHEMA) as rejected,
         TableWriter(out / "quarantine.parquet", QUARANTINE_SCHEMA) as quarantine,
     ):
-        for path, fields, record in _records(shard, source, config):
+        for path, fields, record in records_of(shard, source, config):
             counts.documents_in += 1
             counts.bytes_in += record.bytes
             locator = f"{path}#{record.place}"
             id = document_id(source.name, locator)
             if withdrawn and (uri := withdrawn_uri(withdrawn, id, locator, record, fields)):
-                rejected.append(_rejected_row(Document(id, b"", 0, uri, source.license, "{}"), source, "withdrawn"))
+                rejected.append(rejected_row(Document(id, b"", 0, uri, source.license, "{}"), source, "withdrawn"))
                 counts.drop("withdrawn", record.bytes)
                 continue
             found = make_document(id, locator, record, fields, source, config.normalise)
             if isinstance(found, Unreadable):
-                quarantine.append(_quarantine_row(locator, found, source))
+                quarantine.append(quarantine_row(locator, found, source))
                 counts.quarantined += 1
             elif not found.text:
-                rejected.append(_rejected_row(found, source, "empty"))
+                rejected.append(rejected_row(found, source, "empty"))
                 counts.drop("empty", 0)
             else:
                 documents.append(found)
@@ -136,7 +136,7 @@ def collect_shard(out: Path, shard: CollectShard, config: CollectConfig) -> dict
     return counts.result(source.name) | {"content": str(documents.content)}
 
 
-def _records(
+def records_of(
     shard: CollectShard, source: SourceConfig, config: CollectConfig
 ) -> Iterator[tuple[str, Fields, Record | Unreadable]]:
     """The records of the shard, each with the path of its file (or of its dataset)."""
@@ -166,7 +166,7 @@ def _dataset_path(files: Sequence[SourceFile], source: SourceConfig) -> str:
     return str(Path(files[0].absolute).parents[len(inside.parts) - 1])
 
 
-def _rejected_row(document: Document, source: SourceConfig, rule: str) -> dict[str, object]:
+def rejected_row(document: Document, source: SourceConfig, rule: str) -> dict[str, object]:
     """The row of a document that has no text, or none that may be kept."""
     _, _, _, uri, license, meta = document
     row: dict[str, object] = {
@@ -180,8 +180,8 @@ def _rejected_row(document: Document, source: SourceConfig, rule: str) -> dict[s
     return row | {"rule": rule, "detail": DETAILS[rule]}
 
 
-def _quarantine_row(locator: str, record: Unreadable, source: SourceConfig) -> dict[str, object]:
-
+def quarantine_row(locator: str, record: Unreadable, source: SourceConfig) -> dict[str, object]:
+    """The row of a record that cannot be read."""
     return {
         "source": source.name,
         "locator": locator,

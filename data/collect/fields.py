@@ -43,9 +43,17 @@ def fields_of(source: SourceConfig, format: Format | None) -> Fields:
 
 
 def make_document(
-    id: str, locator: str, record: Record | Unreadable, fields: Fields, source: SourceConfig, method: Normalisation
+    id: str,
+    locator: str,
+    record: Record | Unreadable,
+    fields: Fields,
+    source: SourceConfig,
+    method: Normalisation | None,
 ) -> Document | Unreadable:
-    """The document that `record` is, without text where it has none; or what is wrong with it."""
+    """The document that `record` is, without text where it has none; or what is wrong with it.
+
+    Its text is normalised by `method`, or taken as it is where that is None.
+    """
     if isinstance(record, Unreadable):
         return record
     try:
@@ -57,7 +65,7 @@ def make_document(
         meta = _meta(record.fields, fields) if fields.meta else "{}"
     except (TypeError, ValueError) as problem:
         return Unreadable(record.place, str(problem), _beginning(record.fields), record.bytes)
-    text = normalise_utf8(text, method)
+    text = text if method is None else normalise_utf8(text, method)
     return Document(id, text.content, text.characters, normalise(uri, "nfc"), normalise(license, "nfc"), meta)
 
 

@@ -1,8 +1,10 @@
 """What the deduplication stage is told: which documents count as duplicates, and which evaluation files stay out."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
-from data.section import Section
+from data.section import ANY, Needs, Section
 
 
 class MinHashConfig(Section):
@@ -16,6 +18,8 @@ class MinHashConfig(Section):
 
 class ContaminationConfig(Section):
     """Which evaluation files training text must not share n-grams with."""
+
+    needs: ClassVar[Needs] = {"ngram": {"files": ANY}}
 
     files: tuple[str, ...] = ()  # JSON Lines of evaluation tasks; every string in a record counts
     ngram: int = Field(default=13, gt=0)  # words in an n-gram

@@ -1,10 +1,10 @@
 """What the vocabulary, the token shards and the order of the training samples are told by a recipe."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from data.section import Section
+from data.section import Needs, Section
 
 # In the vocabularies that this program trains these have the ids 0 and 1.
 END_OF_TEXT = "<|endoftext|>"
@@ -13,6 +13,11 @@ PAD = "<|pad|>"
 
 class VocabConfig(Section):
     """How the vocabulary is trained, or whose is taken."""
+
+    needs: ClassVar[Needs] = {
+        name: {"tokenizer": (None,)}
+        for name in ("size", "pre_tokenizer", "special_tokens", "min_frequency", "sample_mb")
+    }
 
     # Number of ids, special tokens and the 256 bytes included; a small text may give fewer.
     size: int = Field(16_384, gt=0, le=2**24)
@@ -24,13 +29,6 @@ class VocabConfig(Section):
     sample_mb: float = Field(200.0, gt=0)  # MB of text to train on, drawn by document; when there is less, all of it
     # Somebody else's tokenizer.json, or the Hugging Face folder with one: it is taken as it is, and nothing is trained.
     tokenizer: str | None = None
-
-    @model_validator(mode="after")
-    def _trained_or_taken(self) -> "VocabConfig":
-        others = [name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default]
-        if self.tokenizer is not None and others != ["tokenizer"]:
-            raise ValueError(f"{others[0]}: nothing is trained where `tokenizer` is given; leave one of them out")
-        return self
 
     @model_validator(mode="after")
     def _room_for_bytes(self) -> "VocabConfig":

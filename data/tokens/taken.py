@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +68,7 @@ def plan_parts(config: TokensConfig, base: Path) -> list[TakenPart]:
             ends = np.cumsum(TokenShard.open(prefix).lengths, dtype=np.int64)
             cuts = np.searchsorted(ends, np.arange(PART_TOKENS, ends[-1] if len(ends) else 0, PART_TOKENS)) + 1
             bounds = sorted({0, *cuts.tolist(), len(ends)})
-            parts += [
-                TakenPart(source, prefix, name[: -len(".idx")], first, last)
-                for first, last in zip(bounds, bounds[1:], strict=False)
-            ]
+            parts += [TakenPart(source, prefix, name[: -len(".idx")], first, last) for first, last in pairwise(bounds)]
     return parts
 
 
@@ -130,7 +128,7 @@ def _documents(part: TakenPart, vocabulary: Vocabulary) -> Iterator[tuple[int, n
 
 
 def _check_ids(part: TakenPart, number: int, ids: np.ndarray, vocabulary: Vocabulary) -> None:
-    if len(ids) and not (0 <= int(ids.min()) and int(ids.max()) < vocabulary.size):
+    if len(ids) and not (int(ids.min()) >= 0 and int(ids.max()) < vocabulary.size):
         strange = int(ids.max()) if ids.max() >= vocabulary.size else int(ids.min())
         raise ValueError(
             f"{part.prefix}.bin: document {number} has the id {strange:,}, and the tokenizer has the ids 0 to "

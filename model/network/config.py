@@ -8,20 +8,25 @@ The defaults are the Llama family. The others of the reference families are
   tied_embeddings=True, sliding_window=4096, attention_pattern=("local", "global")`
 """
 
-from typing import Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from model.section import Section
+from model.section import ANY, Needs, Section
 
 GATED = ("swiglu", "geglu")  # feed-forward layers with a third matrix, the gate
-ONLY_FOR = {"low_freq_factor": "llama3", "high_freq_factor": "llama3"} | dict.fromkeys(
-    ("beta_fast", "beta_slow", "attention_factor"), "yarn"
-)
+
+
+N_HEADS = 12
 
 
 class RopeScaling(Section):
     """Rotary frequencies stretched to read longer texts than those of the first training."""
+
+    needs: ClassVar[Needs] = {
+        **{name: {"type": ("llama3",)} for name in ("low_freq_factor", "high_freq_factor")},
+        **{name: {"type": ("yarn",)} for name in ("beta_fast", "beta_slow", "attention_factor")},
+    }
 
     type: Literal["llama3", "yarn"]
     """Llama 3.1's rule (Grattafiori et al. 2024, section 3.4.3; its formula is in Meta's code) or YaRN (Peng et al. 2023)."""
@@ -41,10 +46,7 @@ class RopeScaling(Section):
     """yarn: rotated queries and keys are multiplied by it; null: 0.1 ln(factor) + 1 (equation 22)."""
 
     @model_validator(mode="after")
-    def _fields_belong_to_the_type(self) -> "RopeScaling":
-        for name, type_ in ONLY_FOR.items():
-            if type_ != self.type and getattr(self, name) != type(self).model_fields[name].default:
-                raise ValueError(f"{name} belongs to type: {type_} and does nothing for {self.type}; leave it out")
+    def _factors_are_in_order(self) -> "RopeScaling":
         if self.low_freq_factor >= self.high_freq_factor:
             raise ValueError("low_freq_factor must be smaller than high_freq_factor")
         if self.beta_slow >= self.beta_fast:
@@ -63,6 +65,13 @@ class Dropouts(NamedTuple):
 class ModelConfig(Section):
     """A decoder-only transformer."""
 
+    needs: ClassVar[Needs] = {
+        "rope_theta": {"positions": ("rope",)},
+        "rope_scaling": {"positions": ("rope",)},
+        "attention_pattern": {"sliding_window": ANY},
+        "dropout": dict.fromkeys(("embedding_dropout", "attention_dropout", "residual_dropout"), (None,)),
+    }
+
     vocab_size: int = Field(default=0, ge=0)
     """Number of token ids; 0 takes it from the tokenizer."""
     max_sequence_length: int = Field(default=1024, gt=0, le=2**20)
@@ -71,8 +80,8 @@ class ModelConfig(Section):
     """Width of the residual stream."""
     n_layers: int = Field(default=12, gt=0)
     """Number of blocks (attention and feed-forward)."""
-    n_heads: int = Field(default=12, gt=0)
-    """Number of query heads."""
+    n_heads: int = Field(default=N_HEADS, gt=0)
+    """Number of query heads. Where 12 do not divide d_model, the default is the largest number of heads of at least 64."""
     n_kv_heads: int | None = Field(default=None, gt=0)
     """Number of key and value heads: n_heads / n_kv_heads query heads share one (grouped-query attention, Ainslie et al.
     2023; all share one in multi-query attention, Shazeer 2019); null: as many as n_heads."""
@@ -133,6 +142,18 @@ class ModelConfig(Section):
     initialization: Literal["normal", "depth_scaled", "xavier", "he"] = "depth_scaled"
     """Distribution of the first weights: see `model.network.init.initialize`."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _heads_for_the_width(cls, values: Any) -> Any:
+        """With a width that 12 heads do not divide, heads that are left out are as many as can be at least 64 wide."""
+        if not isinstance(values, dict) or values.get("head_dim") is not None:
+            return values
+        width = values.get("d_model")
+        if not isinstance(width, int) or width <= 0 or width % N_HEADS == 0:
+            return values
+        heads = [n for n in range(1, width // 64 + 1) if width % n == 0 and width // n % 2 == 0]
+        return {"n_heads": max(heads, default=1), **values}
+
     @model_validator(mode="after")
     def _shapes_fit(self) -> "ModelConfig":
         if self.head_dim is None and self.d_model % self.n_heads:
@@ -152,8 +173,6 @@ class ModelConfig(Section):
 
     @model_validator(mode="after")
     def _fields_go_together(self) -> "ModelConfig":
-        if self.rope_scaling and self.positions != "rope":
-            raise ValueError(f"rope_scaling does nothing with positions: {self.positions}; leave it out")
         pattern = self.attention_pattern
         if pattern and "local" in pattern and self.sliding_window is None:
             raise ValueError("attention_pattern has local layers: sliding_window must say how far they see")

@@ -8,18 +8,20 @@ run goes back to its newest checkpoint and leaves out the data since then (Chowd
 """
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from model.formats.progress import History
-from model.section import Section
+from model.section import ANY, Needs, Section
 
 Decision = Literal["apply", "skip", "rewind", "stop"]
 
 
 class SpikeConfig(Section):
     """When a step is left out."""
+
+    needs: ClassVar[Needs] = {"window": {"deviations": ANY}}
 
     deviations: float = Field(default=0.0, ge=0)
     """Standard deviations above the running mean from which on a loss or a gradient norm is a spike: 6 suits batches of many

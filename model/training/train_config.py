@@ -4,18 +4,22 @@ A field marked "speed" or "display" changes how fast a run goes or what it print
 bits of float arithmetic); the others decide the weights.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from model.section import Section
+from model.section import ANY, Needs, Section
 from model.training.batch_ramp import BatchRamp
 from model.training.deepspeed_keys import check_keys
 from model.training.guard import SpikeConfig
 
+WARMUP_STEPS = 100
+
 
 class LossScale(Section):
     """Loss scaling for float16 (Micikevicius et al. 2018): gradients are kept from underflow by a factor on the loss."""
+
+    needs: ClassVar[Needs] = {name: {"fixed": (0,)} for name in ("initial_power", "window", "hysteresis", "minimum")}
 
     fixed: float = Field(default=0.0, ge=0)
     """The factor; 0: it is halved when a gradient overflows and doubled when none has for a while."""
@@ -31,6 +35,14 @@ class LossScale(Section):
 
 class TrainConfig(Section):
     """How long, in which steps, by which optimizer and on how many ranks the network is trained."""
+
+    needs: ClassVar[Needs] = {
+        "min_learning_rate": {"schedule": ("cosine", "linear", "warmup_stable_decay")},
+        "decay_share": {"schedule": ("warmup_stable_decay",)},
+        "muon_momentum": {"optimizer": ("muon",)},
+        "loss_scale": {"dtype": ("float16",)},
+        "sample_tokens": {"prompts": ANY},
+    }
 
     steps: int = Field(default=1000, gt=0)
     """Optimizer steps of the whole run."""
@@ -49,8 +61,8 @@ class TrainConfig(Section):
     """Peak learning rate."""
     min_learning_rate: float = Field(default=0.1, ge=0, le=1)
     """Where schedules that decay to an end do so, as a share of learning_rate."""
-    warmup_steps: int = Field(default=100, ge=0)
-    """Steps of linear warmup from 0."""
+    warmup_steps: int = Field(default=WARMUP_STEPS, ge=0)
+    """Steps of linear warmup from 0; a run of fewer steps that leaves it out is all warmup."""
     schedule: Literal["cosine", "linear", "inverse_sqrt", "constant", "warmup_stable_decay"] = "cosine"
     """How the learning rate goes on after the warmup: see `model.training.schedule`."""
     decay_share: float = Field(default=0.2, gt=0, le=1)
@@ -117,6 +129,14 @@ class TrainConfig(Section):
     """Steps between two records of loss and speed."""
     max_failures: Annotated[int, "speed"] = Field(default=3, ge=0)
     """Times that a lost rank is made up for by starting the ranks again from the newest checkpoint."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_runs(cls, values: Any) -> Any:
+        """A warmup that is left out takes at most all steps."""
+        if isinstance(values, dict) and isinstance(steps := values.get("steps"), int) and 0 < steps < WARMUP_STEPS:
+            return {"warmup_steps": steps, **values}
+        return values
 
     @model_validator(mode="after")
     def _batches_divide(self) -> "TrainConfig":

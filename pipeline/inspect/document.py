@@ -55,7 +55,8 @@ def _find(view: Path, name: str, stage: str) -> Found:
     import pyarrow.compute as pc
 
     def is_name(rows: "pa.Table") -> "pa.Array":
-        matches = pc.or_(pc.equal(rows["id"], name.lower()), pc.equal(rows["uri"], name))
+        ids = pc.or_(pc.equal(rows["id"], name.lower()), pc.equal(rows["id"], name))  # Ids of others may have capitals.
+        matches = pc.or_(ids, pc.equal(rows["uri"], name))
         for own in (json.dumps(name), f"{name},", f"{name}}}"):  # meta is JSON, in which an id may be a number
             matches = pc.or_(matches, pc.match_substring(rows["meta"], f'"id": {own}'))
         return matches

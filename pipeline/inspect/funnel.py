@@ -15,7 +15,8 @@ from pipeline.inspect.records import FILES, check_filters, print_each, records
 from pipeline.inspect.terminal import paged, print_wide, size, visible_line
 from pipeline.runs.view import manifests
 
-STAGES = ("collect", "clean", "dedup")
+FIRST = ("collect", "documents")  # A run begins with one of them.
+STAGES = (*FIRST, "clean", "dedup")
 SHOWN = 5  # records that are shown without a limit, where there is no terminal
 
 
@@ -47,7 +48,7 @@ def print_funnel(view: Path, console: Console) -> None:
 
 
 def _add_stage(table: Table, stage: str, counts: Mapping[str, Any]) -> None:
-    for what, documents, held in funnel_lines(counts, takes_text=stage != STAGES[0]):
+    for what, documents, held in funnel_lines(counts, takes_text=stage not in FIRST):
         name = Text(f"{stage} {what}", "bold") if what in ("in", "out") else Text(f"  {visible_line(what)}")
         shown = "" if documents is None else f"{documents:,}"
         table.add_row(name, shown, _share(documents, counts["documents_in"]), "-" if held is None else size(held))
@@ -76,7 +77,7 @@ def funnel(view: Path) -> dict[str, list[dict[str, Any]]]:
     """The lines of the funnel by stage, for programs; raises ValueError when a manifest is damaged."""
     found = manifests(view)
     return {
-        stage: [line._asdict() for line in funnel_lines(found[stage]["counts"], stage != STAGES[0])]
+        stage: [line._asdict() for line in funnel_lines(found[stage]["counts"], stage not in FIRST)]
         for stage in STAGES
         if stage in found
     }
@@ -132,8 +133,8 @@ def select(view: Path, stage: str | None, what: str, rule: str | None, source: s
         raise ValueError(f"--stage {stage}: documents are in {', '.join(STAGES)}")
     if what not in FILES:
         raise ValueError(f"--show {what}: there are funnel, {', '.join(FILES)}")
-    if (stage or STAGES[0]) not in found:
-        raise ValueError(f"run {view.name} has no {stage or STAGES[0]} yet")
+    if not found or (stage and stage not in found):
+        raise ValueError(f"run {view.name} has no {stage or 'documents'} yet")
     stages = [stage] if stage else list(found)[-1:] if what == "documents" else list(found)
     sources = {name for counts in found.values() for name in counts["documents_by_source"]}
     check_filters(what, rule, source, {name: found[name] for name in stages}, sources)
@@ -168,9 +169,10 @@ def find(view: Path, name: str) -> dict[str, Any]:
 
     Raises ValueError when no document or more than one has that name, or when the run has no documents yet.
     """
-    if not (view / STAGES[0]).exists():
-        raise ValueError(f"run {view.name} has no {STAGES[0]} yet")
-    return trace(view, name, STAGES)
+    first = next((stage for stage in FIRST if (view / stage).exists()), None)
+    if first is None:
+        raise ValueError(f"run {view.name} has no documents yet")
+    return trace(view, name, (first, *STAGES[len(FIRST) :]))
 
 
 def print_document(view: Path, name: str, full: bool, console: Console) -> None:

@@ -3,7 +3,8 @@
 A word in the annotation of a field marks what the field affects: `Annotated[int, "speed"]` or `"display"`. An unmarked field
 affects the output. A field that was added after artifacts had been built without it has a founding value, which stands for what
 the code did before: `Field(False, json_schema_extra={"founding": False})`. A field with its founding value stays out of names,
-so that a new option does not cause any network to be trained again.
+so that a new option does not cause any network to be trained again. The fields of a section that is marked "flat" enter names
+beside those of the section that it is in, where they stood before it was made.
 """
 
 from collections.abc import Mapping
@@ -15,14 +16,30 @@ from pydantic.fields import FieldInfo
 
 def output_fields(config: BaseModel) -> dict[str, Any]:
     """The fields of a section that affect its stage's output, as JSON values; inner sections are treated likewise."""
-    return {
-        name: _json(getattr(config, name)) for name, field in type(config).model_fields.items() if affects_output(field)
-    }
+    found: dict[str, Any] = {}
+    for name, field in type(config).model_fields.items():
+        if affects_output(field):
+            value = _json(getattr(config, name))
+            found |= value if is_flat(field) else {name: value}
+    return found
 
 
 def affects_output(field: FieldInfo) -> bool:
     """Whether a field affects the output: it is marked neither "speed" nor "display"."""
     return not {"speed", "display"}.intersection(word for word in field.metadata if isinstance(word, str))
+
+
+def is_flat(field: FieldInfo) -> bool:
+    """Whether the fields of the section that `field` holds enter names beside `field` instead of within it."""
+    return "flat" in field.metadata
+
+
+def fields_in_names(section: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a section by the names that they have in names of artifacts."""
+    found: dict[str, FieldInfo] = {}
+    for name, field in section.model_fields.items():
+        found |= fields_in_names(models_in(field.annotation)[0]) if is_flat(field) else {name: field}
+    return found
 
 
 def named_fields(section: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,7 +48,7 @@ def named_fields(section: type[BaseModel], values: Mapping[str, Any]) -> dict[st
     `values` may come from the manifest of an older release. A field that was marked "speed" or "display" since then stays out,
     and one that this release does not know is kept.
     """
-    fields = section.model_fields
+    fields = fields_in_names(section)
     return {
         name: _named(fields[name].annotation, value) if name in fields else value
         for name, value in values.items()

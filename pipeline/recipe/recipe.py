@@ -3,28 +3,26 @@
 import difflib
 import math
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 
 from data.clean.annotate_config import AnnotateConfig
 from data.clean.config import CleanConfig
 from data.collect.config import CollectConfig
+from data.collect.given_config import DocumentsConfig
 from data.dedup.config import DedupConfig
+from data.section import ANY, Needs
 from data.tokens.config import SamplingConfig, TokenizeConfig, TokensConfig, VocabConfig
 from model.finetuning.classify_config import ClassifyConfig
 from model.formats.hf_config import architecture
 from model.network.config import ModelConfig
 from model.training.train_config import TrainConfig
 
+SEQUENCE_LENGTH: int = TrainConfig.model_fields["sequence_length"].default  # That of the network is as long.
 MAX_TRIALS = 1000  # A sweep with more is likely a mistake.
 SECTION_NAME = r"^[A-Za-z][A-Za-z0-9_-]*$"  # It has no dot, so that it cannot be one of the files of a run's folder.
-OF_DOCUMENTS = (
-    "clean",
-    "dedup",
-    "vocab",
-    "tokenize",
-)  # the stages that a recipe with documents has unless it says null
+OF_DOCUMENTS = ("clean", "dedup", "vocab", "tokenize")  # A recipe with documents has these stages unless it says null.
 
 
 class Section(BaseModel):
@@ -39,6 +37,8 @@ class Section(BaseModel):
 class PretrainConfig(Section):
     """The network, its training, and the order of the samples."""
 
+    needs: ClassVar[Needs] = {"init": {"init_from": ANY}}
+
     init_from: Annotated[str | None, "display"] = None  # The files there enter the name instead, as a source.
     """A run's folder, a checkpoint or a Hugging Face folder to begin with. A `model` that is left out is taken from there."""
     init: Literal["weights", "continue"] = "weights"
@@ -47,10 +47,29 @@ class PretrainConfig(Section):
     training: TrainConfig = TrainConfig()
     sampling: SamplingConfig = SamplingConfig()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _lengths_follow(cls, values: Any) -> Any:
+        """Of the length of samples and the longest that the network reads, one that is left out makes room for the other."""
+        if not isinstance(values, dict):
+            return values
+        model, training = values.get("model", {}), values.get("training", {})
+        if not isinstance(model, dict) or not isinstance(training, dict):
+            return values
+        longest, length = model.get("max_sequence_length"), training.get("sequence_length")
+        if isinstance(longest, int) and length is None and 0 < longest < SEQUENCE_LENGTH:
+            return {**values, "training": {"sequence_length": longest, **training}}
+        if (
+            isinstance(length, int)
+            and longest is None
+            and length > SEQUENCE_LENGTH
+            and (model or not values.get("init_from"))
+        ):
+            return {**values, "model": {"max_sequence_length": length, **model}}
+        return values
+
     @model_validator(mode="after")
     def _lengths_fit(self) -> "PretrainConfig":
-        if self.init == "continue" and self.init_from is None:
-            raise ValueError("init: continue goes on from what init_from names, and there is none")
         if self.takes_model:
             return self
         if self.training.sequence_length > self.model.max_sequence_length:
@@ -82,6 +101,12 @@ class NetworkConfig(Section):
 
 class EvaluateConfig(Section):
     """Perplexity and bits per byte on the test split, tasks, and sample texts."""
+
+    needs: ClassVar[Needs] = {
+        "max_new_tokens": {"prompts": ANY},
+        "temperature": {"prompts": ANY},
+        "top_k": {"temperature": ANY},
+    }
 
     name: Annotated[str | None, "display"] = Field(default=None, pattern=SECTION_NAME)
     """What the run calls these scores, where there are several; null stands for `evaluate`."""
@@ -138,6 +163,8 @@ class ResourcesConfig(Section):
 
 class TrackingConfig(Section):
     """Where metrics go besides the terminal and `metrics.jsonl`."""
+
+    needs: ClassVar[Needs] = {"project": {"wandb": ("auto", "online", "offline")}}
 
     wandb: Annotated[Literal["auto", "online", "offline", "off"], "display"] = "auto"
     """auto: online when WANDB_API_KEY is set, else offline."""
@@ -198,7 +225,8 @@ FINETUNINGS = Annotated[
 
 
 class Recipe(Section):
-    """A whole run. It begins with texts (`collect`), with token shards (`tokens`) or with a network (`network`).
+    """A whole run. It begins with sources (`collect`), with documents or token shards of others (`documents`, `tokens`), or
+    with a network (`network`).
 
     A stage is left out by `null`. `evaluate` and `finetune` are a section each, or a list of sections with names.
     """
@@ -207,6 +235,7 @@ class Recipe(Section):
     name: Annotated[str, "display"] = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
     description: Annotated[str, "display"] = ""
     collect: CollectConfig | None = None
+    documents: DocumentsConfig | None = None
     annotate: AnnotateConfig | None = None
     clean: CleanConfig | None = CleanConfig()
     dedup: DedupConfig | None = DedupConfig()
@@ -229,7 +258,7 @@ class Recipe(Section):
         if not isinstance(values, Mapping):
             return values
         named: dict[str, Any] = {}
-        if not values.get("collect"):
+        if not values.get("collect") and not values.get("documents"):
             named = dict.fromkeys(OF_DOCUMENTS)
         network = values.get("network")
         if isinstance(network, Mapping) and "path" in network:
@@ -268,12 +297,14 @@ class Recipe(Section):
     @property
     def source_names(self) -> set[str]:
         """The names of the sources that the recipe begins with; empty when it begins with a network, or with nothing."""
-        return {source.name for door in (self.collect, self.tokens) if door for source in door.sources}
+        return {source.name for door in (self.collect, self.documents, self.tokens) if door for source in door.sources}
 
     def _check_doors(self) -> None:
         """Raise ValueError when two sections give the same, so that one of them would be of no use."""
         for one, other, remedy in (
-            ("collect", "tokens", "a recipe begins with texts or with token shards"),
+            ("collect", "documents", "a recipe begins with one of them"),
+            ("collect", "tokens", "a recipe begins with one of them"),
+            ("documents", "tokens", "a recipe begins with one of them"),
             ("tokenize", "tokens", "`tokens` are tokenized already; leave `tokenize` out"),
             ("network", "pretrain", "to train a network further, name it in pretrain.init_from"),
         ):

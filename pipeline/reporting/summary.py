@@ -14,7 +14,7 @@ from orchestration.progress import duration
 from pipeline.runs.plan import Step
 from pipeline.runs.view import manifests
 
-DOCUMENT_STAGES = ("collect", "clean", "dedup")
+DOCUMENT_STAGES = ("collect", "documents", "clean", "dedup")
 
 
 def print_summary(view: Path, report: Path, console: Console) -> None:
@@ -37,9 +37,9 @@ def summary_rows(view: Path) -> list[tuple[str, str]]:
     found = manifests(view)
     counts = {name: manifest["counts"] for name, manifest in found.items()}
     rows = []
-    if "collect" in counts:
-        rows.append(("documents in", f"{counts['collect']['documents_in']:,}"))
     passed = [stage for stage in DOCUMENT_STAGES if stage in counts]
+    if passed:
+        rows.append(("documents in", f"{counts[passed[0]]['documents_in']:,}"))
     rows += [(f"  {stage}", _losses(counts[stage])) for stage in passed]
     if passed:
         rows.append(("documents out", f"{counts[passed[-1]]['documents_out']:,}"))

@@ -5,10 +5,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
 from rich.console import Console
 
-from pipeline.recipe.reading import check_code, check_recipe, read_yaml, with_overrides
+from pipeline.recipe.overrides import overridden
+from pipeline.recipe.reading import check_code, check_recipe
+from pipeline.recipe.written import read_file, to_text
 from pipeline.runs.sweep import make_trials
 from pipeline.runs.workdir import check_name
 
@@ -35,8 +36,8 @@ def submit_recipe(
     from orchestration.jobs import follow, status, submit
 
     check_name(workdir)
-    values = with_overrides(read_yaml(path), overrides)
-    recipe = check_recipe(values, str(path))
+    written = overridden(read_file(path), overrides)
+    recipe = check_recipe(written.values, str(path), written.places)
     for each in [trial.recipe for trial in make_trials(recipe)] if recipe.sweep else [recipe]:
         check_code(each, allow_code)
     run = [python, "-P", "-m", "pipeline.cli", "run"]  # -P keeps Python from importing what lies in the current folder
@@ -46,9 +47,7 @@ def submit_recipe(
     there = f'recipe="$PWD/{RECIPE}" && mkdir -p {shlex.quote(str(workdir))} && cd {shlex.quote(str(workdir))}'
     command = f'{there} && exec {shlex.join(run)} "$recipe" {shlex.join(options)}'
     with tempfile.TemporaryDirectory(prefix="gristmill-submit-") as folder:
-        (Path(folder) / RECIPE).write_text(
-            yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8"
-        )
+        (Path(folder) / RECIPE).write_text(to_text(written.values), encoding="utf-8")
         job = submit(address, command, Path(folder), recipe.name)
     console.print(f"Submitted run {recipe.name} as job {job}.", highlight=False)
     if not wait:

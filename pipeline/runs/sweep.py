@@ -16,7 +16,8 @@ from orchestration.progress import Display
 from orchestration.side_records import parse_line
 from orchestration.store import Store
 from pipeline.failures import RunStopped
-from pipeline.recipe.reading import check_code, check_recipe, to_yaml, with_value
+from pipeline.recipe.overrides import with_value
+from pipeline.recipe.reading import check_code, check_recipe, to_yaml
 from pipeline.recipe.recipe import Recipe
 from pipeline.releases.origin import with_origin
 from pipeline.runs.cost import estimate

@@ -11,7 +11,8 @@ from orchestration.identity import Identity
 from orchestration.side_records import say_once
 from orchestration.store import FORMAT, IDENTITY, Artifact, Store, identity_facts
 from pipeline.recipe.fields import named_fields, output_fields
-from pipeline.recipe.reading import RecipeError, load_recipe
+from pipeline.recipe.reading import load_recipe
+from pipeline.recipe.written import RecipeError
 from pipeline.runs.artifacts import content_of, identity_of, readable_artifacts
 from pipeline.runs.plan import hash_sources
 from pipeline.runs.view import read_plan

@@ -24,7 +24,8 @@ def _shards(base: Path, inputs: Mapping[str, Path], config: CollectConfig, out: 
     return [Shard(shard.key, {"shard": shard, "config": config}) for shard in plan_shards(config, base)]
 
 
-def _sources(config: CollectConfig, base: Path) -> dict[str, Source]:
+def sources_of(config: CollectConfig, base: Path) -> dict[str, Source]:
+    """What the sources are read from, each file by its name or, of many, all together."""
     found: dict[str, Source] = {}
     for name, files in groupby(list_files(config.sources, base), key=lambda file: file.source):
         # A dataset of the hub has no file here. Its name and revision, which are fields of the recipe, identify it.
@@ -51,5 +52,5 @@ STAGE = Stage(
     run=_run,
     content=documents_below,
     map_work=MapWork(collect_shard, _shards),
-    sources=_sources,
+    sources=sources_of,
 )

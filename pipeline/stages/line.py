@@ -12,6 +12,7 @@ from pipeline.stages.annotate import STAGE as ANNOTATE
 from pipeline.stages.clean import STAGE as CLEAN
 from pipeline.stages.collect import STAGE as COLLECT
 from pipeline.stages.dedup import STAGE as DEDUP
+from pipeline.stages.documents import STAGE as DOCUMENTS
 from pipeline.stages.evaluate import STAGE as EVALUATE
 from pipeline.stages.export import STAGE as EXPORT
 from pipeline.stages.finetune import STAGE as FINETUNE
@@ -24,6 +25,7 @@ from pipeline.stages.vocab import STAGE as VOCAB
 
 STAGES = (
     COLLECT,
+    DOCUMENTS,
     ANNOTATE,
     CLEAN,
     DEDUP,

@@ -10,7 +10,7 @@ from model.network.config import ModelConfig
 from pipeline.recipe.recipe import ExportConfig
 
 LICENSES, LICENSE_CHARACTERS = 20, 80  # the most licences that the card names, and the longest name
-DOCUMENTS = ("collect", "clean", "dedup")  # the stages whose losses the card shows
+DOCUMENTS = ("collect", "documents", "clean", "dedup")  # the stages whose losses the card shows
 OPTIMIZERS = {"adamw": "AdamW", "muon": "Muon and AdamW"}
 
 
@@ -29,7 +29,7 @@ def model_card(
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_template), trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    pretrain, collect = manifests.get("pretrain"), manifests.get("collect")
+    pretrain, collect = manifests.get("pretrain"), manifests.get("collect") or manifests.get("documents")
     tokens = next((manifests[name] for name in ("tokenize", "tokens") if name in manifests), None)
     environment.filters["number"] = lambda value: f"{value:,}"
     return environment.get_template("model_card.md.j2").render(

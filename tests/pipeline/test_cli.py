@@ -105,7 +105,7 @@ def test_the_installed_command_ends_a_mistake_with_one_line_and_code_2(recipe: P
     )
     assert run.returncode == 2
     assert run.stdout == ""
-    assert run.stderr == f"gristmill: {recipe}: vocab.sise: there is no such field; did you mean size?\n"
+    assert run.stderr == "gristmill: 'vocab.sise=3': vocab.sise: there is no such field; did you mean size?\n"
 
 
 def test_mistakes_end_with_one_line_and_code_2(recipe: Path, tmp_path: Path) -> None:

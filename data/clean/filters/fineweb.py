@@ -4,14 +4,14 @@ The paper's section 3.6 is quoted with 0.1 for characters in duplicate lines; it
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from data.clean.filters.family import Family
 from data.clean.filters.gopher_repetition import count_duplicates
 from data.clean.filters.rejection import Limits, Rejection, Rule, first_broken, limits_of
-from data.section import Section
+from data.section import ANY, Needs, Section
 from data.text.words import END_MARKS
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ _MARKS: dict[EndMarks, frozenset[str]] = {"all_scripts": frozenset(END_MARKS), "
 
 class FineWebConfig(Section):
     """Limits; every default is the paper's, null switches one off. Lines of white space alone are not counted."""
+
+    needs: ClassVar[Needs] = {"end_marks": {"min_end_mark_lines": ANY}}
 
     min_end_mark_lines: float | None = Field(
         default=0.12, ge=0, le=1

@@ -4,13 +4,13 @@ datatrove takes the mean word length (Dolma: the median), and counts words only 
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from data.clean.filters.family import Family
 from data.clean.filters.rejection import Limits, Rejection, Rule, first_broken, limits_of
-from data.section import Section
+from data.section import ANY, Needs, Section
 from data.text.words import LETTER, NO_MARK
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 
 class GopherQualityConfig(Section):
     """Limits; every default is the paper's, null switches one off. The words of a document are those of `clean.words`."""
+
+    needs: ClassVar[Needs] = {"stop_words": {"min_stop_words": ANY}}
 
     min_words: int | None = Field(default=50, ge=0)  # rule `word_count`: words with a non-symbol character
     max_words: int | None = Field(default=100_000, gt=0)  # rule `word_count`

@@ -267,7 +267,7 @@ def test_records_by_rule_source_and_error(view: Path) -> None:
 @pytest.mark.parametrize(
     ("stage", "what", "rule", "source", "answer"),
     [
-        ("vocab", "documents", None, None, "--stage vocab: documents are in collect, clean, dedup"),
+        ("vocab", "documents", None, None, "--stage vocab: documents are in collect, documents, clean, dedup"),
         ("clean", "everything", None, None, "--show everything: there are funnel, documents, rejected, quarantine"),
         ("clean", "rejected", "langage", None, "--rule langage: clean rejected nothing by it; did you mean language?"),
         ("clean", "rejected", "xyz", None, f"--rule xyz: clean rejected nothing by it; there are {LONG}, language"),
@@ -309,7 +309,7 @@ def test_without_a_stage_all_that_was_lost_or_what_came_through(view: Path) -> N
 def test_stages_that_are_not_there(view: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="run empty has no clean yet"):
         select(tmp_path / "runs" / "empty", "clean", "documents", None, None)
-    with pytest.raises(ValueError, match="run empty has no collect yet"):
+    with pytest.raises(ValueError, match="run empty has no documents yet"):
         find(tmp_path / "runs" / "empty", "a1")
 
 

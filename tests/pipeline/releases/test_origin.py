@@ -1,6 +1,5 @@
 """What a run can begin with, and what is said when it does not fit."""
 
-import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,9 @@ from data.tables import write_table
 from data.tokens.bpe import train_tokenizer
 from data.tokens.config import VocabConfig
 from orchestration.store import Store
-from pipeline.recipe.reading import check_recipe, with_overrides
+from pipeline.recipe.overrides import overridden
+from pipeline.recipe.reading import check_recipe
+from pipeline.recipe.written import Written
 from pipeline.releases.origin import check_vocabulary, with_origin
 from pipeline.runs.plan import make_plan
 
@@ -51,7 +52,7 @@ def vocabulary(folder: Path, text: str) -> Path:
 
 
 def changed(folder: Path, *overrides: str) -> Any:
-    recipe = check_recipe(with_overrides(copy.deepcopy(RECIPE), overrides), "test")
+    recipe = check_recipe(overridden(Written(RECIPE, {}), overrides).values, "test")
     return with_origin(recipe, folder, folder / "runs" / "o")
 
 

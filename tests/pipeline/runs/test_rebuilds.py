@@ -8,6 +8,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from data.collect.given_config import GivenSource
 from orchestration.store import Store
 from pipeline.recipe.fields import models_in
 from pipeline.recipe.reading import check_recipe, to_yaml
@@ -21,12 +22,13 @@ ALL = tuple(stage.name for stage in STAGES)
 # What a change of each field rebuilds: the stage that it belongs to, and all that takes from it.
 NOTHING: tuple[str, ...] = ()
 COLLECT = ALL
-ANNOTATE = ALL[1:]
-CLEAN = ALL[2:]
-DEDUP = ALL[3:]
-VOCAB = ALL[4:]
-TOKENIZE = ALL[5:]
-TOKENS = ALL[6:]
+DOCUMENTS = ALL[1:]
+ANNOTATE = ALL[2:]
+CLEAN = ALL[3:]
+DEDUP = ALL[4:]
+VOCAB = ALL[5:]
+TOKENIZE = ALL[6:]
+TOKENS = ALL[7:]
 PRETRAIN = ("pretrain", "evaluate", "finetune", "export")
 EVALUATE = ("evaluate", "export")
 FINETUNE = ("finetune", "export")
@@ -47,14 +49,14 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "collect.sources.license": ("CC0-1.0", COLLECT),
     "collect.sources.date_field": ("date", COLLECT),
     "collect.sources.meta_fields": (["year"], COLLECT),
-    "collect.sources.documents": ("line", COLLECT),
+    "collect.sources.text.documents": ("line", COLLECT),
     "collect.sources.html": (True, COLLECT),
     "collect.sources.extractor": ("trafilatura", COLLECT),
-    "collect.sources.delimiter": (";", COLLECT),
-    "collect.sources.namespaces": ([0, 14], COLLECT),
-    "collect.sources.config": ("en", COLLECT),
-    "collect.sources.split": ("test", COLLECT),
-    "collect.sources.revision": ("main", COLLECT),
+    "collect.sources.csv.delimiter": (";", COLLECT),
+    "collect.sources.wikipedia.namespaces": ([0, 14], COLLECT),
+    "collect.sources.datasets.config": ("en", COLLECT),
+    "collect.sources.datasets.split": ("test", COLLECT),
+    "collect.sources.datasets.revision": ("main", COLLECT),
     "collect.withdrawn": ("b.txt", COLLECT),
     "collect.normalise": ("nfc", COLLECT),
     "collect.shard_mb": (8, COLLECT),
@@ -255,6 +257,16 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "pretrain.training.max_failures": (0, NOTHING),
     "pretrain.sampling.weights": ({"s": 1.0}, PRETRAIN),
     "pretrain.sampling.seed": (1, PRETRAIN),
+    "documents.sources.name": ("other", DOCUMENTS),
+    "documents.sources.path": ("b.jsonl", DOCUMENTS),
+    "documents.sources.text_field": ("body", DOCUMENTS),
+    "documents.sources.id_field": ("key", DOCUMENTS),
+    "documents.sources.uri_field": ("uri", DOCUMENTS),
+    "documents.sources.license_field": ("license", DOCUMENTS),
+    "documents.sources.license": ("CC0-1.0", DOCUMENTS),
+    "documents.sources.meta_fields": (["year"], DOCUMENTS),
+    "documents.shard_mb": (8, DOCUMENTS),
+    "documents.max_record_mb": (8, DOCUMENTS),
     "tokens.sources.name": ("other", TOKENS),
     "tokens.sources.path": ("b.idx", TOKENS),
     "tokens.sources.split": ("train", TOKENS),
@@ -368,6 +380,10 @@ BESIDE: dict[str, dict[str, Any]] = {
     **{
         f"tokens.{name}": {**WITHOUT_TEXTS, "tokens": {"sources": [{"name": "s", "path": "a.idx"}]}}
         for name in ("sources.name", "sources.path", "sources.split", "sources.license", "validation", "test")
+    },
+    **{
+        f"documents.{name}": {"collect": None, "documents": {"sources": [{"name": "s", "path": "a.jsonl"}]}}
+        for name in (*(f"sources.{name}" for name in GivenSource.model_fields), "shard_mb", "max_record_mb")
     },
     "network.path": {**WITHOUT_TEXTS, "pretrain": None, "network": {"path": "theirs"}},
     "pretrain.init": _within("pretrain", init_from="theirs"),

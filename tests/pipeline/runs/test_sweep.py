@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline.recipe.reading import RecipeError, check_recipe, load_recipe
+from pipeline.recipe.reading import check_recipe, load_recipe
+from pipeline.recipe.written import RecipeError
 from pipeline.reporting.sweep_tables import print_sweep, print_sweep_plan
 from pipeline.runs.sweep import (
     Trial,

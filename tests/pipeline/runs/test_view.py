@@ -106,6 +106,7 @@ def test_the_plan_for_programs(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert ORDER == (
         "collect",
+        "documents",
         "annotate",
         "clean",
         "dedup",
