@@ -24,15 +24,15 @@ class ClassifyConfig(Section):
     """So much is read of each text, from its beginning; the rest is cut off. Unit: tokens."""
     pooling: Literal["mean", "last"] = "mean"
     """What the head sees: the mean of the final states over the text, or the state of its last token."""
-    epochs: float = Field(default=3.0, gt=0)
+    epochs: float = Field(default=3.0, gt=0, allow_inf_nan=False)
     """How often the training texts are gone through. Unit: passes."""
     batch_size: int = Field(default=16, gt=0)
     """Size of a step. Unit: texts."""
-    learning_rate: float = Field(default=3e-4, gt=0)
+    learning_rate: float = Field(default=3e-4, gt=0, allow_inf_nan=False)
     """Peak of the learning rate of AdamW, for the network and the head; it falls linearly to 0."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """So long the learning rate rises from 0. Unit: share of the steps."""
-    weight_decay: float = Field(default=0.01, ge=0)
+    weight_decay: float = Field(default=0.01, ge=0, allow_inf_nan=False)
     """AdamW's decay of matrices; gains and biases are left out."""
     gradient_clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient; larger ones are scaled down to it."""

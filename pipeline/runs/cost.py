@@ -50,6 +50,13 @@ def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) ->
     return cost
 
 
+def checkpoint_bytes(recipe: Recipe, base: Path, steps: Sequence[Step]) -> int:
+    """The size of a checkpoint, which a run needs room for whatever else it writes; 0 when it does not train."""
+    if recipe.pretrain is None or not any(step.name == "pretrain" and step.action != "reuse" for step in steps):
+        return 0
+    return int(pretraining(recipe.pretrain, _vocabulary(recipe.vocab, base))["checkpoint_bytes"])
+
+
 def _vocabulary(config: VocabConfig | None, base: Path) -> int:
     """The size of the vocabulary: the one that the recipe asks for, or that of the tokenizer which it names."""
     if config is None:

@@ -26,6 +26,7 @@ from pipeline.runs.artifacts import Choice, changed_libraries, choose, content_o
 from pipeline.runs.attempts import continue_attempt
 from pipeline.runs.checksums import verify_artifacts
 from pipeline.runs.comparison import judge
+from pipeline.runs.cost import checkpoint_bytes
 from pipeline.runs.plan import Step, changed_sources, check_rebuild, make_plan
 from pipeline.runs.stopping import StopFlag, stop_on_signals
 from pipeline.runs.upgrade import upgrade_store
@@ -63,6 +64,7 @@ def run_recipe(
         if step.name in rebuild:  # It is on record before the building, so that a kill does not lose it.
             store.write_record(step.stage.name, step.key, {"again": step.again})
     steps = _up_to(plan, until)
+    check_room(workdir, checkpoint_bytes(recipe, base, steps))
     open_view(view, recipe, base, plan)  # the whole plan, since stages that --until leaves out belong to the run too
     events = EventLog(view / "events.jsonl")
     events.write("run_started", **this_process())

@@ -41,7 +41,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
     for name in (STOP, REFUSED):
         (out / name).unlink(missing_ok=True)
     length = config.training.sequence_length
-    if gaps := describe_without_validation(without_validation(inputs["tokenize"], length), length):
+    if gaps := describe_without_validation(without_validation(inputs["tokens"], length), length):
         context.display.say(f"{context.stage:9} {gaps}")
     gpus = bool(context.cluster.get("GPU"))
     group = Group(config.training.ranks, gpus, config.training.max_failures)
