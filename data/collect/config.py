@@ -18,9 +18,9 @@ class CollectConfig(Section):
     """How text is brought into one form: ftfy repairs mojibake, HTML entities and control characters and normalises (NFC, one
     kind of line end); nfc only normalises."""
     shard_mb: int = Field(default=64, gt=0)
-    """One task reads so much input, and one file of documents has so much text. Unit: megabytes."""
+    """One task reads so much input, and one file of documents has so much text. Unit: megabytes (2^20 bytes)."""
     max_record_mb: int = Field(default=64, gt=0, le=512)
-    """A longer record is put into quarantine, which bounds the memory of a task. Unit: megabytes."""
+    """A longer record is quarantined, which bounds the memory of a task. Unit: megabytes (2^20 bytes)."""
     max_file_gb: int = Field(default=128, gt=0)
     """A compressed file, or a part of one, may unpack to so much; what follows is not read. Unit: gigabytes (2^30 bytes)."""
     max_members: int = Field(default=1_000_000, gt=0)

@@ -31,7 +31,7 @@ class PretrainConfig(Section):
 
     needs: ClassVar[Needs] = {"init": {"init_from": ANY}}
 
-    init_from: Annotated[str | None, "display"] = None  # The files there enter the name instead, as a source.
+    init_from: Annotated[str | None, "files"] = None
     """A run's folder, a checkpoint or a Hugging Face folder to begin with. A `model` that is left out is taken from there."""
     init: Literal["weights", "continue"] = "weights"
     """What is taken of `init_from`: with weights these alone, and training begins at step 0; with continue the optimizer, the
@@ -93,7 +93,7 @@ class TaskConfig(Section):
 class NetworkConfig(Section):
     """A network that was trained elsewhere, to evaluate, fine-tune or export it."""
 
-    path: Annotated[str, "display"]  # The files there enter the name instead, as a source.
+    path: Annotated[str, "files"]
     """A run's folder, a checkpoint or a Hugging Face folder. Its tokenizer is taken where the recipe has no `vocab`."""
 
 
