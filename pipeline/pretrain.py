@@ -19,10 +19,9 @@ import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from data.tables import read_table
 from data.tokens.config import SamplingConfig
 from data.tokens.sampling import Samples, validation_windows
-from data.tokens.tokenize import TokenShardEntry, list_token_shards
+from data.tokens.token_shards import TokenShardEntry, list_token_shards
 from data.tokens.vocabulary import Encoder, load_vocabulary
 from model.network.config import ModelConfig, parameters
 from model.training.inputs import Data
@@ -164,6 +163,8 @@ def _bytes_per_token(prefixes: list[Path]) -> float | None:
     tables = [Path(f"{prefix}.parquet") for prefix in prefixes]
     if not all(path.is_file() for path in tables):
         return None
+    from data.tables import read_table  # It imports pyarrow, which a training on shards without tables does not need.
+
     columns = [read_table(path, ["bytes", "tokens"]).to_pydict() for path in tables]
     tokens = sum(sum(column["tokens"]) for column in columns)
     return sum(sum(column["bytes"]) for column in columns) / tokens if tokens else None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from data.tokens.tokenize import TokenShardEntry, list_token_shards
+from data.tokens.token_shards import TokenShardEntry, list_token_shards
 from model.evaluation.reportable import perplexity
 from model.evaluation.statistics import bootstrap_difference, bootstrap_ratio
 from orchestration.files import read_json, write_json

@@ -9,7 +9,8 @@ from data.documents import SCHEMA, document_id
 from data.tables import write_table
 from data.tokens.bpe import train_tokenizer
 from data.tokens.config import SamplingConfig, TokenizeConfig, VocabConfig
-from data.tokens.tokenize import list_token_shards, tokenize_shard
+from data.tokens.token_shards import list_token_shards
+from data.tokens.tokenize import tokenize_shard
 from data.tokens.vocabulary import load_vocabulary
 from model.training.train_config import TrainConfig
 from pipeline.pretrain import describe_without_validation, read_data, without_validation
