@@ -104,6 +104,7 @@ def plan(
     from pipeline.reporting.summary import print_plan
     from pipeline.reporting.sweep_tables import print_sweep_plan
     from pipeline.runs.cost import estimate
+    from pipeline.runs.foresight import check_text
     from pipeline.runs.plan import make_plan
     from pipeline.runs.sweep import plan_sweep
     from pipeline.runs.view import plan_facts, runs_folder
@@ -117,6 +118,7 @@ def plan(
     view = runs_folder(workdir.resolve()) / read.name
     read = with_origin(read, base, view)
     steps = make_plan(read, base, store, view, verify)
+    check_text(read, base, steps)
     costs = estimate(read, base, steps, store)
     if as_json:
         _print_json({"run": read.name, "stages": plan_facts(steps), "cost": costs})

@@ -40,6 +40,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
     arguments = rank_arguments(config, inputs["tokens"], tokenizer, out)
     for name in (STOP, REFUSED):
         (out / name).unlink(missing_ok=True)
+    train_samples(inputs["tokens"], config.training, config.sampling)  # refuses too little text before the ranks start
     length = config.training.sequence_length
     if gaps := describe_without_validation(without_validation(inputs["tokens"], length), length):
         context.display.say(f"{context.stage:9} {gaps}")
