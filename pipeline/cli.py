@@ -104,6 +104,7 @@ def plan(
     from pipeline.reporting.summary import print_plan
     from pipeline.reporting.sweep_tables import print_sweep_plan
     from pipeline.runs.cost import estimate
+    from pipeline.runs.foresight import check_text
     from pipeline.runs.plan import make_plan
     from pipeline.runs.sweep import plan_sweep
     from pipeline.runs.view import plan_facts, runs_folder
@@ -117,6 +118,7 @@ def plan(
     view = runs_folder(workdir.resolve()) / read.name
     read = with_origin(read, base, view)
     steps = make_plan(read, base, store, view, verify)
+    check_text(read, base, steps)
     costs = estimate(read, base, steps, store)
     if as_json:
         _print_json({"run": read.name, "stages": plan_facts(steps), "cost": costs})
@@ -145,6 +147,39 @@ def submit(
             recipe, overrides or [], address, (workdir or WORK).resolve(), python, wait, allow_code, Console()
         )
     )
+
+
+@app.command()
+@report_failures
+def fields(
+    asked: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME|WORD]", help="A section, a field, or a word to look for; all without it.", show_default=False
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print a JSON Schema of the recipe, for editors.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a page with all fields, docs/recipe.md.")] = False,
+) -> None:
+    """Look up the fields of a recipe: meaning, values, default, unit, source, and what a change rebuilds."""
+    from dataclasses import asdict
+
+    from pipeline.reference.page import recipe_page
+    from pipeline.reference.rows import field_rows, find_rows
+    from pipeline.reference.schema import editor_schema
+    from pipeline.reference.terminal import print_fields
+
+    rows = field_rows()
+    chosen = rows if asked is None else find_rows(rows, asked)
+    if schema:
+        _print_json(editor_schema())
+    elif markdown:
+        print(recipe_page(rows), end="")
+    elif as_json:
+        _print_json([asdict(row) for row in chosen])
+    else:
+        print_fields(chosen, Console())
 
 
 @app.command()

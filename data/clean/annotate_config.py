@@ -1,7 +1,7 @@
 """What the annotate stage is told: which rules measure each document, and how."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -9,7 +9,7 @@ from data.clean.config import CleanConfig
 from data.clean.custom import FUNCTION
 from data.clean.filters.families import FAMILIES
 from data.clean.filters.family import Family
-from data.section import Section, with_fields
+from data.section import Needs, Section, with_fields
 from data.text.words import WordSplitter
 
 MEASURED = {name: family for name, family in FAMILIES.items() if family.measures}
@@ -22,11 +22,22 @@ class AnnotateConfig(Section):
     of a text that no step has cut yet. Beside the fields below there are those of each family that decide what is measured,
     such as `stop_words`; they have to be the same in the family's section of `clean`."""
 
+    needs: ClassVar[Needs] = {
+        "words": {"families": tuple(MEASURED)},
+        "characters": {"families": ("language",)},
+        **{field: {"families": (name,)} for name, family in MEASURED.items() for field in family.deciding},
+    }
+
     families: tuple[str, ...] = ("language", *MEASURED)
-    words: WordSplitter = "whitespace"  # has to equal clean.words
-    characters: int = Field(default=10_000, gt=0)  # has to equal clean.language.characters
+    """The families of rules whose measures are taken."""
+    words: WordSplitter = "whitespace"
+    """How words are cut; it has to equal `clean.words`."""
+    characters: int = Field(default=10_000, gt=0)
+    """The language is identified on so much of the text, from its start; it has to equal `clean.language.characters`. Unit:
+    characters."""
     custom: list[Annotated[str, Field(pattern=FUNCTION)]] = Field(default=[])
-    """Functions `module:function` that give a number (or None); the score bears the function's name."""
+    """Functions `module:function` that give a number (or None); the score bears the function's name. They run only with
+    `--allow-code`."""
 
     @field_validator("families")
     @classmethod

@@ -159,9 +159,9 @@ def _dataset_files(source: SourceConfig, path: str, base: str) -> list[SourceFil
         if not files:
             raise _no_file(source, path, base)
         return files
-    if source.revision is None:
+    if source.datasets.revision is None:
         raise ValueError(
             f"source {source.name}: {path!r} is no folder, and to read it from the hub the source needs a revision "
             "(a commit of the dataset), so that the run can be repeated"
         )
-    return [SourceFile(source.name, f"{path}@{source.revision}", "", 0, "datasets")]
+    return [SourceFile(source.name, f"{path}@{source.datasets.revision}", "", 0, "datasets")]

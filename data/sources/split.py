@@ -52,7 +52,7 @@ def _kind(file: SourceFile, source: SourceConfig) -> str | None:
     """The kind of units that the file consists of; None when it cannot be cut."""
     if file.format in ("parquet", "arrow"):
         return file.format
-    if file.format in ("jsonl", "wikipedia") or (file.format == "text" and source.documents == "line"):
+    if file.format in ("jsonl", "wikipedia") or (file.format == "text" and source.text.documents == "line"):
         compression = compression_of(file_name(file.path))
         if compression in (None, "bzip2"):
             return "bytes"

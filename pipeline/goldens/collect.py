@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from data.collect.collect import CollectConfig, CollectShard, SourceConfig, collect_shard, plan_shards
+from data.sources.config import TextConfig
 from data.sources.listing import list_files
 from data.sources.split import split
 from pipeline.goldens.content import Golden, Values, shards_made
@@ -16,7 +17,7 @@ PART_BYTES = 300  # of a file that is read in parts
 SOURCES = [
     SourceConfig(name="text", path="plain.txt", license="CC0-1.0"),
     SourceConfig(name="markdown", path="notes.md"),
-    SourceConfig(name="lines", path="lines.txt", documents="line"),
+    SourceConfig(name="lines", path="lines.txt", text=TextConfig(documents="line")),
     SourceConfig(name="jsonl", path="records.jsonl", **{**MORE_FIELDS, "meta_fields": ["topic", "n"]}),
     *(SourceConfig(name=f"jsonl{s}".replace(".", "-"), path=f"records.jsonl{s}", **FIELDS) for s in COMPRESSED),
     SourceConfig(name="csv", path="table.csv", **FIELDS),

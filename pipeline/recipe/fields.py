@@ -1,28 +1,77 @@
-"""What the fields of a recipe affect, and which of them enter the name of the artifact that a stage makes.
+"""What the fields of a recipe mean and affect, and which of them enter the name of the artifact that a stage makes.
+
+The docstring below a field says its meaning. It may end with the unit and with the source of the number or formula: "Longest
+line. Unit: characters. Source: Raffel et al. 2020." A source in the docstring of a section is that of all fields in it which
+name none.
 
 A word in the annotation of a field marks what the field affects: `Annotated[int, "speed"]` or `"display"`. An unmarked field
-affects the output. A field that was added after artifacts had been built without it has a founding value, which stands for what
-the code did before: `Field(False, json_schema_extra={"founding": False})`. A field with its founding value stays out of names,
-so that a new option does not cause any network to be trained again.
+affects the output. So does one marked "files", but by the files that it names: they enter names, their path does not. The fields
+of a section that is marked "flat" enter names beside those of the section that it is in, where they stood before it was made.
+
+A field that was added after artifacts had been built without it has a founding value, which stands for what the code did
+before: `Field(False, json_schema_extra={"founding": False})`. A field with its founding value stays out of names, so that a new
+option does not cause any network to be trained again.
 """
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+Affects: TypeAlias = Literal["output", "speed", "display"]
+MARKS = ("speed", "display", "files")
+_DOCSTRING = re.compile(r"(.*?)(?: Unit: (.*?)\.)?(?: Source: (.*)\.)?")
+
+
+class Documented(NamedTuple):
+    """What a docstring says of a field or a section; what it does not say is empty."""
+
+    meaning: str
+    unit: str
+    source: str
+
+
+def documented(docstring: str | None) -> Documented:
+    """The parts of the docstring of a field or a section, each on one line."""
+    match = _DOCSTRING.fullmatch(" ".join((docstring or "").split()))
+    assert match
+    return Documented(*match.groups(default=""))
+
+
+def affects(field: FieldInfo) -> Affects:
+    """What a field affects, by its mark. The marks of the sections that it is in count too, which only their reader knows."""
+    marked = [word for word in field.metadata if word in ("speed", "display")]
+    return marked[0] if marked else "output"
+
 
 def output_fields(config: BaseModel) -> dict[str, Any]:
     """The fields of a section that affect its stage's output, as JSON values; inner sections are treated likewise."""
-    return {
-        name: _json(getattr(config, name)) for name, field in type(config).model_fields.items() if affects_output(field)
-    }
+    found: dict[str, Any] = {}
+    for name, field in type(config).model_fields.items():
+        if affects_output(field):
+            value = _json(getattr(config, name))
+            found |= value if is_flat(field) else {name: value}
+    return found
 
 
 def affects_output(field: FieldInfo) -> bool:
-    """Whether a field affects the output: it is marked neither "speed" nor "display"."""
-    return not {"speed", "display"}.intersection(word for word in field.metadata if isinstance(word, str))
+    """Whether the value of a field affects the output: it has none of the marks."""
+    return not any(word in MARKS for word in field.metadata)
+
+
+def is_flat(field: FieldInfo) -> bool:
+    """Whether the fields of the section that `field` holds enter names beside `field` instead of within it."""
+    return "flat" in field.metadata
+
+
+def fields_in_names(section: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a section by the names that they have in names of artifacts."""
+    found: dict[str, FieldInfo] = {}
+    for name, field in section.model_fields.items():
+        found |= fields_in_names(models_in(field.annotation)[0]) if is_flat(field) else {name: field}
+    return found
 
 
 def named_fields(section: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,7 +80,7 @@ def named_fields(section: type[BaseModel], values: Mapping[str, Any]) -> dict[st
     `values` may come from the manifest of an older release. A field that was marked "speed" or "display" since then stays out,
     and one that this release does not know is kept.
     """
-    fields = section.model_fields
+    fields = fields_in_names(section)
     return {
         name: _named(fields[name].annotation, value) if name in fields else value
         for name, value in values.items()

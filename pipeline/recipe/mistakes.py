@@ -12,6 +12,8 @@ from pipeline.recipe.expected import expected, is_nullable, item_of, kinds_of, m
 from pipeline.recipe.recipe import Recipe, did_you_mean
 from pipeline.recipe.written import Location, Places
 
+UNKNOWN = object()  # The value of a location that pydantic tells of and that is not written.
+
 
 class Mistake(NamedTuple):
     """Where a mistake is, and what is wrong there."""
@@ -97,7 +99,7 @@ def _spot(loc: Sequence[Any], values: Any, tags: bool = False) -> _Spot:
         model, here = model_of(kind), (*spot.location, part)
         field = model.model_fields.get(part) if model else None
         spot = _Spot(here, field.annotation if field else item_of(kind) or value_of(kind), field)
-        value = value[part] if _is_within(part, value) else None
+        value = value[part] if _is_within(part, value) else UNKNOWN
     return spot
 
 
@@ -108,7 +110,9 @@ def _alone(annotation: Any, stands_alone: bool) -> Any:
 
 
 def _has_shape(kind: Any, value: Any) -> bool:
-    """Whether a value is a section, a list or a plain value as `kind` asks for."""
+    """Whether a value is a section, a list or a plain value as `kind` asks for, or is not known."""
+    if value is UNKNOWN:
+        return True
     if model_of(kind) or value_of(kind):
         return isinstance(value, Mapping)
     return isinstance(value, list) if item_of(kind) else not isinstance(value, Mapping | list)

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.recipe import mistakes
+from pipeline.recipe.needs import unmet_needs
 from pipeline.recipe.overrides import overridden
 from pipeline.recipe.recipe import Recipe
 from pipeline.recipe.written import Places, RecipeError, read_file, to_text
@@ -36,6 +37,8 @@ def check_recipe(values: Mapping[str, Any], where: str, places: Places | None = 
         recipe = Recipe.model_validate(values)
     except ValidationError as error:
         found += mistakes.found_by_pydantic(error, values)
+    else:
+        found += unmet_needs(recipe)
     if found:
         raise RecipeError("\n".join(mistakes.lines(found, values, where, places or {})))
     # It is read once more from its own dump, so that a default of 3 for a float becomes 3.0, as a written 3 does.

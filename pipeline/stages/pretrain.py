@@ -40,8 +40,9 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
     arguments = rank_arguments(config, inputs["tokens"], tokenizer, out)
     for name in (STOP, REFUSED):
         (out / name).unlink(missing_ok=True)
+    train_samples(inputs["tokens"], config.training, config.sampling)  # refuses too little text before the ranks start
     length = config.training.sequence_length
-    if gaps := describe_without_validation(without_validation(inputs["tokenize"], length), length):
+    if gaps := describe_without_validation(without_validation(inputs["tokens"], length), length):
         context.display.say(f"{context.stage:9} {gaps}")
     gpus = bool(context.cluster.get("GPU"))
     group = Group(config.training.ranks, gpus, config.training.max_failures)

@@ -18,6 +18,8 @@ def _run(context: Context, inputs: Mapping[str, Path], config: VocabConfig, out:
     cpus = int(context.cluster["node_CPU"])
     if config.tokenizer is None:
         counts = context.map(train_tokenizer, [Shard("tokenizer", {**work, "config": config})], out, "", cpus)[0]
+        if counts["vocab_size"] < config.size:
+            context.display.say(f"{context.stage:9} the text gave {counts['vocab_size']:,} of {config.size:,} ids")
     else:
         theirs = find_tokenizer(context.base / config.tokenizer)
         counts = context.map(adopt_tokenizer, [Shard("tokenizer", {**work, "tokenizer": theirs})], out, "", cpus)[0]

@@ -17,6 +17,7 @@ COMMANDS = [
     "run",
     "plan",
     "submit",
+    "fields",
     "status",
     "evaluate",
     "finetune",
@@ -64,7 +65,7 @@ def test_every_command_has_help() -> None:
 def test_the_help_of_a_command(command: str) -> None:
     code, out, _ = gristmill(command, "--help")
     assert code == 0
-    assert ("--workdir" in out) == (command != "predict")  # which needs no run
+    assert ("--workdir" in out) == (command not in ("fields", "predict"))  # which need no run
 
 
 def test_the_command_line_is_light() -> None:
@@ -105,7 +106,7 @@ def test_the_installed_command_ends_a_mistake_with_one_line_and_code_2(recipe: P
     )
     assert run.returncode == 2
     assert run.stdout == ""
-    assert run.stderr == f"gristmill: {recipe}: vocab.sise: there is no such field; did you mean size?\n"
+    assert run.stderr == "gristmill: 'vocab.sise=3': vocab.sise: there is no such field; did you mean size?\n"
 
 
 def test_mistakes_end_with_one_line_and_code_2(recipe: Path, tmp_path: Path) -> None:
@@ -192,3 +193,17 @@ def test_status_for_programs_and_for_people(tmp_path: Path) -> None:
 
 def test_prune_of_nothing(tmp_path: Path) -> None:
     assert gristmill("prune", "-w", tmp_path)[0] == 0
+
+
+def test_fields_are_looked_up_by_people_and_programs() -> None:
+    code, out, _ = gristmill("fields", "pretrain.training.threads")
+    assert code == 0
+    assert "CPU threads of each rank" in out and "a change rebuilds nothing (speed)" in out
+    code, out, _ = gristmill("fields", "c4", "--json")
+    assert code == 0
+    assert {"name", "meaning", "type", "default", "unit", "source", "affects", "rebuilds"} == json.loads(out)[0].keys()
+    assert json.loads(gristmill("fields", "--schema")[1])["properties"]["extends"]
+    code, out, errors = gristmill("fields", "warmup_step")
+    assert (code, "pretrain.training.warmup_steps" in out) == (0, True)
+    code, out, errors = gristmill("fields", "warmpu")
+    assert (code, out) == (2, "") and "did you mean warmup?" in errors

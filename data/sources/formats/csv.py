@@ -45,7 +45,7 @@ def read_csv(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator
     A row that cannot be read, or that has not as many fields as the header, is unreadable; blank lines are no rows. Behind
     damage nothing is read, in whatever compression: what follows may be the middle of a quoted cell, and look like rows.
     """
-    delimiter = source.delimiter or ("\t" if TABS.search(input.name) else ",")
+    delimiter = source.csv.delimiter or ("\t" if TABS.search(input.name) else ",")
     rows = _rows(_Lines(_lines(input, limits), limits.record_bytes), delimiter)
     header = next(rows, Row([], "there is none", b"", 0))
     if problem := _problem(header, source):

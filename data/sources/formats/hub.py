@@ -86,17 +86,21 @@ def _open(path: str, source: SourceConfig, cache: str) -> Opened:
     import datasets
 
     if not is_saved_folder(Path(path)):
-        builder = datasets.load_dataset_builder(path, name=source.config, revision=source.revision, cache_dir=cache)
-        rows = builder.as_streaming_dataset(split=source.split)
+        builder = datasets.load_dataset_builder(
+            path, name=source.datasets.config, revision=source.datasets.revision, cache_dir=cache
+        )
+        rows = builder.as_streaming_dataset(split=source.datasets.split)
         features = rows.features
         in_batches = features is not None and isinstance(builder, datasets.ArrowBasedBuilder)
         # Unless it is told not to, the library decodes pictures and sounds of a folder on the hub ahead, in threads.
         return Opened(rows.decode(False) if features else rows, features, in_batches)
     saved = datasets.load_from_disk(path)
     if isinstance(saved, datasets.DatasetDict):
-        if source.split not in saved:
-            raise ValueError(f"dataset {path} has no split {source.split!r}, only {', '.join(saved)}: set split")
-        saved = saved[source.split]
+        if source.datasets.split not in saved:
+            raise ValueError(
+                f"dataset {path} has no split {source.datasets.split!r}, only {', '.join(saved)}: set split"
+            )
+        saved = saved[source.datasets.split]
     return Opened(saved, saved.features, in_batches=True)
 
 

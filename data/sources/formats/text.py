@@ -10,7 +10,7 @@ from data.sources.streams.input import Input, ReadLimits
 
 def read_text(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     """The whole file as one record, or each line as one; UTF-8 with or without a byte order mark."""
-    if source.documents == "line":
+    if source.text.documents == "line":
         yield from _read_lines(input, source, limits)
         return
     content = read_whole(input, limits)

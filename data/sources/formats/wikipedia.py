@@ -60,7 +60,7 @@ def read_wikipedia(input: Input, source: SourceConfig, limits: ReadLimits) -> It
     """The pages of a dump or of a part of one, with wikitext as plain text; of a page with several revisions the last.
 
     `place` is the number of page and revision; that of a page that cannot be read is its place in the decompressed dump.
-    Redirects, and pages outside `source.namespaces`, are records without text, so that they count as empty.
+    Redirects, and pages outside `source.wikipedia.namespaces`, are records without text, so that they count as empty.
     """
     wiki = _wiki(input)
     if wiki is None:
@@ -167,7 +167,7 @@ def _record(page: Page, wiki: Wiki, source: SourceConfig) -> Record | Unreadable
             raise ValueError("the page has no number")
         if found.get("model", "wikitext") != "wikitext":
             raise ValueError(f"the page is no wikitext but {found['model']}")
-        wanted = "redirect" not in found and found.get("namespace", "0") in map(str, source.namespaces)
+        wanted = "redirect" not in found and found.get("namespace", "0") in map(str, source.wikipedia.namespaces)
         text = wikitext_to_text(found.get("text", ""), wiki.dropped_namespaces, wiki.language) if wanted else ""
     except (ValueError, expat.ExpatError) as problem:
         return Unreadable(page.place, str(problem), excerpt(page.content), size)

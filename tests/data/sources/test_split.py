@@ -16,7 +16,7 @@ import zstandard
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from data.sources.config import SourceConfig
+from data.sources.config import SourceConfig, TextConfig
 from data.sources.formats import lines
 from data.sources.listing import SourceFile
 from data.sources.readers import reader
@@ -29,7 +29,7 @@ from data.sources.streams.placed_bytes import PlacedBytes
 from data.sources.streams.zstd import frame_offsets
 
 LIMITS = ReadLimits(record_bytes=100)
-LINES = SourceConfig(name="s", path="*", documents="line")
+LINES = SourceConfig(name="s", path="*", text=TextConfig(documents="line"))
 
 # Lines of all lengths, blank ones and one that is longer than a record may be.
 CONTENTS = st.builds(

@@ -18,7 +18,8 @@ from tests.pipeline.tiny_recipe import TINY, changed
 
 # Words of pydantic, of PyYAML and of Python that nobody has to know who writes a recipe.
 JARGON = (
-    r"[Dd]ictionary|instance|NoneType|[Ii]nput should|unicode string|<class|(?:int|float|bool|string|list|model)_(?:parsing|type)\b|valid |\bstr\b|\bint\b|"
+    r"[Dd]ictionary|instance|NoneType|[Ii]nput should|unicode string|<class|(?:int|float|bool|string|list|model)_type|_parsing|"
+    r"valid |\bstr\b|\bint\b|"
     r"while |scalar|\bmapping|sequence of|\btoken\b|constructor|\bNone\b|\bTrue\b|\bFalse\b|tuple|Field required|pydantic"
 )
 

@@ -11,7 +11,7 @@ from data.tokens.config import TokensConfig
 from orchestration.files import read_json, write_json
 from orchestration.identity import Identity
 from orchestration.store import Store
-from pipeline.recipe.fields import has_founding, models_in, named_fields, output_fields
+from pipeline.recipe.fields import fields_in_names, has_founding, models_in, named_fields, output_fields
 from pipeline.recipe.reading import check_recipe
 from pipeline.recipe.recipe import Recipe
 from pipeline.runs import plan as plan_module
@@ -120,9 +120,9 @@ def test_an_option_that_is_off_enters_no_name_and_one_that_is_on_does() -> None:
 def test_every_field_that_was_added_since_has_a_founding_value() -> None:
     """A field without one would rename every artifact that was made before it: a network would be trained again."""
     founding = {
-        name: has_founding(field)
+        f"{model.__name__}.{name}": has_founding(field)
         for model in _models(Recipe)
-        for name, field in ((f"{model.__name__}.{name}", field) for name, field in model.model_fields.items())
+        for name, field in fields_in_names(model).items()
     }
     known = set(FIELDS_OF_FORMAT_1.read_text().split())
     # Nothing was made before the stage was there.
@@ -141,13 +141,13 @@ def test_every_field_that_was_added_since_has_a_founding_value() -> None:
 def _output_names(model: type[BaseModel]) -> list[str]:
     return [
         name
-        for name, field in model.model_fields.items()
-        if not {"speed", "display"}.intersection(word for word in field.metadata if isinstance(word, str))
+        for name, field in fields_in_names(model).items()
+        if not {"speed", "display", "files"}.intersection(word for word in field.metadata if isinstance(word, str))
     ]
 
 
 def _models(model: type[BaseModel]) -> list[type[BaseModel]]:
-    inner = [each for field in model.model_fields.values() for each in models_in(field.annotation)]
+    inner = [each for field in fields_in_names(model).values() for each in models_in(field.annotation)]
     return [model, *(found for each in inner for found in _models(each))]
 
 
