@@ -254,7 +254,7 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, required=True, help="the tokenizer.json that made them")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and metrics")
     parser.add_argument("overrides", nargs="*", help="key.path=value")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()  # Overrides may follow the options, as the usage above has them.
     try:
         base = options.recipe.resolve().parent
         pretrain = with_origin(load_recipe(options.recipe, options.overrides), base, options.out.resolve()).pretrain
