@@ -19,7 +19,7 @@ from model.network.positions import document_positions, rope_tables, rotate
 from model.training import loss as loss_module
 from model.training.compiled_ops import missing_tool
 from model.training.loss import CrossEntropy, NextTokenLoss
-from tests.gpu.case import Case, Check, Figures, Skipped, compare
+from tests.gpu.case import Case, Check, Figures, Skipped, compare, has_old_torch, needed_torch
 
 TOLERANCES = {torch.float32: 1e-3, torch.bfloat16: 4e-2}  # as shares of the largest number
 HEADS: dict[str, Any] = {"vocab_size": 509, "d_model": 128, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2}
@@ -248,6 +248,10 @@ def compiled_blocks(case: Case, figures: Figures) -> None:
     """Loss and gradient of compiled blocks beside those of the same blocks as they are, on the device in float32."""
     if missing := missing_tool("g++"):
         raise Skipped(f"blocks are compiled with {missing}, which is not installed here")
+    if case.device.type == "cpu" and has_old_torch():  # seen with torch 2.11: the norms' gradient came out as 0
+        raise Skipped(
+            f"needs torch {needed_torch()}: an older one loses gradients in float32 that it compiles for a CPU"
+        )
     for name in ("llama",) if case.device.type == "cpu" else ("gpt2", "llama", "gemma2"):
         config = ModelConfig(max_sequence_length=case.sized(500, 32), **HEADS | NETWORKS[name])
         expected = loss_of(config, case.device, torch.float32)
