@@ -140,19 +140,25 @@ def torch_norm(norm: RMSNorm, x: Tensor, gain: Tensor) -> Tensor:
 
 
 def rotation(case: Case, figures: Figures) -> None:
-    """The rotation of queries and keys, with the positions of one text and of packed ones, beside the CPU's."""
+    """The rotation of queries and keys, with the positions of one text and of packed ones, beside that of the paper on the CPU."""
     length = case.sized(2048, 64)
     x, tables = numbers(2, 4, length, 64), rope_tables(length, 64, 10_000.0)
     documents = (torch.arange(length) // 60).expand(2, length)
     at = {"one text": torch.arange(length), "packed texts": document_positions(documents)}
     for name, positions in at.items():
         angles = [table[positions] if positions.ndim == 1 else table[positions][:, None] for table in tables]
-        expected = with_gradients(lambda x, angles=angles: rotate(x, *angles), [x])
+        expected = with_gradients(lambda x, angles=angles: rotated(x, *angles), [x])
         assert torch.equal(document_positions(documents.to(case.device)).cpu(), at["packed texts"])
         for dtype in TOLERANCES:
             there = [table.to(case.device, dtype) for table in angles]
             turned = lambda x, there=there: rotate(x, *there)  # noqa: E731
             compare_all(figures, f"{name}, {dtype}", turned, [x.to(case.device, dtype)], expected)
+
+
+def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """`rotate` as transformers writes it, with a gradient by autograd."""
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((-second, first), dim=-1) * sin
 
 
 def losses(case: Case, figures: Figures) -> None:
