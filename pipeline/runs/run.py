@@ -236,8 +236,9 @@ def _build_stage(
         made = stage.run(context, paths, step.config, building.folder)
         if not stage.reads_at_start:
             _check_sources(step, context.base, store, building.folder)
-        _check_passed_on(step, made.counts, inputs)
-        return building.finish(made.counts, made.content, stage.layout(step.config), started)
+        counts = made.counts.as_json()
+        _check_passed_on(step, counts, inputs)
+        return building.finish(counts, made.content, stage.layout(step.config), started)
 
 
 def _to_verify(stage: Stage, inputs: Mapping[str, Artifact]) -> list[Artifact]:
