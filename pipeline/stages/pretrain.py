@@ -18,6 +18,7 @@ from pipeline.pretrain import (
     REFUSED,
     STOP,
     describe_without_validation,
+    loss_and_speed,
     rank_arguments,
     run_rank_once,
     train_samples,
@@ -41,7 +42,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
     for name in (STOP, REFUSED):
         (out / name).unlink(missing_ok=True)
     length = config.training.sequence_length
-    if gaps := describe_without_validation(without_validation(inputs["tokenize"], length), length):
+    if gaps := describe_without_validation(without_validation(inputs["tokens"], length), length):
         context.display.say(f"{context.stage:9} {gaps}")
     gpus = bool(context.cluster.get("GPU"))
     group = Group(config.training.ranks, gpus, config.training.max_failures)
@@ -97,8 +98,7 @@ def _pass_on(context: Context, steps: int, lines: Iterator[list[dict[str, Any]]]
         numbers = {name: value for name, value in record.items() if name != "step"}
         context.trackers.log(context.stage, record["step"], numbers)
         if "loss" in record:
-            speed = f", {record['tokens_per_second']:,.0f} tokens/s" if record.get("tokens_per_second") else ""
-            context.display.update(context.stage, record["step"], steps, "steps", f"loss {record['loss']:.3f}{speed}")
+            context.display.update(context.stage, record["step"], steps, "steps", loss_and_speed(record))
     trained = [record["step"] for record in records if "loss" in record]
     if trained:
         context.events.write("training_reached", stage=context.stage, step=trained[-1])
