@@ -20,6 +20,7 @@ from pipeline.pretrain import (
     REFUSED,
     STOP,
     describe_without_validation,
+    loss_and_speed,
     rank_arguments,
     run_rank_once,
     train_samples,
@@ -121,8 +122,7 @@ def _pass_on(context: Context, steps: int, lines: Iterator[list[dict[str, Any]]]
         numbers = {name: value for name, value in record.items() if name != "step"}
         context.trackers.log(context.stage, record["step"], numbers)
         if "loss" in record:
-            speed = f", {record['tokens_per_second']:,.0f} tokens/s" if record.get("tokens_per_second") else ""
-            context.display.update(context.stage, record["step"], steps, "steps", f"loss {record['loss']:.3f}{speed}")
+            context.display.update(context.stage, record["step"], steps, "steps", loss_and_speed(record))
     trained = [record["step"] for record in records if "loss" in record]
     if trained:
         context.events.write("training_reached", stage=context.stage, step=trained[-1])
