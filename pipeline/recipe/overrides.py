@@ -41,7 +41,7 @@ def _set(tree: Any, keys: list[str], value: Any, override: str) -> Location:
     for before, key in zip(["the recipe", *keys], keys, strict=False):
         if not isinstance(tree, dict | list):
             raise RecipeError(f"{override!r}: {before} is a value, not a section")
-        here = _index(tree, key, override) if isinstance(tree, list) else key
+        here: Any = _index(tree, key, override) if isinstance(tree, list) else key
         location.append(here)
         if len(location) == len(keys):
             tree[here] = value

@@ -27,7 +27,8 @@ def _table(rows: Sequence[Row]) -> str:
     for row in rows:
         unit = f"; unit: {row.unit}" if row.unit else ""
         source = f" Source: {row.source}." if row.source else ""
+        needs = f" Needs `{row.needs}`." if row.needs else ""
         mark = "" if row.affects == "output" else f" *{row.affects}*"
-        cells = (f"`{row.name}`", row.type + unit, f"`{row.default}`", row.meaning + source + mark)
+        cells = (f"`{row.name}`", row.type + unit, f"`{row.default}`", row.meaning + source + needs + mark)
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join(lines)

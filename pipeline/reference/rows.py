@@ -8,8 +8,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
+from data.section import needs_of
 from pipeline.recipe.expected import expected
 from pipeline.recipe.fields import Affects, affects, documented, models_in
+from pipeline.recipe.needs import needed
 from pipeline.recipe.recipe import Recipe, did_you_mean
 from pipeline.stages.line import STAGES
 
@@ -25,6 +27,8 @@ class Row:
     """What values it takes, in words."""
     default: str
     """The default as JSON, or `required`. `{}` is a section with the defaults of its fields."""
+    needs: str
+    """The fields beside it without which it does nothing, each with its values; empty when there are none."""
     unit: str
     source: str
     """Where the number or the formula comes from, such as a paper."""
@@ -78,6 +82,7 @@ def _rows_of(section: type[BaseModel], prefix: str, source: str, outer: Affects)
             meaning=words.meaning,
             type=expected(field.annotation, field.metadata),
             default=_default(field),
+            needs=" or ".join(needed(other, values) for other, values in needs_of(section).get(name, {}).items()),
             unit=words.unit,
             source=words.source or source,
             affects=own,
