@@ -7,9 +7,9 @@ import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from data.collect.config import CollectConfig
 from data.collect.given_config import DocumentsConfig
 from data.tokens.config import TokensConfig
-from data.collect.config import CollectConfig
 from orchestration.files import read_json, write_json
 from orchestration.identity import Identity
 from orchestration.store import Store
