@@ -162,6 +162,8 @@ class ResourcesConfig(Section):
     """The number of shards that are worked on at a time; null stands for as many as there are CPUs. Unit: shards."""
     cpus: Annotated[int | None, "speed"] = Field(default=None, gt=0)
     """The CPUs of the local Ray that a run starts when it joins no cluster; null stands for all cores. Unit: CPUs."""
+    gpus: Annotated[int | None, "speed"] = Field(default=None, ge=0)
+    """The least that a cluster must have for the training to begin there; null asks for none. Unit: GPUs."""
 
 
 class TrackingConfig(Section):

@@ -23,7 +23,7 @@ class RecipeError(ValueError):
 class Written(NamedTuple):
     """The values of a recipe, and the place of each: `recipe.yaml:12`, or the override that set it."""
 
-    values: dict[str, Any]
+    values: Any
     places: dict[Location, str]
 
 

@@ -12,6 +12,7 @@ from orchestration.build_record import read_build
 from orchestration.store import Store
 from pipeline.pretrain import describe_without_validation, without_validation
 from pipeline.recipe.recipe import PretrainConfig, Recipe
+from pipeline.runs.foresight import notes
 from pipeline.runs.plan import Step
 from pipeline.stages.source_hashes import source_bytes
 
@@ -47,6 +48,8 @@ def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) ->
         cost["disk_bytes"] = (
             cost["pretrain"]["checkpoint_bytes"] * (recipe.pretrain.training.keep_checkpoints + 1) + 3 * total
         )
+    if told := notes(recipe, base, steps):
+        cost["notes"] = told
     return cost
 
 
