@@ -20,7 +20,7 @@ class Section(BaseModel):
 
 
 def needs_of(section: BaseModel | type[BaseModel]) -> Needs:
-    """The table of a config model, also of another package's; empty when it has none."""
+    """The table of a section or of its config model, also of another package's; empty when it has none."""
     needs: Needs = getattr(section, "needs", {})
     return needs
 

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import socket
-import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+PACKAGES = Path(__file__).resolve().parents[1]
 OBJECT_STORE_BYTES = 256 * 2**20  # tables and tokens travel as files; Ray carries only arguments and counts
 
 
@@ -29,22 +29,20 @@ def cluster(address: str | None, cpus: int | None) -> Iterator[None]:
 
     A block inside another one uses the cluster of the outer block. Raises ClusterUnusable when nothing answers at `address`.
 
-    Ray puts the driver's current folder first on its workers' `sys.path`, where a user's own `model.py` or `data/` would shadow
-    our packages. Therefore this process connects from an empty folder.
+    Ray puts the folder from which its driver connects first on its workers' `sys.path`, even before PYTHONPATH. This process
+    connects from the folder of our packages, so that there, too, a user's own `model.py` or `data/` shadows none of them.
     """
     if ray.is_initialized():
         yield
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would otherwise report usage over the network
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    # The folder has to exist until the end, because Ray's processes keep it as their current folder.
-    with tempfile.TemporaryDirectory(prefix="gristmill-") as empty:
-        with contextlib.chdir(empty):
-            _connect(address, cpus)
-        try:
-            yield
-        finally:
-            ray.shutdown()
+    with contextlib.chdir(PACKAGES):
+        _connect(address, cpus)
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 def _connect(address: str | None, cpus: int | None) -> None:

@@ -226,6 +226,19 @@ def fields(
         print_fields(chosen, Console())
 
 
+@app.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+    epilog="Example: `torchrun -m gristmill train mine.yaml --tokens shards --tokenizer tokenizer.json --out out`",
+)
+@report_failures
+def train(arguments: Annotated[list[str] | None, typer.Argument(metavar="RECIPE OPTIONS")] = None) -> None:
+    """Pretrain on token shards without Ray, as a rank: torchrun -m gristmill train --help."""
+    from pipeline.torchrun import main as train_as_rank
+
+    train_as_rank(arguments or [])
+
+
 @_command("status demo")
 @report_failures
 def status(
@@ -514,4 +527,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    from gristmill_start import main as start  # `python -m pipeline.cli`, beside a user's own model.py or data/
+
+    start()

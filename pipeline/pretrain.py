@@ -3,8 +3,16 @@
 Ray Train starts that function in a run. Nothing here imports Ray, so `torchrun` can start it as well (`pipeline.torchrun`).
 """
 
+if __name__ == "__main__":
+    # This is how `torchrun -m gristmill train` was written first.
+    import sys
+
+    from gristmill_start import main
+
+    sys.argv.insert(1, "train")
+    main()
+
 import json
-import runpy
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -245,7 +253,3 @@ def with_vocabulary(model: ModelConfig, tokenizer: Path) -> ModelConfig:
             f"pretrain.model.vocab_size: {model.vocab_size} is smaller than the tokenizer's vocabulary of {size}"
         )
     return model
-
-
-if __name__ == "__main__":
-    runpy.run_module("pipeline.torchrun", run_name="__main__")

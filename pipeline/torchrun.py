@@ -150,7 +150,3 @@ def _first_of_node() -> Iterator[None]:
 def _end(message: str, code: int) -> NoReturn:
     print(message, file=sys.stderr)
     sys.exit(code)
-
-
-if __name__ == "__main__":
-    main()

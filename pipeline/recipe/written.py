@@ -107,7 +107,6 @@ def _read_one(path: Path) -> Written:
 def read_text(text: str, name: str) -> tuple[Any, dict[Location, str]]:
     """The value of a YAML text and the places in it; raises RecipeError that tells the line in the file `name`."""
     places: dict[Location, str] = {}
-    loader = None
     try:
         loader = _Loader(text)
         root = loader.get_single_node()

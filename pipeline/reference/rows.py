@@ -27,11 +27,11 @@ class Row:
     """What values it takes, in words."""
     default: str
     """The default as JSON, or `required`. `{}` is a section with the defaults of its fields."""
-    needs: str
-    """The fields beside it without which it does nothing, each with its values; empty when there are none."""
     unit: str
     source: str
     """Where the number or the formula comes from, such as a paper."""
+    needs: str
+    """What has to be set beside it so that it does anything, such as `optimizer: muon`; mostly nothing."""
     affects: Affects
     rebuilds: tuple[str, ...]
     """The stages that a change builds again, if the recipe has them."""
@@ -82,9 +82,9 @@ def _rows_of(section: type[BaseModel], prefix: str, source: str, outer: Affects)
             meaning=words.meaning,
             type=expected(field.annotation, field.metadata),
             default=_default(field),
-            needs=" or ".join(needed(other, values) for other, values in needs_of(section).get(name, {}).items()),
             unit=words.unit,
             source=words.source or source,
+            needs=" or ".join(needed(other, values) for other, values in needs_of(section).get(name, {}).items()),
             affects=own,
             rebuilds=rebuilt_after((prefix + name).partition(".")[0]) if own == "output" else (),
         )

@@ -40,20 +40,8 @@ def recipe_schema() -> dict[str, Any]:
             if field.description:
                 entry["description"] = " ".join(field.description.split())
         part["description"] = " ".join(part["description"].split())
-    for model in config_models():
-        _allow_old_places(schema, model)
     del schema["title"]
     return schema
-
-
-def _allow_old_places(schema: dict[str, Any], model: type[BaseModel]) -> None:
-    """Let the fields of a flat section stand beside it too, where older recipes have them."""
-    properties = definition(schema, model)["properties"]
-    for field in model.model_fields.values():
-        if is_flat(field):
-            for inner in models_in(field.annotation):
-                for name, entry in definition(schema, inner)["properties"].items():
-                    properties[name] = {**entry, "deprecated": True}
 
 
 def definition(schema: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:

@@ -200,7 +200,7 @@ def _command(trial: Trial, folder: Path, base: Path, workdir: Path, address: str
         sys.executable,
         "-P",
         "-m",
-        "pipeline.cli",
+        "gristmill",
         "run",
         str(recipe),
     ]  # -P keeps Python from importing what lies in the current folder
