@@ -7,7 +7,7 @@ LONGEST_TESTS := tests/integration/test_upgrade.py
 REST_OF_TESTS := $(filter-out $(LONGEST_TESTS),$(sort $(wildcard tests/integration/test_*.py)))
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: setup demo test test-long lint format reseal bench check-pythons clean
+.PHONY: setup demo test test-long lint format docs reseal bench check-pythons clean
 
 setup: .venv/.ready
 
@@ -41,6 +41,10 @@ reseal: setup
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: setup  # what is made from the fields of the recipe: the page for people and the schema for editors
+	$(BIN)/gristmill fields --markdown > docs/recipe.md
+	$(BIN)/gristmill fields --schema > configs/recipe.schema.json
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks

@@ -14,4 +14,4 @@ ANY: tuple[Any, ...] = ()
 class Section(BaseModel):
     """A section of a recipe or of a file: unknown fields are refused, and it is never changed once it is made."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)

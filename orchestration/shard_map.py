@@ -9,7 +9,16 @@ from typing import Any
 
 import ray
 
-from orchestration.files import checksum, commit_folder, describe_files, read_sealed, remove_leftovers, write_sealed
+from orchestration.disk import disk_full, find_full_disk
+from orchestration.files import (
+    checksum,
+    commit_folder,
+    describe_files,
+    folder_bytes,
+    read_sealed,
+    remove_leftovers,
+    write_sealed,
+)
 from orchestration.lease import Stopped, occupy
 from orchestration.shards import RESULT, Resources, Shard
 from orchestration.store import REMEDY, file_fault
@@ -43,10 +52,10 @@ def map_shards(
 
     `on_event(name, **facts)` is told of every start, end and retry, `on_done(done, total)` of the number of shards done. A task
     that fails, or whose worker dies, is tried again, up to ATTEMPTS times in all. A task that raises ValueError is not: its
-    input is wrong or damaged, and would be so again.
+    input is wrong or damaged, and would be so again. Nor is one that has filled the disk.
 
-    Raises ShardFailed when a shard fails for good, ValueError when the cluster has no room for a task, and Stopped when
-    `should_stop` says so. The tasks that run are cancelled then.
+    Raises ShardFailed when a shard fails for good, DiskFull when the disk is full, ValueError when the cluster has no room for
+    a task, and Stopped when `should_stop` says so. The tasks that run are cancelled then.
     """
     assert len({shard.key for shard in shards}) == len(shards), "two shards of one name"
     folder = building / step
@@ -74,6 +83,8 @@ def map_shards(
                 try:
                     results[shard.key], found = ray.get(reference)
                 except ray.exceptions.RayError as error:
+                    if find_full_disk(error):
+                        raise disk_full(building, _bytes_missing(folder, list(results), total)) from error
                     queue.insert(0, (shard, _next_attempt(shard, attempt, error, on_event)))
                     continue
                 on_event("shard_done", shard=shard.key, **({"found": True} if found else {}))
@@ -124,10 +135,21 @@ def _run_shard(
         refuse_damage(shard.reads)
         temporary = folder / f".{shard.key}.{uuid.uuid4().hex}"
         temporary.mkdir(parents=True)
-        result = function(temporary, **shard.arguments)
-        write_sealed(temporary / RESULT, {"result": result, "files": describe_files(temporary)})
-        commit_folder(temporary, final)
+        try:
+            result = function(temporary, **shard.arguments)
+            write_sealed(temporary / RESULT, {"result": result, "files": describe_files(temporary)})
+            commit_folder(temporary, final)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)  # It may be what has filled the disk.
+            raise
         return result, False
+
+
+def _bytes_missing(folder: Path, done: Sequence[str], total: int) -> int | None:
+    """How much the shards that are not done will take, if they are as large as those that are; None where none is."""
+    if not done:
+        return None
+    return sum(folder_bytes(folder / key) for key in done) * (total - len(done)) // len(done)
 
 
 def finished_result(folder: Path) -> dict[str, Any] | None:

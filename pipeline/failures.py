@@ -8,10 +8,13 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import typer
+
+from orchestration.disk import DiskFull, disk_full, find_full_disk
 
 
 class StageFailed(RuntimeError):
@@ -19,7 +22,7 @@ class StageFailed(RuntimeError):
 
     def __init__(self, stage: str, cause: BaseException) -> None:
         line = next(iter(str(cause).strip().splitlines()), "")
-        says_enough = isinstance(cause, ValueError) or hasattr(cause, "details")
+        says_enough = isinstance(cause, ValueError | DiskFull) or hasattr(cause, "details")
         kind = type(cause).__name__
         super().__init__(f"{stage}: {line if says_enough and line else f'{kind}: {line}' if line else kind}")
         self.stage = stage
@@ -56,9 +59,20 @@ def report_failures(command: Callable[..., None]) -> Callable[..., None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
         except Exception as error:
-            _explain(error)
+            _explain(_full_disk(error, kwargs) or error)
 
     return guarded
+
+
+def _full_disk(error: Exception, arguments: Mapping[str, Any]) -> Exception | None:
+    """What there is to say when a full disk has caused an error: where the command writes, by the options that say so."""
+    found = find_full_disk(error)
+    if found is None or (isinstance(error, StageFailed) and isinstance(error.__cause__, DiskFull)):
+        return None
+    if isinstance(found, DiskFull):
+        return found
+    options = [name for name in ("to", "out", "workdir") if arguments.get(name)]
+    return disk_full(Path(arguments[options[0]]), option=f"--{options[0]}") if options else None
 
 
 def _explain(error: Exception) -> None:

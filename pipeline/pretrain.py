@@ -13,19 +13,20 @@ if __name__ == "__main__":
     main()
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.tables import read_table
 from data.tokens.config import SamplingConfig
 from data.tokens.sampling import Samples, validation_windows
-from data.tokens.tokenize import TokenShardEntry, list_token_shards
+from data.tokens.token_shards import TokenShardEntry, list_token_shards
 from data.tokens.vocabulary import Encoder, load_vocabulary
-from model.network.config import ModelConfig
+from model.network.config import ModelConfig, parameters
 from model.training.inputs import Data
 from model.training.origin import Origin
 from model.training.train_config import TrainConfig
+from orchestration.disk import disk_full, find_full_disk
 from orchestration.events import ends_torn
 from orchestration.files import commit_folder, read_json, write_json, write_text
 from orchestration.lease import occupy
@@ -39,6 +40,7 @@ METRICS = "metrics.jsonl"
 REFUSED = "refused"  # a file of this name says why another attempt would fail in the same way
 STOP = "stop"  # a file of this name asks the ranks to save a checkpoint and end
 CHECKPOINTS = "checkpoints"
+CHECKPOINT_BYTES = 12  # of a parameter: its float32 weight and the two moments of AdamW
 SOURCES_SHOWN = 5  # that a line names, of those without a validation loss
 
 
@@ -167,6 +169,8 @@ def _bytes_per_token(prefixes: list[Path]) -> float | None:
     tables = [Path(f"{prefix}.parquet") for prefix in prefixes]
     if not all(path.is_file() for path in tables):
         return None
+    from data.tables import read_table  # It imports pyarrow, which a training on shards without tables does not need.
+
     columns = [read_table(path, ["bytes", "tokens"]).to_pydict() for path in tables]
     tokens = sum(sum(column["tokens"]) for column in columns)
     return sum(sum(column["bytes"]) for column in columns) / tokens if tokens else None
@@ -175,7 +179,8 @@ def _bytes_per_token(prefixes: list[Path]) -> float | None:
 def run_rank_once(arguments: dict[str, Any]) -> None:
     """Call `run_rank` in a group that is started again when it fails; an error that would come again is not tried twice.
 
-    Such an error (ValueError, ArithmeticError) is written to the file REFUSED and raised; later calls return at once.
+    Such an error (ValueError, ArithmeticError, a full disk) is written to the file REFUSED and raised.
+    Later calls return at once.
     """
     refused = Path(arguments["folder"]) / REFUSED
     if refused.exists():
@@ -184,6 +189,15 @@ def run_rank_once(arguments: dict[str, Any]) -> None:
         run_rank(arguments)
     except (ValueError, ArithmeticError) as error:
         write_text(refused, str(error))
+        raise
+    except Exception as error:
+        if find_full_disk(error) is None:
+            raise
+        folder = Path(arguments["folder"])
+        for half in (folder / CHECKPOINTS).glob("step-*.tmp"):  # This makes room for the file.
+            shutil.rmtree(half, ignore_errors=True)
+        need = CHECKPOINT_BYTES * parameters(ModelConfig.model_validate(arguments["model"]))
+        write_text(refused, str(disk_full(folder, need)))
         raise
 
 

@@ -16,18 +16,24 @@ Placeholder = Annotated[str, Field(pattern=r"^[<\[{][A-Za-z]+(?:[ _][A-Za-z]+)*[
 
 
 class BlockListConfig(Section):
-    """Files of lists; relative paths start at the recipe's folder."""
+    """Files of lists, one entry a line; relative paths start at the recipe's folder."""
 
     needs: ClassVar[Needs] = {"max_words": {"words": ANY}}
 
-    domains: tuple[str, ...] = ()  # rule blocked_domain; a domain stands for its subdomains too
-    urls: tuple[str, ...] = ()  # rule blocked_url; a URL stands for what lies below it, whatever scheme, port and www.
-    words: tuple[str, ...] = ()  # rule blocked_words; words and phrases in any case, not within longer words
-    max_words: int = Field(default=0, ge=0)  # so many occurrences are let pass; with 0 the first one rejects, as in C4
+    domains: tuple[str, ...] = ()
+    """Files of domains for the rule `blocked_domain`; a domain stands for its subdomains too."""
+    urls: tuple[str, ...] = ()
+    """Files of URLs for the rule `blocked_url`; a URL stands for what lies below it, whatever its scheme and port, with www.
+    or without."""
+    words: tuple[str, ...] = ()
+    """Files of words and phrases for the rule `blocked_words`; they are found in any case, but not within longer words."""
+    max_words: int = Field(default=0, ge=0)
+    """So many occurrences of blocked words are let pass; with 0 the first one rejects. Unit: occurrences. Source: C4 (Raffel
+    et al. 2020)."""
 
 
 class LanguageConfig(Section):
-    """Which languages are kept, and how sure the identification has to be."""
+    """Which languages are kept, and how sure the identification (lid.176, Joulin et al. 2016) has to be."""
 
     needs: ClassVar[Needs] = {
         "threshold": {"allowed": ANY},
@@ -35,53 +41,69 @@ class LanguageConfig(Section):
         "min_fraction": {"unit": ("paragraph",)},
     }
 
-    allowed: tuple[str, ...] = (
-        "en",
-    )  # ISO 639 codes as lid.176 gives them; when empty, every language is kept and labelled
-    threshold: float = Field(default=0.65, ge=0, le=1)  # least score (FineWeb)
-    characters: int = Field(default=10_000, gt=0)  # the language is identified on so many characters from the start
-    # document: the document is judged as a whole; paragraph: paragraphs that are surely in another language are dropped
+    allowed: tuple[str, ...] = ("en",)
+    """The languages that are kept, as ISO 639 codes of lid.176; when it is empty, every language is kept and labelled."""
+    threshold: float = Field(default=0.65, ge=0, le=1)
+    """Least score of the identification; a document below it is rejected. Source: FineWeb (Penedo et al. 2024)."""
+    characters: int = Field(default=10_000, gt=0)
+    """The language is identified on so much of the text, from its start. Unit: characters."""
     unit: Literal["document", "paragraph"] = "document"
-    paragraph_characters: int = Field(default=200, gt=0)  # a shorter paragraph is judged with those that follow it
-    # When paragraphs were dropped, at least this fraction of the document's characters has to be left.
+    """With document a text is judged as a whole; with paragraph those paragraphs are dropped that are surely in another
+    language."""
+    paragraph_characters: int = Field(default=200, gt=0)
+    """A paragraph that is shorter is judged together with those that follow it. Unit: characters."""
     min_fraction: float = Field(default=0.5, ge=0, le=1)
+    """A document of which paragraphs were dropped is rejected when less of it is left. Unit: share of the characters."""
 
 
 class BoilerplateConfig(Section):
     """From when on a line that repeats is boilerplate: it has to reach both limits."""
 
-    min_documents: int = Field(default=20, ge=2)  # the line stands in at least so many documents of a source
-    min_fraction: float = Field(default=0.01, ge=0, le=1)  # and in at least this fraction of the source's documents
-    min_characters: int = Field(
-        default=10, gt=0
-    )  # letters and marks; shorter lines always stay, and so do rows of numbers
+    min_documents: int = Field(default=20, ge=2)
+    """A line is boilerplate when it stands in at least so many documents of a source. Unit: documents."""
+    min_fraction: float = Field(default=0.01, ge=0, le=1)
+    """The line also has to stand in at least this part of the source's documents. Unit: share of the documents."""
+    min_characters: int = Field(default=10, gt=0)
+    """A line with fewer letters and marks always stays, and so does a row of numbers. Unit: characters."""
 
 
 class PIIConfig(Section):
-    """The placeholder of each kind, letters in brackets; null leaves that kind as it is."""
+    """The placeholder of each kind of personal data, letters in brackets; null leaves that kind as it is."""
 
     email: Placeholder | None = "<EMAIL>"
-    ipv4: Placeholder | None = "<IP_ADDRESS>"  # public addresses; private, reserved and documentation ranges stay
+    """What stands for an e-mail address."""
+    ipv4: Placeholder | None = "<IP_ADDRESS>"
+    """What stands for a public IPv4 address; private and reserved addresses and those for documentation stay."""
     ipv6: Placeholder | None = "<IP_ADDRESS>"
-    phone: Placeholder | None = "<PHONE>"  # international, and North American with area code
+    """What stands for a public IPv6 address; private and reserved addresses and those for documentation stay."""
+    phone: Placeholder | None = "<PHONE>"
+    """What stands for a phone number: an international one, or a North American one with its area code."""
     credit_card: Placeholder | None = "<CREDIT_CARD>"
-    aws_key: Placeholder | None = "<AWS_KEY>"  # access key ids, and secret keys beside their label
+    """What stands for a card number; its check digit (Luhn) has to be right."""
+    aws_key: Placeholder | None = "<AWS_KEY>"
+    """What stands for an access key id of AWS, or a secret key beside its label."""
     github_token: Placeholder | None = "<GITHUB_TOKEN>"
-    private_key: Placeholder | None = "<PRIVATE_KEY>"  # PEM and PGP blocks
-    jwt: Placeholder | None = "<JWT>"  # signed JSON Web Tokens
+    """What stands for a token of GitHub."""
+    private_key: Placeholder | None = "<PRIVATE_KEY>"
+    """What stands for a private key, a PEM or PGP block."""
+    jwt: Placeholder | None = "<JWT>"
+    """What stands for a signed JSON Web Token."""
 
 
 class _Bounds(Section):
     """The least and the most that a number may be."""
 
     min: float | None = None
+    """The least value that is let pass; null sets no limit below."""
     max: float | None = None
+    """The greatest value that is let pass; null sets no limit above."""
 
 
 class ScoreConfig(_Bounds):
     """Limits of a score that the stage `annotate` has computed: a document outside of them falls to rule `scores.<name>`."""
 
-    name: str  # a column of the annotations, such as `gopher_quality.word_count` or a custom function's name
+    name: str
+    """A column of the annotations, such as `gopher_quality.word_count`, or the name of a custom function."""
 
     @model_validator(mode="after")
     def _has_a_limit(self) -> "ScoreConfig":
@@ -93,10 +115,16 @@ class ScoreConfig(_Bounds):
 class CustomConfig(_Bounds):
     """A rule of the user's own, `custom.<function>`; min and max are for a function that gives a number."""
 
-    function: str = Field(pattern=FUNCTION)  # module:function, where the module is a file beside the recipe
+    function: str = Field(pattern=FUNCTION)
+    """The function as `module:function`, where the module is a file beside the recipe; it runs only with `--allow-code`."""
 
 
-@with_fields({name: (family.config | None, family.config()) for name, family in FAMILIES.items()})
+@with_fields(
+    {
+        name: (family.config | None, Field(family.config(), description=f"{family.title}; null switches them off."))
+        for name, family in FAMILIES.items()
+    }
+)
 class CleanConfig(Section):
     """One section a family of rules; `null` switches a family off, `{}` takes its published limits."""
 
@@ -106,16 +134,25 @@ class CleanConfig(Section):
         "words": dict.fromkeys((name for name, family in FAMILIES.items() if family.measures), ANY),
     }
 
-    words: WordSplitter = "whitespace"  # how the families cut words; see data/text/words.py for what it changes
+    words: WordSplitter = "whitespace"
+    """How the families cut words: at white space, for which their limits were made, or with each punctuation mark as a word,
+    as spaCy does; with the second, far more documents are rejected."""
     chain: tuple[str, ...] = CHAIN
     """The order: names of sections, or of single rules of a family (`gopher_quality.word_count`). What is not named does
-    not run, and a section that is null does not either. Personal data is masked in what is left at the end."""
-    block_lists: BlockListConfig | None = None  # domains, URLs and words from files
+    not run, and a section that is null does not either. Personal data is masked in what is left at the end. Source: FineWeb
+    (Penedo et al. 2024)."""
+    block_lists: BlockListConfig | None = None
+    """Domains, URLs and words from files that a document must not have; null has no lists."""
     language: LanguageConfig | None = LanguageConfig()
-    boilerplate: BoilerplateConfig | None = None  # lines that repeat over many documents of a source are cut out
+    """Which languages are kept; null keeps all and identifies none."""
+    boilerplate: BoilerplateConfig | None = None
+    """Lines that repeat over many documents of a source are cut out; null cuts none."""
     scores: list[ScoreConfig] = Field(default=[])
+    """Limits of scores that the stage `annotate` has computed."""
     custom: list[CustomConfig] = Field(default=[])
+    """Rules of your own, which run only with `--allow-code`."""
     pii: PIIConfig | None = PIIConfig()
+    """Placeholders for personal data and secrets in what is left of a document; null leaves all as it is."""
 
     @field_validator("chain")
     @classmethod

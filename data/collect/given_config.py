@@ -23,7 +23,7 @@ class GivenSource(Section):
     license_field: str | None = None
     """The field with the document's own licence."""
     license: str = "unknown"
-    """SPDX identifier for all documents without a licence of their own."""
+    """The licence of all documents without one of their own, as an SPDX identifier."""
     meta_fields: list[str] = Field(default=[])
     """Fields that are copied into `meta`."""
 
@@ -37,10 +37,11 @@ class DocumentsConfig(Section):
     """Documents of others, to begin a run with in place of sources."""
 
     sources: list[GivenSource] = Field(min_length=1)
+    """The sources of documents, each with a name of its own."""
     shard_mb: int = Field(default=64, gt=0)
-    """One task reads so many MB of input, and one file of documents has so many MB of text."""
+    """One task reads so much input, and one file of documents has so much text. Unit: megabytes (2^20 bytes)."""
     max_record_mb: int = Field(default=64, gt=0, le=512)
-    """A longer record is quarantined; this bounds the memory of a task."""
+    """A longer record is quarantined, which bounds the memory of a task. Unit: megabytes (2^20 bytes)."""
 
     @field_validator("sources")
     @classmethod

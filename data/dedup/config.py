@@ -8,12 +8,17 @@ from data.section import ANY, Needs, Section
 
 
 class MinHashConfig(Section):
-    """FineWeb's profile: threshold about (1 / bands) ^ (1 / rows) = 0.72; similarity 0.8 is caught with 0.924."""
+    """Near-duplicates by MinHash: at about (1 / bands) ^ (1 / rows) = 0.72 of common shingles two documents are as likely
+    found as not; a pair that shares 0.8 of them is found with probability 0.924. Source: FineWeb (Penedo et al. 2024)."""
 
-    shingle_words: int = Field(default=5, gt=0)  # normalised words in a shingle
+    shingle_words: int = Field(default=5, gt=0)
+    """How many normalised words in a row make a shingle. Unit: words."""
     bands: int = Field(default=14, gt=0, le=256)
-    rows: int = Field(default=8, gt=0, le=256)  # MinHash values in a band
-    seed: int = Field(default=1, ge=0, lt=2**32)  # the hash functions are drawn with it
+    """Number of bands; two documents that agree in all rows of one band are duplicates. More bands find less similar ones."""
+    rows: int = Field(default=8, gt=0, le=256)
+    """Number of MinHash values in a band. More rows find only more similar documents."""
+    seed: int = Field(default=1, ge=0, lt=2**32)
+    """The hash functions are drawn with this seed. Source: datatrove."""
 
 
 class ContaminationConfig(Section):
@@ -21,13 +26,19 @@ class ContaminationConfig(Section):
 
     needs: ClassVar[Needs] = {"ngram": {"files": ANY}}
 
-    files: tuple[str, ...] = ()  # JSON Lines of evaluation tasks; every string in a record counts
-    ngram: int = Field(default=13, gt=0)  # words in an n-gram
+    files: tuple[str, ...] = ()
+    """Files of evaluation tasks, JSON Lines; every string in a record counts."""
+    ngram: int = Field(default=13, gt=0)
+    """A document that shares so many normalised words in a row with a file is dropped; a row that is mostly numbers counts
+    for nothing. Unit: words. Source: Brown et al. 2020, appendix C."""
 
 
 class DedupConfig(Section):
     """What counts as a duplicate; `null` switches a section off."""
 
-    exact: bool = True  # equal texts, after Unicode normalisation (NFC)
-    minhash: MinHashConfig | None = MinHashConfig()  # near-duplicates
-    contamination: ContaminationConfig | None = None  # evaluation files that training text must not share n-grams with
+    exact: bool = True
+    """Whether only the first of equal texts is kept; texts are compared after Unicode normalisation (NFC)."""
+    minhash: MinHashConfig | None = MinHashConfig()
+    """Near-duplicates by MinHash, of which one is kept; null looks for none."""
+    contamination: ContaminationConfig | None = None
+    """Evaluation files that training text must not share n-grams with; null has none."""

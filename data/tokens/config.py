@@ -19,16 +19,19 @@ class VocabConfig(Section):
         for name in ("size", "pre_tokenizer", "special_tokens", "min_frequency", "sample_mb")
     }
 
-    # Number of ids, special tokens and the 256 bytes included; a small text may give fewer.
     size: int = Field(16_384, gt=0, le=2**24)
-    pre_tokenizer: Literal["llama3", "gpt2"] = (
-        "llama3"  # cuts text into pieces; llama3 cuts numbers into groups of 3 digits
-    )
-    special_tokens: tuple[str, ...] = ()  # more special tokens, with ids from 2 on; <|endoftext|> is 0 and <|pad|> is 1
-    min_frequency: int = Field(2, ge=1)  # a pair seen less often is not merged
-    sample_mb: float = Field(200.0, gt=0)  # MB of text to train on, drawn by document; when there is less, all of it
-    # Somebody else's tokenizer.json, or the Hugging Face folder with one: it is taken as it is, and nothing is trained.
+    """Number of token ids, special tokens and the 256 bytes included; a small text may give fewer. Unit: ids."""
+    pre_tokenizer: Literal["llama3", "gpt2"] = "llama3"
+    """Which pattern cuts text into the pieces that merges stay within: Llama 3's cuts numbers into groups of 3 digits, GPT-2's
+    leaves them whole."""
+    special_tokens: tuple[str, ...] = ()
+    """More special tokens, with ids from 2 on; <|endoftext|> is 0 and <|pad|> is 1."""
+    min_frequency: int = Field(2, ge=1)
+    """A pair of tokens that is seen less often is not merged. Unit: occurrences."""
+    sample_mb: float = Field(200.0, gt=0)
+    """So much text is trained on, drawn by document; when there is less, all of it. Unit: megabytes."""
     tokenizer: str | None = None
+    """Somebody else's tokenizer.json, or the Hugging Face folder with one: it is taken as it is, and nothing is trained."""
 
     @model_validator(mode="after")
     def _room_for_bytes(self) -> "VocabConfig":
@@ -50,8 +53,10 @@ def special_tokens(config: VocabConfig) -> list[str]:
 class Splits(Section):
     """The shares of the documents that are not trained on."""
 
-    validation: float = Field(0.005, ge=0, lt=1)  # this share of the documents is held out for the loss during training
-    test: float = Field(0.005, ge=0, lt=1)  # this share of the documents is held out for evaluation
+    validation: float = Field(0.005, ge=0, lt=1)
+    """So many documents are held out for the loss during training. Unit: share of the documents."""
+    test: float = Field(0.005, ge=0, lt=1)
+    """So many documents are held out for evaluation. Unit: share of the documents."""
 
     @model_validator(mode="after")
     def _something_left(self) -> Self:
@@ -63,9 +68,8 @@ class Splits(Section):
 class TokenizeConfig(Splits):
     """How documents are split and stored as tokens."""
 
-    dtype: Literal["auto", "uint16", "int32"] = (
-        "auto"  # how ids are stored; auto is uint16 below 65,536 ids, else int32
-    )
+    dtype: Literal["auto", "uint16", "int32"] = "auto"
+    """How token ids are stored; auto takes uint16 below 65,536 ids, else int32."""
 
 
 class TokenSource(Section):
@@ -78,13 +82,14 @@ class TokenSource(Section):
     split: Literal["auto", "train", "validation", "test"] = "auto"
     """The split that all documents belong to; auto draws it for each by a hash, with the shares of the section."""
     license: str = "unknown"
-    """SPDX identifier for all documents."""
+    """The licence of all documents, as an SPDX identifier."""
 
 
 class TokensConfig(Splits):
     """Token shards that others made, to train on or to score. `vocab.tokenizer` names the tokenizer that made them."""
 
     sources: list[TokenSource] = Field(min_length=1)
+    """The sources of token shards, each with a name of its own."""
 
     @field_validator("sources")
     @classmethod
@@ -99,9 +104,10 @@ class TokensConfig(Splits):
 class SamplingConfig(Section):
     """The mixture of sources and the order of its samples."""
 
-    # Share of each source in the samples, scaled to sum 1; without weights every window comes once.
     weights: dict[str, float] | None = None
-    seed: int = Field(0, ge=0)  # decides the order of the samples
+    """The share of each source in the samples, by its name, scaled to sum 1; null takes every window once."""
+    seed: int = Field(0, ge=0)
+    """Seed of the order of the samples."""
 
     @field_validator("weights")
     @classmethod

@@ -37,6 +37,7 @@ DTYPE_CODES = {
     "uint16": 8,
 }  # Tokens are integers; Megatron's codes of floats are left out.
 DTYPES = {code: np.dtype(name).newbyteorder("<") for name, code in DTYPE_CODES.items()}
+SPLITS = ("train", "validation", "test")
 LARGEST_DOCUMENT = 2**31 - 1  # tokens, as the index stores lengths as int32
 
 
@@ -122,6 +123,29 @@ class TokenShard:
     def document(self, number: int) -> np.ndarray:
         """Tokens (n,) of one document, separator included, as a view."""
         return self.tokens[self.starts[number] : self.starts[number] + self.lengths[number]]
+
+
+@dataclass(frozen=True)
+class TokenShardEntry:
+    """A token shard found in a folder; `prefix` plus `.bin`, `.idx` and `.parquet` are its files."""
+
+    source: str
+    split: str
+    prefix: Path
+    tokens: int
+    documents: int
+
+
+def list_token_shards(folder: Path) -> list[TokenShardEntry]:
+    """All token shards below `folder`, sorted by path. Raises ValueError naming a file that is damaged or out of place."""
+    entries = []
+    for path in sorted(folder.rglob("*.idx")):
+        source, _, split = path.stem.rpartition("-")
+        if not source or split not in SPLITS:
+            raise ValueError(f"{path}: not named <source>-<split>.idx with a split out of {', '.join(SPLITS)}")
+        shard = TokenShard.open(path.with_suffix(""))
+        entries.append(TokenShardEntry(source, split, shard.prefix, len(shard.tokens), len(shard)))
+    return entries
 
 
 def _read_index(path: Path) -> tuple[np.dtype, np.ndarray, np.ndarray]:

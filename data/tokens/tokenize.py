@@ -5,7 +5,6 @@ The split is a hash of the document's id: it does not change when documents are 
 
 from collections import Counter, defaultdict
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +16,10 @@ import xxhash
 from data.content import Content, ContentHasher
 from data.tables import read_table, write_table
 from data.tokens.config import TokenizeConfig, TokensConfig
-from data.tokens.token_shards import TokenShard, TokenShardWriter, token_dtype
+from data.tokens.token_shards import TokenShard, TokenShardWriter, list_token_shards, token_dtype
 from data.tokens.vocabulary import Encoder, load_vocabulary
 
-SPLITS = ("train", "validation", "test")
 BATCH_DOCUMENTS = 256  # So many documents are in memory at a time.
-
-
-@dataclass(frozen=True)
-class TokenShardEntry:
-    """A token shard found in a folder; `prefix` plus `.bin`, `.idx` and `.parquet` are its files."""
-
-    source: str
-    split: str
-    prefix: Path
-    tokens: int
-    documents: int
 
 
 def split_of(identifier: str, config: TokenizeConfig | TokensConfig) -> str:
@@ -89,18 +76,6 @@ def tokenize_shard(out: Path, documents: Path, tokenizer: Path, config: Tokenize
         **{key: dict(sorted(counter.items())) for key, counter in sorted(counts.items())},
         "content": {name: str(files.content) for name, files in sorted(shards.items())},
     }
-
-
-def list_token_shards(folder: Path) -> list[TokenShardEntry]:
-    """All token shards below `folder`, sorted by path. Raises ValueError naming a file that is damaged or out of place."""
-    entries = []
-    for path in sorted(folder.rglob("*.idx")):
-        source, _, split = path.stem.rpartition("-")
-        if not source or split not in SPLITS:
-            raise ValueError(f"{path}: not named <source>-<split>.idx with a split out of {', '.join(SPLITS)}")
-        shard = TokenShard.open(path.with_suffix(""))
-        entries.append(TokenShardEntry(source, split, shard.prefix, len(shard.tokens), len(shard)))
-    return entries
 
 
 def tokens_content(folder: Path) -> dict[str, str]:

@@ -206,8 +206,13 @@ class Encoder:
         if self._fast is None or (
             len(text) > LONG_RUN and any(len(run) > LONG_RUN for run in WHITE_SPACE.findall(text))
         ):
-            return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+            return list(self._tokenizer.encode(_of_characters(text), add_special_tokens=False).ids)
         return list(self._fast.encode_ordinary(text))
+
+
+def _of_characters(text: str) -> str:
+    """A text with the replacement character for each half of a surrogate pair, as tiktoken reads it; `tokenizers` refuses it."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def pattern_and_ranks(tokenizer: Tokenizer) -> tuple[str, dict[bytes, int]] | None:

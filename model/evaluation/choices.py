@@ -112,7 +112,7 @@ def score_items(
                 raise ValueError(f"{item.place}: the vocabulary has no token for the choice {choice!r}")
             sequences.append(np.array([start_id, *whole], dtype=np.int64))
             first.append(1 + min(len(before), len(whole) - 1))
-            sizes.append(len(choice.strip().encode()))
+            sizes.append(len(choice.strip().encode(errors="surrogatepass")))
             places.append(f"{item.place}: choice {choice!r}")
     log_likelihoods = -score_continuations(network, sequences, first, context_length, batch_size, progress=progress)
     check_scores(log_likelihoods, places.__getitem__)

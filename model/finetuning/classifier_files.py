@@ -15,6 +15,8 @@ from tokenizers import Tokenizer
 
 from model.finetuning.classify import Classifier, predict_labels
 from model.finetuning.classify_config import ClassifyConfig
+from model.formats.load import check_tokenizer
+from model.formats.tensors import check_finite
 from model.network.config import ModelConfig
 from model.network.network import Network
 from model.section import Section
@@ -66,6 +68,8 @@ def load_classifier(folder: Path) -> tuple[Classifier, Description]:
             config = description.classify
             classifier = Classifier(network, description.labels, config.pooling, config.dropout)
         classifier.load_state_dict(load_file(folder / "weights.safetensors"))
+        for name, weight in classifier.state_dict().items():
+            check_finite(folder, name, weight)
     except (ValidationError, SafetensorError, OSError, RuntimeError) as error:
         raise ValueError(f"{folder}: not a whole classifier ({' '.join(str(error).split())[:300]})") from None
     return classifier.eval(), description
@@ -74,12 +78,17 @@ def load_classifier(folder: Path) -> tuple[Classifier, Description]:
 def predict(folder: Path, texts: Sequence[str]) -> list[str]:
     """The class of each text, by a saved classifier. A special token's name in a text is plain text."""
     classifier, description = load_classifier(folder)
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    try:
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # the library, written in Rust, raises bare Exception
+        raise ValueError(f"{folder / 'tokenizer.json'}: not a tokenizer file ({error})") from None
+    check_tokenizer(classifier.network, max(tokenizer.get_vocab().values()), folder)
     tokenizer.no_truncation()  # as some are saved, with a padding to a fixed length as well
     tokenizer.no_padding()
     tokenizer.encode_special_tokens = True
 
     def encode(batch: Sequence[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in tokenizer.encode_batch(list(batch), add_special_tokens=False)]
+        characters = [text.encode(errors="replace").decode() for text in batch]
+        return [encoding.ids for encoding in tokenizer.encode_batch(characters, add_special_tokens=False)]
 
     return predict_labels(classifier, texts, encode, description.classify, description.start_id)

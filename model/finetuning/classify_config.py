@@ -11,37 +11,38 @@ class ClassifyConfig(Section):
     """Fine-tune the whole network and a linear head for a label of each text."""
 
     text_field: str = "text"
-    """Field of each JSON Lines record that holds the text."""
+    """The field of each JSON Lines record that holds the text."""
     label_field: str = "label"
-    """Field that holds the class: a string, an integer or a boolean."""
+    """The field that holds the class: a string, an integer or a boolean."""
     split_field: str = "split"
-    """Field that says `train` or `test`; where no record has it, a hash of the text decides."""
+    """The field that says `train` or `test`; where no record has it, a hash of the text decides."""
     test_fraction: float = Field(default=0.2, gt=0, lt=1)
-    """Share of the texts that is held out when the file has no splits."""
+    """So much is held out when the file has no splits. Unit: share of the texts."""
     split_seed: int = 0
     """Seed of the hash that holds texts out; equal texts always fall on the same side."""
     max_length: int = Field(default=128, gt=0)
-    """Tokens read of each text, from its beginning; the rest is cut off."""
+    """So much is read of each text, from its beginning; the rest is cut off. Unit: tokens."""
     pooling: Literal["mean", "last"] = "mean"
-    """The head sees the mean of the final states over the text, or the state of its last token."""
-    epochs: float = Field(default=3.0, gt=0)
-    """Passes over the training texts."""
+    """What the head sees: the mean of the final states over the text, or the state of its last token."""
+    epochs: float = Field(default=3.0, gt=0, allow_inf_nan=False)
+    """How often the training texts are gone through. Unit: passes."""
     batch_size: int = Field(default=16, gt=0)
-    """Texts a step."""
-    learning_rate: float = Field(default=3e-4, gt=0)
+    """Size of a step. Unit: texts."""
+    learning_rate: float = Field(default=3e-4, gt=0, allow_inf_nan=False)
     """Peak of the learning rate of AdamW, for the network and the head; it falls linearly to 0."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the steps over which the learning rate rises from 0."""
-    weight_decay: float = Field(default=0.01, ge=0)
+    """So long the learning rate rises from 0. Unit: share of the steps."""
+    weight_decay: float = Field(default=0.01, ge=0, allow_inf_nan=False)
     """AdamW's decay of matrices; gains and biases are left out."""
     gradient_clip: float = Field(default=1.0, gt=0)
-    """Largest norm of the gradient."""
+    """Largest norm of the gradient; larger ones are scaled down to it."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    """Dropout before the head."""
+    """Probability of dropout before the head."""
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(default=(0, 1, 2), min_length=1)
-    """One fine-tuning each, for the head's first values and the order of the texts; scores are means over them."""
+    """One fine-tuning is made for each, which decides the head's first values and the order of the texts; scores are means over
+    them."""
     evaluation_batch_size: Annotated[int, "speed"] = Field(default=64, gt=0)
-    """Texts at a time when predicting."""
+    """So many are predicted at a time. Unit: texts."""
 
     @field_validator("seeds")
     @classmethod

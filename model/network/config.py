@@ -18,6 +18,7 @@ GATED = ("swiglu", "geglu")  # feed-forward layers with a third matrix, the gate
 
 
 N_HEADS = 12
+MOST_HEADS = 1024  # so many are looked for when a width is given without heads
 
 
 class RopeScaling(Section):
@@ -33,17 +34,22 @@ class RopeScaling(Section):
     factor: float = Field(ge=1)
     """How many times longer the texts become."""
     original_sequence_length: int = Field(gt=0)
-    """Longest sequence of the first training, in tokens."""
+    """Longest sequence of the first training. Unit: tokens."""
     low_freq_factor: float = Field(default=1.0, gt=0)
-    """llama3: a wavelength longer than original_sequence_length / this is stretched by the whole factor."""
+    """With llama3, a wavelength longer than original_sequence_length / this is stretched by the whole factor. Source: Meta's
+    code of Llama 3.1."""
     high_freq_factor: float = Field(default=4.0, gt=0)
-    """llama3: a wavelength shorter than original_sequence_length / this is left as it is."""
+    """With llama3, a wavelength shorter than original_sequence_length / this is left as it is. Source: Meta's code of Llama
+    3.1."""
     beta_fast: float = Field(default=32.0, gt=0)
-    """yarn: a frequency of more turns than this in original_sequence_length is left as it is."""
+    """With yarn, a frequency of more turns than this in original_sequence_length is left as it is. Unit: turns. Source: Peng
+    et al. 2023."""
     beta_slow: float = Field(default=1.0, gt=0)
-    """yarn: a frequency of fewer turns than this in original_sequence_length is stretched by the whole factor."""
+    """With yarn, a frequency of fewer turns than this in original_sequence_length is stretched by the whole factor. Unit:
+    turns. Source: Peng et al. 2023."""
     attention_factor: float | None = Field(default=None, gt=0)
-    """yarn: rotated queries and keys are multiplied by it; null: 0.1 ln(factor) + 1 (equation 22)."""
+    """With yarn, rotated queries and keys are multiplied by it; null stands for 0.1 ln(factor) + 1. Source: Peng et al. 2023,
+    equation 22."""
 
     @model_validator(mode="after")
     def _factors_are_in_order(self) -> "RopeScaling":
@@ -73,9 +79,9 @@ class ModelConfig(Section):
     }
 
     vocab_size: int = Field(default=0, ge=0)
-    """Number of token ids; 0 takes it from the tokenizer."""
+    """Number of token ids that the network has room for; 0 takes it from the tokenizer. Unit: ids."""
     max_sequence_length: int = Field(default=1024, gt=0, le=2**20)
-    """Longest sequence the network can read, in tokens."""
+    """Longest sequence that the network can read. Unit: tokens."""
     d_model: int = Field(default=768, gt=0)
     """Width of the residual stream."""
     n_layers: int = Field(default=12, gt=0)
@@ -84,19 +90,20 @@ class ModelConfig(Section):
     """Number of query heads. Where 12 do not divide d_model, the default is the largest number of heads of at least 64."""
     n_kv_heads: int | None = Field(default=None, gt=0)
     """Number of key and value heads: n_heads / n_kv_heads query heads share one (grouped-query attention, Ainslie et al.
-    2023; all share one in multi-query attention, Shazeer 2019); null: as many as n_heads."""
+    2023; all share one in multi-query attention, Shazeer 2019); null stands for as many as n_heads."""
     head_dim: int | None = Field(default=None, gt=0)
-    """Width of a head; null: d_model / n_heads."""
+    """Width of a head; null stands for d_model / n_heads."""
     d_ff: int | None = Field(default=None, gt=0)
-    """Width inside the feed-forward layer; null: 4 d_model, with a gate 8/3 d_model up to a multiple of 64."""
+    """Width inside the feed-forward layer; null stands for 4 d_model, with a gate for 8/3 d_model up to a multiple of 64.
+    Source: Vaswani et al. 2017; Shazeer 2020, section 3."""
 
     positions: Literal["rope", "learned", "sinusoidal", "alibi", "none"] = "rope"
     """Rotary positions (Su et al. 2021), a learned table (GPT-2), sinusoids added to the embedding (Vaswani et al. 2017), a
     penalty on distance in the attention scores (ALiBi, Press et al. 2022), or none (Kazemnejad et al. 2023)."""
     rope_theta: float = Field(default=10_000.0, gt=1)
-    """Base of the rotary wavelengths; unused without rotary positions."""
+    """Base of the rotary wavelengths, for `positions: rope`. Source: Su et al. 2021."""
     rope_scaling: RopeScaling | None = None
-    """Rotary frequencies stretched for longer texts; null: as they are."""
+    """Rotary frequencies stretched for longer texts; null leaves them as they are."""
 
     norm: Literal["rmsnorm", "layernorm"] = "rmsnorm"
     """RMSNorm (Zhang and Sennrich 2019) or LayerNorm (Ba et al. 2016)."""
@@ -104,43 +111,49 @@ class ModelConfig(Section):
     """Before each sublayer, with one more at the end (pre-norm, Xiong et al. 2020); after its residual sum (the original add
     & norm, Vaswani et al. 2017); or before and after it, the second within the residual branch (Gemma-2)."""
     norm_eps: float = Field(default=1e-5, gt=0)
-    """Added to the variance (or mean square) before the root."""
+    """This number is added to the variance (or mean square) before the root."""
 
     feed_forward: Literal["relu", "gelu", "squared_relu", "swiglu", "geglu"] = "swiglu"
     """ReLU (Vaswani et al. 2017), GELU in its tanh form (Hendrycks and Gimpel 2016), squared ReLU (So et al. 2021), or with a
     gate SwiGLU or GeGLU (Shazeer 2020)."""
 
     sliding_window: int | None = Field(default=None, gt=0)
-    """Tokens that a local layer attends to, itself and those just before it (Beltagy et al. 2020; Mistral); null: all."""
+    """How much a local layer attends to, the token itself and those just before it (Beltagy et al. 2020; Mistral); null stands
+    for all. Unit: tokens."""
     attention_pattern: tuple[Literal["local", "global"], ...] | None = Field(default=None, min_length=1)
-    """Which layers are local, repeated over the layers, as [local, global] in Gemma-2; null: all, if sliding_window is set."""
+    """Which layers are local, repeated over the layers, as [local, global] in Gemma-2; null makes all local when
+    sliding_window is set."""
     qk_norm: bool = False
-    """A norm over each head of the queries and of the keys (Henry et al. 2020), before the rotation as in Qwen3."""
+    """Whether a norm is taken over each head of the queries and of the keys (Henry et al. 2020), before the rotation as in
+    Qwen3."""
     attention_scale: float | None = Field(default=None, gt=0)
-    """Attention scores are multiplied by it; null: 1 / sqrt(head_dim)."""
+    """Attention scores are multiplied by it; null stands for 1 / sqrt(head_dim). Source: Vaswani et al. 2017, section 3.2.1."""
     attention_softcap: float | None = Field(default=None, gt=0)
-    """Attention scores s become c tanh(s / c), c being this (Gemma-2, Riviere et al. 2024); null: as they are."""
+    """Attention scores s become c tanh(s / c), c being this; null leaves them as they are. Source: Gemma-2 (Riviere et al.
+    2024)."""
     logit_softcap: float | None = Field(default=None, gt=0)
-    """The same for the logits."""
+    """Logits s become c tanh(s / c), c being this; null leaves them as they are. Source: Gemma-2 (Riviere et al. 2024)."""
 
     bias: bool = False
-    """Biases in linear layers and in LayerNorm."""
+    """Whether linear layers and LayerNorm have biases."""
     tied_embeddings: bool = False
-    """The unembedding is the embedding matrix (Press and Wolf 2017)."""
+    """Whether the unembedding is the embedding matrix (Press and Wolf 2017)."""
     embedding_scale: bool = False
-    """Token embeddings are multiplied by sqrt(d_model) (Vaswani et al. 2017, section 3.4; Gemma)."""
+    """Whether token embeddings are multiplied by sqrt(d_model) (Vaswani et al. 2017, section 3.4; Gemma)."""
 
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Probability of dropout (Srivastava et al. 2014) at each of the three places that follow, unless they say otherwise."""
     embedding_dropout: float | None = Field(default=None, ge=0, lt=1)
-    """After the embedding; null: dropout."""
+    """Probability of dropout after the embedding; null stands for that of `dropout`."""
     attention_dropout: float | None = Field(default=None, ge=0, lt=1)
-    """On attention weights; null: dropout."""
+    """Probability of dropout on attention weights; null stands for that of `dropout`."""
     residual_dropout: float | None = Field(default=None, ge=0, lt=1)
-    """On what both sublayers add to the residual stream; null: dropout."""
+    """Probability of dropout on what both sublayers add to the residual stream; null stands for that of `dropout`."""
 
     initialization: Literal["normal", "depth_scaled", "xavier", "he"] = "depth_scaled"
-    """Distribution of the first weights: see `model.network.init.initialize`."""
+    """How the first weights are spread: normal with 0.02 (Radford et al. 2018), depth_scaled with less for those into the
+    residual stream (GPT-2, Radford et al. 2019, section 2.3), xavier (Glorot and Bengio 2010) and he (He et al. 2015) by the
+    widths of each layer."""
 
     @model_validator(mode="before")
     @classmethod
@@ -151,7 +164,7 @@ class ModelConfig(Section):
         width = values.get("d_model")
         if not isinstance(width, int) or width <= 0 or width % N_HEADS == 0:
             return values
-        heads = [n for n in range(1, width // 64 + 1) if width % n == 0 and width // n % 2 == 0]
+        heads = [n for n in range(1, min(width // 64, MOST_HEADS) + 1) if width % n == 0 and width // n % 2 == 0]
         return {"n_heads": max(heads, default=1), **values}
 
     @model_validator(mode="after")

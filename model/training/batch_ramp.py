@@ -9,14 +9,14 @@ from model.section import Section
 
 
 class BatchRamp(Section):
-    """Begin with fewer samples a step and grow to `global_batch` in equal parts (Brown et al. 2020, appendix B)."""
+    """Begin with fewer samples a step and grow to `global_batch` in equal parts. Source: Brown et al. 2020, appendix B."""
 
     start: int = Field(gt=0)
-    """Samples in the first step."""
+    """Size of the first step. Unit: samples."""
     increment: int = Field(gt=0)
-    """Samples that each rise adds."""
+    """So much each rise adds to a step. Unit: samples."""
     samples: int = Field(gt=0)
-    """Samples after which it has grown to `global_batch`; the rises are spread evenly over them."""
+    """After so many the step has grown to `global_batch`; the rises are spread evenly over them. Unit: samples."""
 
     def check(self, global_batch: int, unit: int) -> None:
         """Raise ValueError unless the rises end at `global_batch` and every batch is a multiple of `unit` samples."""

@@ -24,14 +24,17 @@ class SpikeConfig(Section):
     needs: ClassVar[Needs] = {"window": {"deviations": ANY}}
 
     deviations: float = Field(default=0.0, ge=0)
-    """Standard deviations above the running mean from which on a loss or a gradient norm is a spike: 6 suits batches of many
-    thousand tokens, small ones have such steps by nature. 0: only what is not finite is a spike."""
+    """From so far above the running mean on a loss or a gradient norm is a spike: 6 suits batches of many thousand tokens,
+    small ones have such steps by nature; with 0 only what is not finite is a spike. Unit: standard deviations. Source:
+    OLMo-core's SkipStepOptimizer."""
     window: int = Field(default=128, ge=4)
-    """Newest applied steps that mean and deviation are taken over; nothing is judged before half of them are there."""
+    """The mean and the deviation are taken over so many of the newest applied steps; nothing is judged before half of them
+    are there. Unit: steps. Source: OLMo-core's SkipStepOptimizer."""
     patience: int = Field(default=8, gt=0)
-    """Spikes in a row after which the run goes back to its newest checkpoint."""
+    """After so many spikes in a row the run goes back to its newest checkpoint (Chowdhery et al. 2022, section 5.1). Unit:
+    steps."""
     rewinds: int = Field(default=2, ge=0)
-    """Times that it goes back before it stops."""
+    """So many times the run goes back before it stops. Unit: times."""
 
 
 def decide(history: History, loss: float, norm: float, config: SpikeConfig, has_checkpoint: bool) -> Decision:

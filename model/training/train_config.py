@@ -17,20 +17,21 @@ WARMUP_STEPS = 100
 
 
 class LossScale(Section):
-    """Loss scaling for float16 (Micikevicius et al. 2018): gradients are kept from underflow by a factor on the loss."""
+    """Loss scaling for float16: gradients are kept from underflow by a factor on the loss. Source: Micikevicius et al. 2018;
+    the numbers are DeepSpeed's."""
 
     needs: ClassVar[Needs] = {name: {"fixed": (0,)} for name in ("initial_power", "window", "hysteresis", "minimum")}
 
     fixed: float = Field(default=0.0, ge=0)
-    """The factor; 0: it is halved when a gradient overflows and doubled when none has for a while."""
+    """The factor; with 0 it is halved when a gradient overflows and doubled when none has for a while."""
     initial_power: int = Field(default=16, ge=0, le=32)
-    """It begins at 2 to this power."""
+    """The factor begins at 2 to this power."""
     window: int = Field(default=1000, gt=0)
-    """Steps without an overflow after which it is doubled."""
+    """After so long without an overflow the factor is doubled. Unit: steps."""
     hysteresis: int = Field(default=2, gt=0)
-    """Overflows before it is halved."""
+    """So many overflows come before the factor is halved. Unit: overflows."""
     minimum: float = Field(default=1.0, gt=0)
-    """Below this the run stops."""
+    """When the factor would fall below this the run stops."""
 
 
 class TrainConfig(Section):
@@ -45,90 +46,100 @@ class TrainConfig(Section):
     }
 
     steps: int = Field(default=1000, gt=0)
-    """Optimizer steps of the whole run."""
+    """Length of the whole run in steps of the optimizer. Unit: steps."""
     sequence_length: int = Field(default=1024, gt=0)
-    """Tokens that are predicted in each sample; at most the network's max_sequence_length."""
+    """So much is predicted in each sample; at most the network's max_sequence_length. Unit: tokens."""
     global_batch: int = Field(default=32, gt=0)
-    """Samples in each step, over all ranks."""
+    """Size of each step, over all ranks. Unit: samples."""
     micro_batch: Annotated[int | None, "speed"] = Field(default=None, gt=0)
-    """Samples that one rank takes at once; the rest is gradient accumulation. Null: global_batch / ranks, at once."""
+    """So many one rank takes at once, the rest is gradient accumulation; null stands for global_batch / ranks. Unit: samples."""
     batch_ramp: BatchRamp | None = None
-    """A global batch that grows to `global_batch`; null: the same from the first step on."""
+    """A global batch that grows to `global_batch`; null has the same from the first step on."""
     ranks: Annotated[int, "speed"] = Field(default=1, gt=0)
-    """Data-parallel processes, one a GPU or a share of the CPU cores."""
+    """Number of data-parallel processes, one a GPU or a share of the CPU cores. Unit: processes."""
 
     learning_rate: float = Field(default=3e-4, gt=0)
-    """Peak learning rate."""
+    """Peak of the learning rate; docs/training.md has values by the size of the network. Source: Touvron et al. 2023, table 2,
+    for 7 billion parameters."""
     min_learning_rate: float = Field(default=0.1, ge=0, le=1)
-    """Where schedules that decay to an end do so, as a share of learning_rate."""
+    """Where schedules end that decay to an end. Unit: share of learning_rate. Source: Brown et al. 2020, appendix B."""
     warmup_steps: int = Field(default=WARMUP_STEPS, ge=0)
-    """Steps of linear warmup from 0; a run of fewer steps that leaves it out is all warmup."""
+    """So long the learning rate rises from 0, in equal parts; a run of fewer steps is all warmup where this is left out. Unit:
+    steps."""
     schedule: Literal["cosine", "linear", "inverse_sqrt", "constant", "warmup_stable_decay"] = "cosine"
-    """How the learning rate goes on after the warmup: see `model.training.schedule`."""
+    """How the learning rate goes on after the warmup: down by a cosine (Loshchilov and Hutter 2017) or by a line, as 1 /
+    sqrt(step) (Vaswani et al. 2017, section 5.3), level, or level and at the end down by a line (Hu et al. 2024, section 4)."""
     decay_share: float = Field(default=0.2, gt=0, le=1)
-    """warmup_stable_decay: the share of the steps, at the end, over which the rate falls."""
+    """With warmup_stable_decay, the part at the end over which the rate falls. Unit: share of the steps."""
     optimizer: Literal["adamw", "muon"] = "adamw"
     """AdamW (Loshchilov and Hutter 2019), or Muon (Jordan et al. 2024) for the matrices of the blocks and AdamW for the rest."""
     muon_momentum: float = Field(default=0.95, ge=0, lt=1)
-    """Decay of Muon's momentum."""
+    """Decay of Muon's momentum, for `optimizer: muon`. Source: Jordan et al. 2024."""
     adam_beta1: float = Field(default=0.9, ge=0, lt=1)
-    """Decay of AdamW's first moment."""
+    """Decay of AdamW's first moment. Source: Brown et al. 2020, appendix B."""
     adam_beta2: float = Field(default=0.95, ge=0, lt=1)
-    """Decay of AdamW's second moment."""
+    """Decay of AdamW's second moment. Source: Brown et al. 2020, appendix B."""
     adam_eps: float = Field(default=1e-8, gt=0)
-    """Added to the root of AdamW's second moment."""
+    """This number is added to the root of AdamW's second moment. Source: Brown et al. 2020, appendix B."""
     weight_decay: float = Field(default=0.1, ge=0)
-    """Decoupled weight decay (Loshchilov and Hutter 2019) of matrices; norms and biases have none."""
+    """Decoupled weight decay (Loshchilov and Hutter 2019) of matrices; norms and biases have none. Source: Brown et al. 2020,
+    appendix B."""
     clip: float = Field(default=1.0, ge=0)
-    """Largest norm of the whole gradient, larger ones are scaled down to it; 0: no clipping."""
+    """Largest norm of the whole gradient, larger ones are scaled down to it; 0 clips nothing. Source: Brown et al. 2020,
+    appendix B."""
     z_loss: float = Field(default=0.0, ge=0)
-    """Weight of the z-loss, the squared logarithm of the softmax's denominator (Chowdhery et al. 2022: 1e-4); 0: none."""
+    """Weight of the z-loss, the squared logarithm of the softmax's denominator; 0 has none. Source: Chowdhery et al. 2022,
+    who take 1e-4."""
     spikes: SpikeConfig = SpikeConfig()
-    """Steps that are left out because their loss or gradient is out of line."""
+    """When a step is left out because its loss or gradient is out of line."""
     mask_documents: bool = False
-    """A token sees only those of its own document, and positions begin anew with each (Grattafiori et al. 2024, section 3.2)."""
+    """Whether a token sees only those of its own document, and positions begin anew with each. Source: Grattafiori et al.
+    2024, section 3.2."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Type of weights and activations in forward and backward; master weights and optimizer are float32 always."""
     loss_scale: LossScale = LossScale()
-    """For float16 only."""
+    """The factor on the loss, for `dtype: float16`."""
     seed: int = Field(default=0, ge=0, lt=2**63)
     """Seed of the first weights and of dropout."""
 
     zero_stage: Annotated[int, "speed"] = Field(default=1, ge=0, le=3)
-    """What the ranks share out (ZeRO, Rajbhandari et al. 2020): 0 nothing, 1 optimizer, 2 and gradients, 3 and weights."""
+    """What the ranks share out: 0 nothing, 1 the optimizer, 2 the gradients too, 3 the weights too. Source: ZeRO (Rajbhandari
+    et al. 2020)."""
     offload_optimizer: Annotated[bool, "speed"] = False
-    """Keep the optimizer's state in the CPU's memory and update there (Ren et al. 2021); needs zero_stage 1, 2 or 3."""
+    """Whether the optimizer's state is kept in the CPU's memory and updated there (Ren et al. 2021); it needs zero_stage 1, 2
+    or 3."""
     offload_parameters: Annotated[bool, "speed"] = False
-    """Keep the weights there too, between their uses; needs zero_stage 3 and offload_optimizer."""
+    """Whether the weights are kept there too, between their uses; it needs zero_stage 3 and offload_optimizer."""
     bucket_size: Annotated[int, "speed"] = Field(default=100_000_000, gt=0)
-    """Elements that are reduced or gathered at once."""
+    """So many numbers are reduced or gathered at once. Unit: elements."""
     overlap_communication: Annotated[bool | None, "speed"] = None
-    """Reduce gradients while the backward pass goes on; null: on GPUs."""
+    """Whether gradients are reduced while the backward pass goes on; null stands for true on GPUs."""
     activation_checkpointing: Annotated[int, "speed"] = Field(default=0, ge=0)
-    """Every how many blocks one keeps only its input and is computed again in the backward pass (Chen et al. 2016); 0: none."""
+    """Of every so many blocks one keeps only its input and is computed again in the backward pass (Chen et al. 2016); 0 keeps
+    all. Unit: blocks."""
     compile: Annotated[bool, "speed"] = False
-    """Compile the blocks with torch.compile; needs a C++ compiler, and minutes at the start."""
+    """Whether the blocks are compiled with torch.compile; it needs a C++ compiler, and minutes at the start."""
     deepspeed: dict[str, Any] = Field(default={})
     """Further keys of DeepSpeed's configuration, as it names them."""
     threads: Annotated[int, "speed"] = Field(default=0, ge=0)
-    """CPU threads of each rank; 0: the machine's cores / the ranks on it."""
+    """CPU threads of each rank; 0 stands for the machine's cores / the ranks on it. Unit: threads."""
 
     validate_every: Annotated[int, "display"] = Field(default=100, ge=0)
-    """Steps between two validation losses, and between sample texts; 0: only at the end."""
+    """So long it is from one validation loss to the next, and between sample texts; 0 has them only at the end. Unit: steps."""
     validation_samples: int = Field(default=128, gt=0)
-    """Samples of each source's validation split that a validation loss is taken over, at most."""
+    """At most so many of each source's validation split are taken for a validation loss. Unit: samples."""
     prompts: Annotated[list[str], "display"] = Field(default=[])
-    """Beginnings of sample texts, made at each validation."""
+    """Beginnings of sample texts, which are made at each validation."""
     sample_tokens: Annotated[int, "display"] = Field(default=32, gt=0)
-    """Tokens of each sample text."""
+    """Length of each sample text. Unit: tokens."""
     checkpoint_every: Annotated[int, "speed"] = Field(default=500, ge=0)
-    """Steps between two checkpoints; 0: only at the end or when stopped."""
+    """So long it is from one checkpoint to the next; 0 writes one only at the end or when the run is stopped. Unit: steps."""
     keep_checkpoints: Annotated[int, "speed"] = Field(default=2, gt=0)
-    """Newest checkpoints that are kept."""
+    """So many of the newest checkpoints are kept. Unit: checkpoints."""
     log_every: Annotated[int, "display"] = Field(default=1, gt=0)
-    """Steps between two records of loss and speed."""
+    """So long it is from one record of loss and speed to the next. Unit: steps."""
     max_failures: Annotated[int, "speed"] = Field(default=3, ge=0)
-    """Times that a lost rank is made up for by starting the ranks again from the newest checkpoint."""
+    """So many times a lost rank is made up for by starting the ranks again from the newest checkpoint. Unit: times."""
 
     @model_validator(mode="before")
     @classmethod

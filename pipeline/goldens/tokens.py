@@ -4,8 +4,8 @@ from functools import partial
 from pathlib import Path
 
 from data.tokens.bpe import VocabConfig, adopt_tokenizer, train_tokenizer
-from data.tokens.token_shards import TokenShard
-from data.tokens.tokenize import TokenizeConfig, list_token_shards, provenance, tokenize_shard, tokens_content
+from data.tokens.token_shards import TokenShard, list_token_shards
+from data.tokens.tokenize import TokenizeConfig, provenance, tokenize_shard, tokens_content
 from pipeline.goldens.content import Golden, Values, counts_content, file_content, value_content, write_documents
 from pipeline.goldens.sources import INPUTS
 from pipeline.goldens.texts import SINGLE

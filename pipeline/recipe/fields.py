@@ -1,17 +1,49 @@
-"""What the fields of a recipe affect, and which of them enter the name of the artifact that a stage makes.
+"""What the fields of a recipe mean and affect, and which of them enter the name of the artifact that a stage makes.
+
+The docstring below a field says its meaning. It may end with the unit and with the source of the number or formula: "Longest
+line. Unit: characters. Source: Raffel et al. 2020." A source in the docstring of a section is that of all fields in it which
+name none.
 
 A word in the annotation of a field marks what the field affects: `Annotated[int, "speed"]` or `"display"`. An unmarked field
-affects the output. A field that was added after artifacts had been built without it has a founding value, which stands for what
-the code did before: `Field(False, json_schema_extra={"founding": False})`. A field with its founding value stays out of names,
-so that a new option does not cause any network to be trained again. The fields of a section that is marked "flat" enter names
-beside those of the section that it is in, where they stood before it was made.
+affects the output. So does one marked "files", but by the files that it names: they enter names, their path does not. The fields
+of a section that is marked "flat" enter names beside those of the section that it is in, where they stood before it was made.
+
+A field that was added after artifacts had been built without it has a founding value, which stands for what the code did
+before: `Field(False, json_schema_extra={"founding": False})`. A field with its founding value stays out of names, so that a new
+option does not cause any network to be trained again.
 """
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+
+Affects: TypeAlias = Literal["output", "speed", "display"]
+MARKS = ("speed", "display", "files")
+_DOCSTRING = re.compile(r"(.*?)(?: Unit: (.*?)\.)?(?: Source: (.*)\.)?")
+
+
+class Documented(NamedTuple):
+    """What a docstring says of a field or a section; what it does not say is empty."""
+
+    meaning: str
+    unit: str
+    source: str
+
+
+def documented(docstring: str | None) -> Documented:
+    """The parts of the docstring of a field or a section, each on one line."""
+    match = _DOCSTRING.fullmatch(" ".join((docstring or "").split()))
+    assert match
+    return Documented(*match.groups(default=""))
+
+
+def affects(field: FieldInfo) -> Affects:
+    """What a field affects, by its mark. The marks of the sections that it is in count too, which only their reader knows."""
+    marked = [word for word in field.metadata if word in ("speed", "display")]
+    return marked[0] if marked else "output"
 
 
 def output_fields(config: BaseModel) -> dict[str, Any]:
@@ -25,8 +57,8 @@ def output_fields(config: BaseModel) -> dict[str, Any]:
 
 
 def affects_output(field: FieldInfo) -> bool:
-    """Whether a field affects the output: it is marked neither "speed" nor "display"."""
-    return not {"speed", "display"}.intersection(word for word in field.metadata if isinstance(word, str))
+    """Whether the value of a field affects the output: it has none of the marks."""
+    return not any(word in MARKS for word in field.metadata)
 
 
 def is_flat(field: FieldInfo) -> bool:

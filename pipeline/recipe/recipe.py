@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
 from data.clean.annotate_config import AnnotateConfig
 from data.clean.config import CleanConfig
@@ -18,6 +18,7 @@ from model.finetuning.classify_config import ClassifyConfig
 from model.formats.hf_config import architecture
 from model.network.config import ModelConfig
 from model.training.train_config import TrainConfig
+from pipeline.recipe.section import Section
 
 SEQUENCE_LENGTH: int = TrainConfig.model_fields["sequence_length"].default  # That of the network is as long.
 MAX_TRIALS = 1000  # A sweep with more is likely a mistake.
@@ -25,27 +26,22 @@ SECTION_NAME = r"^[A-Za-z][A-Za-z0-9_-]*$"  # It has no dot, so that it cannot b
 OF_DOCUMENTS = ("clean", "dedup", "vocab", "tokenize")  # A recipe with documents has these stages unless it says null.
 
 
-class Section(BaseModel):
-    """A part of the recipe. An unknown field in it is a mistake, and values do not change once read.
-
-    `pipeline.recipe.fields` says how a field is marked for what it affects.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class PretrainConfig(Section):
     """The network, its training, and the order of the samples."""
 
     needs: ClassVar[Needs] = {"init": {"init_from": ANY}}
 
-    init_from: Annotated[str | None, "display"] = None  # The files there enter the name instead, as a source.
+    init_from: Annotated[str | None, "files"] = None
     """A run's folder, a checkpoint or a Hugging Face folder to begin with. A `model` that is left out is taken from there."""
     init: Literal["weights", "continue"] = "weights"
-    """weights: only the weights are taken, and training begins at step 0. continue: optimizer, step and cursor are taken too."""
+    """What is taken of `init_from`: with weights these alone, and training begins at step 0; with continue the optimizer, the
+    step and the place in the samples too."""
     model: ModelConfig = ModelConfig()
+    """What the network is like; the defaults are the Llama family."""
     training: TrainConfig = TrainConfig()
+    """How long, in which steps, by which optimizer and on how many ranks the network is trained."""
     sampling: SamplingConfig = SamplingConfig()
+    """The mixture of sources and the order of its samples."""
 
     @model_validator(mode="before")
     @classmethod
@@ -89,13 +85,15 @@ class TaskConfig(Section):
     """A multiple-choice or cloze task: JSON Lines with `context`, `choices` and `answer` (the number of the right one)."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
+    """What the task is called in the scores."""
     path: str
+    """The file of the task; a relative path starts at the recipe's folder."""
 
 
 class NetworkConfig(Section):
     """A network that was trained elsewhere, to evaluate, fine-tune or export it."""
 
-    path: Annotated[str, "display"]  # The files there enter the name instead, as a source.
+    path: Annotated[str, "files"]
     """A run's folder, a checkpoint or a Hugging Face folder. Its tokenizer is taken where the recipe has no `vocab`."""
 
 
@@ -110,18 +108,22 @@ class EvaluateConfig(Section):
 
     name: Annotated[str | None, "display"] = Field(default=None, pattern=SECTION_NAME)
     """What the run calls these scores, where there are several; null stands for `evaluate`."""
-    tasks: list[TaskConfig] = []
-    prompts: list[str] = ["The"]
+    tasks: list[TaskConfig] = Field(default=[])
+    """Multiple-choice or cloze tasks, which are scored by log-likelihood."""
+    prompts: list[str] = Field(default=["The"])
     """Beginnings of texts from which the network goes on."""
     max_new_tokens: int = Field(default=64, gt=0)
+    """Length of each sample text without its prompt. Unit: tokens."""
     temperature: float = Field(default=0.8, ge=0)
-    """0 takes the likeliest token each time."""
+    """Logits are divided by it before a token of a sample text is drawn; 0 takes the likeliest token each time."""
     top_k: int | None = Field(default=50, gt=0)
+    """Each token of a sample text is drawn among so many of the likeliest; null draws among all. Unit: tokens."""
     resamples: int = Field(default=2000, ge=100)
-    """Bootstrap resamples from which each 95 % interval is computed (Efron 1979)."""
+    """Number of bootstrap resamples from which each 95 % interval is computed (Efron 1979)."""
     seed: int = Field(default=0, ge=0, lt=2**32)
+    """Seed of the sample texts and of the bootstrap."""
     batch_size: Annotated[int, "speed"] = Field(default=8, gt=0)
-    """Windows that are scored at once."""
+    """So many are scored at once. Unit: windows."""
 
     @field_validator("tasks")
     @classmethod
@@ -137,17 +139,18 @@ class FinetuneConfig(ClassifyConfig):
     name: Annotated[str | None, "display"] = Field(default=None, pattern=SECTION_NAME)
     """What the run calls this fine-tuning, where there are several; null stands for `finetune`."""
     data: str
-    """Labelled JSON Lines, plain or gzip."""
+    """The labelled texts, JSON Lines, plain or gzip; a relative path starts at the recipe's folder."""
     license: str = "unknown"
-    """Licence of the labelled data, for the model card."""
+    """The licence of the labelled data, for the model card."""
 
 
 class ExportConfig(Section):
     """The release folder."""
 
     model_name: str = Field(default="gristmill-model", pattern=r"^[A-Za-z0-9._-]+$")
+    """What the model is called in its card."""
     license: str = "other"
-    """Licence of the released weights, as a Hugging Face licence id."""
+    """The licence of the released weights, as a Hugging Face licence id."""
     description: str = ""
     """What the model card says the model is for."""
 
@@ -156,9 +159,11 @@ class ResourcesConfig(Section):
     """How much of the machine or cluster the run may take."""
 
     workers: Annotated[int | None, "speed"] = Field(default=None, gt=0)
-    """The number of shards that are worked on at a time; null stands for as many as there are CPUs."""
+    """The number of shards that are worked on at a time; null stands for as many as there are CPUs. Unit: shards."""
     cpus: Annotated[int | None, "speed"] = Field(default=None, gt=0)
-    """The CPUs of the local Ray that a run starts when it joins no cluster; null stands for all cores."""
+    """The CPUs of the local Ray that a run starts when it joins no cluster; null stands for all cores. Unit: CPUs."""
+    gpus: Annotated[int | None, "speed"] = Field(default=None, ge=0)
+    """The least that a cluster must have for the training to begin there; null asks for none. Unit: GPUs."""
 
 
 class TrackingConfig(Section):
@@ -167,8 +172,9 @@ class TrackingConfig(Section):
     needs: ClassVar[Needs] = {"project": {"wandb": ("auto", "online", "offline")}}
 
     wandb: Annotated[Literal["auto", "online", "offline", "off"], "display"] = "auto"
-    """auto: online when WANDB_API_KEY is set, else offline."""
+    """Whether metrics go to Weights & Biases: auto is online when WANDB_API_KEY is set, else offline."""
     project: Annotated[str, "display"] = "gristmill"
+    """The project at Weights & Biases that the run belongs to."""
 
     @field_validator("wandb", mode="before")
     @classmethod
@@ -182,7 +188,7 @@ class SweepConfig(Section):
     values: dict[str, list[Any]] = Field(min_length=1)
     """Fields by dotted names (`pretrain.training.learning_rate`), each with the values to try; all combinations are tried."""
     parallel: Annotated[int | None, "speed"] = Field(default=None, gt=0)
-    """The number of trials that run at a time; null stands for as many as the cluster has room for."""
+    """The number of trials that run at a time; null stands for as many as the cluster has room for. Unit: trials."""
 
     @field_validator("values")
     @classmethod
@@ -232,24 +238,43 @@ class Recipe(Section):
     """
 
     format: Annotated[Literal[1], "display"] = 1
+    """The format that the recipe is written in; there is one so far."""
     name: Annotated[str, "display"] = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
+    """What the run is called, by commands and in the folder runs/."""
     description: Annotated[str, "display"] = ""
+    """What the run is for, in a sentence for its readers."""
     collect: CollectConfig | None = None
+    """Texts to begin with: where they come from, and how they are brought into one form."""
     documents: DocumentsConfig | None = None
+    """Documents of others to begin with, whose ids and texts are taken as they are."""
     annotate: AnnotateConfig | None = None
+    """Scores of documents that are computed once, so that limits in `clean` can be moved cheaply; null computes none."""
     clean: CleanConfig | None = CleanConfig()
+    """Which documents stay and what is cut from them; null leaves all as they are."""
     dedup: DedupConfig | None = DedupConfig()
+    """Which documents are dropped as duplicates or because they share text with evaluation tasks; null drops none."""
     vocab: VocabConfig | None = VocabConfig()
+    """How the vocabulary is trained, or whose is taken."""
     tokenize: TokenizeConfig | None = TokenizeConfig()
+    """How documents are split for training and evaluation, and stored as tokens."""
     tokens: TokensConfig | None = None
+    """Token shards of others to begin with."""
     network: NetworkConfig | None = None
+    """A network of others to begin with, which is evaluated, fine-tuned or exported."""
     pretrain: PretrainConfig | None = None
+    """The network and its training; null trains none."""
     evaluate: EVALUATIONS = ()
+    """Scores of the network, a section or a list of sections with names."""
     finetune: FINETUNINGS = ()
+    """Fine-tunings for classification, a section or a list of sections with names."""
     export: ExportConfig | None = None
+    """The release folder; null writes none."""
     sweep: Annotated[SweepConfig | None, "display"] = None
+    """Trials of this recipe with other values; null runs it once."""
     resources: Annotated[ResourcesConfig, "speed"] = ResourcesConfig()
+    """How much of the machine or cluster the run may take."""
     tracking: Annotated[TrackingConfig, "display"] = TrackingConfig()
+    """Where metrics go besides the terminal and `metrics.jsonl`."""
 
     @model_validator(mode="before")
     @classmethod

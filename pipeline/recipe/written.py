@@ -23,7 +23,7 @@ class RecipeError(ValueError):
 class Written(NamedTuple):
     """The values of a recipe, and the place of each: `recipe.yaml:12`, or the override that set it."""
 
-    values: dict[str, Any]
+    values: Any
     places: dict[Location, str]
 
 
@@ -138,6 +138,7 @@ class _Walk:
             return [self.value(item, (*location, number)) for number, item in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
             return self._section(node, location)
+        assert isinstance(node, yaml.ScalarNode)
         return self._plain(node)
 
     def _section(self, node: yaml.MappingNode, location: Location) -> dict[Any, Any]:
@@ -152,7 +153,7 @@ class _Walk:
             section[key] = self.value(value_node, (*location, key))
         return section
 
-    def _plain(self, node: yaml.Node) -> Any:
+    def _plain(self, node: yaml.ScalarNode) -> Any:
         if node.style is None and re.fullmatch(r"[-+]?0[0-9_]+", node.value):
             plain = node.value.lstrip("-+0_") or "0"
             raise self._trap(

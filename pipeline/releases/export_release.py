@@ -1,7 +1,5 @@
 """The command `export`, and the core of the stage of that name: writing a Hugging Face folder and checking it."""
 
-import shutil
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,10 @@ from data.tokens.vocabulary import Encoder, Vocabulary
 from model.formats.convert_hf import export_hf
 from model.formats.verify_hf import verify_hf
 from model.network.network import Network
-from orchestration.files import commit_folder, write_json
+from orchestration.files import write_json
 from pipeline.failures import CheckFailed
 from pipeline.releases.find import Release
+from pipeline.releases.new_folder import new_folder
 from pipeline.releases.open import open_release
 
 TEXTS = ("The", "In the beginning", "1, 2, 3")  # the texts of the check, since a release comes without its data
@@ -29,21 +28,14 @@ def export_release(release: Release, folder: Path) -> dict[str, Any]:
 
     Raises ValueError when the folder exists, CheckFailed when the check fails.
     """
-    if folder.exists():
-        raise ValueError(f"--to {folder}: exists already; choose another folder or remove it")
     network, vocabulary = open_release(release)
     sequences = sequences_of_texts(vocabulary)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
-    try:
+    with new_folder(folder, "--to") as out:
         try:
-            figures = export_checked(network, vocabulary, release.tokenizer, temporary, sequences)
+            figures = export_checked(network, vocabulary, release.tokenizer, out, sequences)
         except RuntimeError as error:
-            raise CheckFailed(str(error).replace(str(temporary), str(folder))) from error
-        write_json(temporary / "certificate.json", {"checks": figures})
-        commit_folder(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            raise CheckFailed(str(error).replace(str(out), str(folder))) from error
+        write_json(out / "certificate.json", {"checks": figures})
     return {**figures, "folder": str(folder)}
 
 

@@ -15,6 +15,7 @@ from model.finetuning.classify_config import ClassifyConfig
 from model.finetuning.examples import read_examples
 from orchestration.progress import Display
 from pipeline.releases.find import Release
+from pipeline.releases.new_folder import new_folder
 from pipeline.releases.open import open_release
 
 
@@ -29,14 +30,10 @@ def finetune_release(
     config = read_settings(settings)
     if not data.is_file():
         raise ValueError(f"--data {data}: there is no such file")
-    if folder.exists():
-        raise ValueError(f"--out {folder}: exists already; choose another folder or remove it")
     examples = read_examples(data, config)
     network, vocabulary = open_release(release)
-    encode, texts = (
-        Encoder(vocabulary).encode_to_lists,
-        [example.text for example in (*examples.train, *examples.test)],
-    )
+    encode = Encoder(vocabulary).encode_to_lists
+    texts = [example.text for example in (*examples.train, *examples.test)]
     cut = count_cut(texts, encode, config, network)
     if examples.left_out:
         records = "1 record is" if examples.left_out == 1 else f"{examples.left_out:,} records are"
@@ -46,7 +43,7 @@ def finetune_release(
     console.print(
         f"{len(examples.train):,} texts to learn from, {len(examples.test):,} held out, {2 * len(config.seeds)} fine-tunings"
     )
-    with Display(console) as display:
+    with new_folder(folder, "--out") as out, Display(console) as display:
         classifier, scores = compare(
             network,
             examples,
@@ -55,7 +52,7 @@ def finetune_release(
             vocabulary.start_id,
             progress=lambda done, total: display.update("finetune", done, total, "steps"),
         )
-    save_classifier(folder, classifier, config, vocabulary.start_id, release.tokenizer)
+        save_classifier(out, classifier, config, vocabulary.start_id, release.tokenizer)
     return {**scores, "texts_cut": cut, "left_out": examples.left_out, "classifier": str(folder)}
 
 
@@ -63,6 +60,10 @@ def read_settings(settings: Sequence[str]) -> ClassifyConfig:
     """The config with the settings `KEY=VALUE`; raises ValueError that names the first one that is not allowed."""
     try:
         values = {key: yaml.safe_load(value) for key, _, value in (setting.partition("=") for setting in settings)}
+        if unknown := [key for key in values if key not in ClassifyConfig.model_fields]:
+            raise ValueError(
+                f"{unknown[0] or '='}: there is no such setting; the settings are {', '.join(ClassifyConfig.model_fields)}"
+            )
         return ClassifyConfig.model_validate(values)
     except yaml.YAMLError as error:
         raise ValueError(f"{' '.join(settings)}: a value is not valid YAML; write KEY=VALUE") from error

@@ -56,8 +56,8 @@ def summary_rows(view: Path) -> list[tuple[str, str]]:
         for name in several:
             rows += [(name, "")] if len(several) > 1 else []
             rows += rows_of(read_json(view / name / "scores.json"))
-            if counts[name].get("texts_cut"):
-                rows.append(("  texts cut", f"{counts[name]['texts_cut']:,}, longer than what is read of them"))
+            if cut := counts[name].get("texts_cut"):
+                rows.append(("  texts cut", f"{cut:,}, longer than what is read of them"))
     if "export" in counts:
         folder = view / "export" / "hf"
         difference = counts["export"]["largest_logit_difference"]

@@ -12,6 +12,7 @@ from orchestration.build_record import read_build
 from orchestration.store import Store
 from pipeline.pretrain import describe_without_validation, without_validation
 from pipeline.recipe.recipe import PretrainConfig, Recipe
+from pipeline.runs.foresight import notes
 from pipeline.runs.plan import Step
 from pipeline.stages.source_hashes import source_bytes
 
@@ -47,7 +48,16 @@ def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) ->
         cost["disk_bytes"] = (
             cost["pretrain"]["checkpoint_bytes"] * (recipe.pretrain.training.keep_checkpoints + 1) + 3 * total
         )
+    if told := notes(recipe, base, steps):
+        cost["notes"] = told
     return cost
+
+
+def checkpoint_bytes(recipe: Recipe, base: Path, steps: Sequence[Step]) -> int:
+    """The size of a checkpoint, which a run needs room for whatever else it writes; 0 when it does not train."""
+    if recipe.pretrain is None or not any(step.name == "pretrain" and step.action != "reuse" for step in steps):
+        return 0
+    return int(pretraining(recipe.pretrain, _vocabulary(recipe.vocab, base))["checkpoint_bytes"])
 
 
 def _vocabulary(config: VocabConfig | None, base: Path) -> int:

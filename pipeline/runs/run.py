@@ -27,6 +27,8 @@ from pipeline.runs.artifacts import Choice, changed_libraries, choose, content_o
 from pipeline.runs.attempts import continue_attempt
 from pipeline.runs.checksums import verify_artifacts
 from pipeline.runs.comparison import judge
+from pipeline.runs.cost import checkpoint_bytes
+from pipeline.runs.foresight import check_cluster, check_text, notes
 from pipeline.runs.plan import Step, changed_sources, check_rebuild, make_plan
 from pipeline.runs.upgrade import upgrade_store
 from pipeline.runs.view import link, open_view, record_artifact, runs_folder
@@ -63,11 +65,15 @@ def run_recipe(
         if step.name in rebuild:  # It is on record before the building, so that a kill does not lose it.
             store.write_record(step.stage.name, step.key, {"again": step.again})
     steps = _up_to(plan, until)
+    check_text(recipe, base, steps)
+    check_room(workdir, checkpoint_bytes(recipe, base, steps))
     open_view(view, recipe, base, plan)  # the whole plan, since stages that --until leaves out belong to the run too
     events = EventLog(view / "events.jsonl")
     events.write("run_started", **this_process())
     with Display(console) as display, stop_on_signals(display.say) as should_stop:
         try:
+            for note in notes(recipe, base, steps):
+                display.say(note)
             with _tracking(recipe, workdir, view, steps) as trackers:
                 _build(
                     steps,
@@ -112,6 +118,7 @@ def _build(steps: Sequence[Step], recipe: Recipe, store: Store, view: Path, arou
     with cluster(around.address, recipe.resources.cpus):
         check_shared_folder(store.root)
         found = {**resources(), "node_CPU": largest_node()}
+        check_cluster(recipe, missing, found)
         names = {step.name for step in missing}
         nodes = [
             Node(
@@ -229,8 +236,9 @@ def _build_stage(
         made = stage.run(context, paths, step.config, building.folder)
         if not stage.reads_at_start:
             _check_sources(step, context.base, store, building.folder)
-        _check_passed_on(step, made.counts, inputs)
-        return building.finish(made.counts, made.content, stage.layout(step.config), started)
+        counts = made.counts.as_json()
+        _check_passed_on(step, counts, inputs)
+        return building.finish(counts, made.content, stage.layout(step.config), started)
 
 
 def _to_verify(stage: Stage, inputs: Mapping[str, Artifact]) -> list[Artifact]:

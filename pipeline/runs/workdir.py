@@ -4,6 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
+from orchestration.disk import disk_full
+
 FREE_BYTES = 2**30  # A run does not begin with less room than this on the disk of its workdir.
 
 
@@ -14,8 +16,8 @@ def check_name(workdir: Path) -> None:
         raise ValueError(f"--workdir {shown}: the name is not UTF-8; choose another folder")
 
 
-def check_room(workdir: Path) -> None:
-    """Raise ValueError when the workdir cannot be made or written to, or has less than FREE_BYTES of room.
+def check_room(workdir: Path, need: int = 0) -> None:
+    """Raise ValueError when the workdir cannot be made or written to, or has less room than FREE_BYTES and `need` bytes.
 
     Makes the folder if there is none. Raises as `check_name` does, too.
     """
@@ -27,7 +29,5 @@ def check_room(workdir: Path) -> None:
         raise ValueError(f"--workdir {workdir}: cannot be used ({os.strerror(error.errno or 0)})") from error
     if not os.access(workdir, os.W_OK):
         raise ValueError(f"--workdir {workdir}: not writable; choose another folder")
-    if free < FREE_BYTES:
-        raise ValueError(
-            f"--workdir {workdir}: only {free / 1e9:.1f} GB free on this disk; make room or choose another folder"
-        )
+    if free < FREE_BYTES + need:
+        raise ValueError(str(disk_full(workdir, FREE_BYTES + need)))

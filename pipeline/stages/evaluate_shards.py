@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from data.tables import read_table
-from data.tokens.token_shards import TokenShard
-from data.tokens.tokenize import list_token_shards
+from data.tokens.token_shards import TokenShard, list_token_shards
 from data.tokens.vocabulary import Encoder, Vocabulary, load_vocabulary
 from model.evaluation.choices import read_items, score_items, summary
 from model.evaluation.evaluate import score_documents

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from data.tokens.token_shards import TokenShard
-from data.tokens.tokenize import list_token_shards
+from data.tokens.token_shards import TokenShard, list_token_shards
 from orchestration.files import checksum, files_below, write_json
 from pipeline.recipe.recipe import ExportConfig
 from pipeline.releases.export_release import export_checked, sequences_of_texts

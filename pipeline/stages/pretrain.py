@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from data.tokens.vocabulary import copy_vocabulary
 from model.formats.checkpoint import checkpoint_folders, read_checkpoint
 from model.network.config import parameters
@@ -28,10 +30,31 @@ from pipeline.pretrain import (
 from pipeline.recipe.recipe import PretrainConfig
 from pipeline.releases.find import network_of
 from pipeline.releases.origin import origin_sources, same_vocabulary
+from pipeline.stages.counts import Counts
 from pipeline.stages.stage import Context, Input, Made, Stage
 from pipeline.stages.training_log import RECORD, metrics, read_log
 
 POLL_SECONDS = 0.5
+
+
+class PretrainCounts(Counts):
+    """What pretrain counted."""
+
+    steps: int
+    samples: int
+    tokens: int
+    parameters: int
+    loss: float | None
+    """Of the last step that was recorded, in nats a token."""
+    validation_loss: float | None
+    steps_left_out: int = 0
+    """Steps whose loss or gradient was out of line."""
+    tokens_in_no_sample: int = 0
+    """Tokens at the ends of sources, which fill no sample."""
+    parent: Mapping[str, Any] | None = None
+    """What the training began with."""
+    without_validation: Mapping[str, int] = Field(default={})
+    """The sources that no validation loss is taken of, with their validation tokens."""
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, out: Path) -> Made:
@@ -41,6 +64,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
     arguments = rank_arguments(config, inputs["tokens"], tokenizer, out)
     for name in (STOP, REFUSED):
         (out / name).unlink(missing_ok=True)
+    train_samples(inputs["tokens"], config.training, config.sampling)  # refuses too little text before the ranks start
     length = config.training.sequence_length
     if gaps := describe_without_validation(without_validation(inputs["tokens"], length), length):
         context.display.say(f"{context.stage:9} {gaps}")
@@ -54,7 +78,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
     shutil.rmtree(out / "content", ignore_errors=True)  # A killed attempt may have left it.
     content = context.map(_hash_network, [Shard("network", {"artifact": out})], out, "content")[0]["content"]
     shutil.rmtree(out / "content")
-    return Made(counts, content)
+    return Made(PretrainCounts(**counts), content)
 
 
 def _watch(context: Context, config: PretrainConfig, out: Path, run: Any) -> None:
@@ -187,6 +211,7 @@ STAGE = Stage(
     version=2,
     inputs=(Input("tokens", label="tokenize"), Input("vocabulary", label="vocab")),
     gives="network",
+    counts=PretrainCounts,
     libraries=("deepspeed", "torch"),
     run=_run,
     content=_content,

@@ -9,7 +9,17 @@ from data.tokens.vocabulary import find_tokenizer, settings_files
 from orchestration.files import checksum
 from orchestration.identity import digest
 from orchestration.shards import Shard
+from pipeline.stages.counts import DocumentCounts
 from pipeline.stages.stage import Context, Input, Made, Stage, document_shards
+
+
+class VocabCounts(DocumentCounts):
+    """What vocab counted. Documents that were not drawn into the sample are among the dropped ones."""
+
+    vocab_size: int
+    """One more than the highest id."""
+    sampled_bytes: int = 0
+    """Bytes of text that the vocabulary was trained on."""
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: VocabConfig, out: Path) -> Made:
@@ -18,10 +28,12 @@ def _run(context: Context, inputs: Mapping[str, Path], config: VocabConfig, out:
     cpus = int(context.cluster["node_CPU"])
     if config.tokenizer is None:
         counts = context.map(train_tokenizer, [Shard("tokenizer", {**work, "config": config})], out, "", cpus)[0]
+        if counts["vocab_size"] < config.size:
+            context.display.say(f"{context.stage:9} the text gave {counts['vocab_size']:,} of {config.size:,} ids")
     else:
         theirs = find_tokenizer(context.base / config.tokenizer)
         counts = context.map(adopt_tokenizer, [Shard("tokenizer", {**work, "tokenizer": theirs})], out, "", cpus)[0]
-    return Made(counts, _content(out))
+    return Made(VocabCounts(**counts), _content(out))
 
 
 def _content(artifact: Path) -> str:
@@ -42,6 +54,7 @@ STAGE = Stage(
     version=1,
     inputs=(Input("documents", label="dedup", optional=True),),
     gives="vocabulary",
+    counts=VocabCounts,
     libraries=("tokenizers",),
     run=_run,
     content=_content,

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import ray
 
+from orchestration.disk import DiskFull
 from orchestration.files import checksum, describe_files
 from orchestration.lease import Stopped
 from orchestration.shard_map import ATTEMPTS, ShardFailed, map_shards
@@ -322,3 +323,21 @@ def test_no_shards_and_two_of_one_name(watch: Watch) -> None:
     assert watch.run(write_number, []) == {}
     with pytest.raises(AssertionError, match="two shards of one name"):
         watch.run(write_number, [Shard("a"), Shard("a")])
+
+
+def fill_the_disk(out: Path, full: bool) -> dict[str, Any]:
+    (out / "part").write_bytes(b"x" * 1000)
+    if full:
+        Path("/dev/full").write_bytes(b"x")
+    return {}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+def test_a_full_disk_is_told_at_once_with_what_is_missing(watch: Watch) -> None:
+    shards = [Shard("0", {"full": False}), *(Shard(str(n), {"full": True}) for n in (1, 2))]
+    with pytest.raises(
+        DiskFull, match=rf"^disk full: {watch.building}: needs about 0\.0 MB more, .* another --workdir$"
+    ):
+        watch.run(fill_the_disk, shards, Resources(workers=1))
+    assert not watch.count("shard_retry", "1") and not watch.count("shard_started", "2")
+    assert [path.name for path in (watch.building / "shards").iterdir()] == ["0"], "half a shard takes no room"

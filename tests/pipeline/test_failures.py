@@ -2,23 +2,25 @@
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import typer
 
+from orchestration.disk import DiskFull
 from orchestration.shard_map import ShardFailed
-from pipeline.failures import RunStopped, StageFailed, report_failures
+from pipeline.failures import CheckFailed, RunStopped, StageFailed, report_failures
 
 
 def end(error: BaseException) -> int:
     """The exit code of a command that ends with this exception."""
 
     @report_failures
-    def command() -> None:
+    def command(workdir: Path) -> None:
         raise error
 
     with pytest.raises(typer.Exit) as ended:
-        command()
+        command(workdir=Path("work"))
     return int(ended.value.exit_code)
 
 
@@ -29,6 +31,9 @@ def end(error: BaseException) -> int:
         (StageFailed("clean", ShardFailed("shard 3: OSError", "where")), 1, "gristmill: clean: shard 3: OSError\n"),
         (StageFailed("clean", RuntimeError("one\ntwo")), 1, "gristmill: clean: RuntimeError: one\n"),
         (StageFailed("clean", MemoryError()), 1, "gristmill: clean: MemoryError\n"),
+        (StageFailed("clean", DiskFull("disk full: work")), 1, "gristmill: clean: disk full: work\n"),
+        (OSError(28, "No space left on device"), 1, "gristmill: disk full: work: needs more than it has, "),
+        (CheckFailed("out: logits differ"), 1, "gristmill: out: logits differ\n"),
         (RunStopped(signal.SIGTERM), 143, "gristmill: stopped; the same command goes on from here\n"),
         (RunStopped(signal.SIGINT), 130, "gristmill: stopped; the same command goes on from here\n"),
         (KeyboardInterrupt(), 130, "gristmill: stopped\n"),

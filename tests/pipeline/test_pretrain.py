@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from data.tokens.config import SamplingConfig
-from data.tokens.tokenize import list_token_shards
+from data.tokens.token_shards import list_token_shards
 from data.tokens.vocabulary import load_vocabulary
 from model.training.train_config import TrainConfig
 from pipeline.pretrain import describe_without_validation, read_data, without_validation

@@ -25,19 +25,27 @@ _PHRASES = {
 
 
 class C4Config(Section):
-    """Rules and limits; the defaults are datatrove's, with the end-mark rule off as in FineWeb. Null switches a limit off."""
+    """Rules and limits, with the end-mark rule off as in FineWeb. Null switches a limit off. Source: datatrove, after C4
+    (Raffel et al. 2020)."""
 
-    max_word_length: int | None = Field(default=1000, gt=0)  # a line with a longer word is dropped
-    remove_citations: bool = True  # `[12]`, `[edit]`, `[citation needed]` are cut out
-    require_end_mark: bool = False  # as in C4 itself, lines that end in ... or not in one of . ? ! " ' are dropped
-    min_words_per_line: int | None = Field(default=3, ge=0)  # a line with fewer words is dropped
+    max_word_length: int | None = Field(default=1000, gt=0)
+    """Rule `word_length`: a line with a longer word is dropped. Unit: characters."""
+    remove_citations: bool = True
+    """Rule `citations`: `[12]`, `[edit]` and `[citation needed]` are cut out of the text."""
+    require_end_mark: bool = False
+    """Rule `end_mark`: lines are dropped that end in an ellipsis or without one of . ? ! " ' at their end."""
+    min_words_per_line: int | None = Field(default=3, ge=0)
+    """Rule `words_per_line`: a line with fewer words is dropped. Unit: words."""
     drop_javascript_lines: bool = True
-    drop_policy_lines: bool = True  # lines about terms of use, privacy policy or cookies
-    reject_lorem_ipsum: bool = True  # rule `lorem_ipsum`: the document is rejected
-    reject_curly_bracket: bool = True  # rule `curly_bracket`: the document is rejected
-    min_sentences: int | None = Field(
-        default=5, ge=0
-    )  # rule `sentences`: fewer sentences in the remaining lines reject the document
+    """Rule `javascript`: lines that have the word are dropped."""
+    drop_policy_lines: bool = True
+    """Rule `policy`: lines about terms of use, privacy policy or cookies are dropped."""
+    reject_lorem_ipsum: bool = True
+    """Rule `lorem_ipsum`: a document with this phrase is rejected."""
+    reject_curly_bracket: bool = True
+    """Rule `curly_bracket`: a document with a `{` is rejected, because it is likely code."""
+    min_sentences: int | None = Field(default=5, ge=0)
+    """Rule `sentences`: a document is rejected when the lines that are left have fewer sentences. Unit: sentences."""
 
 
 RULES = {
@@ -155,4 +163,4 @@ def _only(config: C4Config, rule: str) -> C4Config:
     return config.model_copy(update=off)
 
 
-FAMILY = Family("c4", C4Config, RULES, cutter=cutter)
+FAMILY = Family("c4", "C4's rules", C4Config, RULES, cutter=cutter)

@@ -16,6 +16,7 @@ class Family:
     """A family of rules: it either measures a text, or cuts lines out of it."""
 
     name: str  # of its section in a recipe, and of its rules before the dot
+    title: str  # what the rules are called in the description of the recipe
     config: type[Section]  # a section without fields takes the published limits
     rules: Mapping[str, Rule]  # in the order in which they are checked
     measures: Callable[..., Iterator[tuple[str, float]]] | None = None

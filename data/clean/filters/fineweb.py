@@ -22,21 +22,24 @@ _MARKS: dict[EndMarks, frozenset[str]] = {"all_scripts": frozenset(END_MARKS), "
 
 
 class FineWebConfig(Section):
-    """Limits; every default is the paper's, null switches one off. Lines of white space alone are not counted."""
+    """Limits; null switches one off. Lines of white space alone are not counted. Source: Penedo et al. 2024."""
 
     needs: ClassVar[Needs] = {"end_marks": {"min_end_mark_lines": ANY}}
 
-    min_end_mark_lines: float | None = Field(
-        default=0.12, ge=0, le=1
-    )  # rule `line_punctuation`: fraction of lines that end in a mark
+    min_end_mark_lines: float | None = Field(default=0.12, ge=0, le=1)
+    """Rule `line_punctuation`: fewest lines that end in an end mark. Unit: share of the lines."""
     end_marks: EndMarks = "all_scripts"
-    """all_scripts: the full stops, question and exclamation marks of all scripts, as datatrove has them since; fineweb: . ! ? ' "
-    with which FineWeb was made (a line that ends in a quotation has an end mark there)."""
-    max_short_lines: float | None = Field(default=0.67, ge=0, le=1)  # rule `short_lines`: fraction of lines
-    short_line_length: int = Field(default=30, ge=0)  # a line of at most so many characters is short
+    """What is an end mark: with all_scripts the full stops, question and exclamation marks of all scripts, as datatrove has
+    them since; with fineweb . ! ? ' " with which FineWeb was made (a line that ends in a quotation has an end mark there)."""
+    max_short_lines: float | None = Field(default=0.67, ge=0, le=1)
+    """Rule `short_lines`: most lines that are short. Unit: share of the lines."""
+    short_line_length: int = Field(default=30, ge=0)
+    """A line of at most this length is short. Unit: characters."""
     max_duplicate_line_characters: float | None = Field(default=0.01, ge=0)
-    """Rule `duplicate_line_characters`: fraction of characters."""
-    max_newlines_per_word: float | None = Field(default=0.3, ge=0)  # rule `newlines`: lists have many
+    """Rule `duplicate_line_characters`: most characters in lines that repeat an earlier one. Unit: share of the characters.
+    Source: Penedo et al. 2024, appendix."""
+    max_newlines_per_word: float | None = Field(default=0.3, ge=0)
+    """Rule `newlines`: most line ends; lists have many. Unit: line ends a word."""
 
 
 RULES = {
@@ -66,4 +69,6 @@ def measures(
     yield "newlines", newlines / len(words)
 
 
-FAMILY = Family("fineweb", FineWebConfig, RULES, measures, deciding=("end_marks", "short_line_length"))
+FAMILY = Family(
+    "fineweb", "FineWeb's own rules", FineWebConfig, RULES, measures, deciding=("end_marks", "short_line_length")
+)

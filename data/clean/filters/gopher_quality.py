@@ -22,25 +22,32 @@ STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 
 
 class GopherQualityConfig(Section):
-    """Limits; every default is the paper's, null switches one off. The words of a document are those of `clean.words`."""
+    """Limits; null switches one off. The words of a document are those of `clean.words`. Source: Rae et al. 2021, table A1."""
 
     needs: ClassVar[Needs] = {"stop_words": {"min_stop_words": ANY}}
 
-    min_words: int | None = Field(default=50, ge=0)  # rule `word_count`: words with a non-symbol character
-    max_words: int | None = Field(default=100_000, gt=0)  # rule `word_count`
-    min_mean_word_length: float | None = Field(default=3, ge=0)  # rule `mean_word_length`, characters
-    max_mean_word_length: float | None = Field(default=10, gt=0)  # rule `mean_word_length`, characters
-    max_hashes_per_word: float | None = Field(default=0.1, ge=0)  # rule `hashes`: `#` signs
-    max_ellipses_per_word: float | None = Field(default=0.1, ge=0)  # rule `ellipses`: `...` and `…`
-    max_bullet_lines: float | None = Field(
-        default=0.9, ge=0, le=1
-    )  # rule `bullet_lines`: lines that start with `•` or `-`
-    max_ellipsis_lines: float | None = Field(
-        default=0.3, ge=0, le=1
-    )  # rule `ellipsis_lines`: lines that end in an ellipsis
-    min_alphabetic_words: float | None = Field(default=0.8, ge=0, le=1)  # rule `alphabetic_words`: words with a letter
-    min_stop_words: int | None = Field(default=2, ge=0)  # rule `stop_words`: different ones of `stop_words`
-    stop_words: tuple[str, ...] = STOP_WORDS  # compared as written, so upper case matters
+    min_words: int | None = Field(default=50, ge=0)
+    """Rule `word_count`: fewest words, of those that are not punctuation alone. Unit: words."""
+    max_words: int | None = Field(default=100_000, gt=0)
+    """Rule `word_count`: most words, of those that are not punctuation alone. Unit: words."""
+    min_mean_word_length: float | None = Field(default=3, ge=0)
+    """Rule `mean_word_length`: least mean length of the words that are not punctuation alone. Unit: characters."""
+    max_mean_word_length: float | None = Field(default=10, gt=0)
+    """Rule `mean_word_length`: greatest mean length of the words that are not punctuation alone. Unit: characters."""
+    max_hashes_per_word: float | None = Field(default=0.1, ge=0)
+    """Rule `hashes`: most `#` signs. Unit: signs a word."""
+    max_ellipses_per_word: float | None = Field(default=0.1, ge=0)
+    """Rule `ellipses`: most ellipses, `...` or `…`. Unit: ellipses a word."""
+    max_bullet_lines: float | None = Field(default=0.9, ge=0, le=1)
+    """Rule `bullet_lines`: most lines that start with `•` or `-`. Unit: share of the lines."""
+    max_ellipsis_lines: float | None = Field(default=0.3, ge=0, le=1)
+    """Rule `ellipsis_lines`: most lines that end in an ellipsis. Unit: share of the lines."""
+    min_alphabetic_words: float | None = Field(default=0.8, ge=0, le=1)
+    """Rule `alphabetic_words`: fewest words that have a letter. Unit: share of the words."""
+    min_stop_words: int | None = Field(default=2, ge=0)
+    """Rule `stop_words`: fewest different ones of `stop_words`. Unit: words."""
+    stop_words: tuple[str, ...] = STOP_WORDS
+    """Words that running text is full of; they are compared as written, so upper case matters."""
 
 
 RULES = {
@@ -98,4 +105,6 @@ def _count_stop_words(words: "Words", stop_words: tuple[str, ...], enough: float
     return found
 
 
-FAMILY = Family("gopher_quality", GopherQualityConfig, RULES, measures, deciding=("stop_words",))
+FAMILY = Family(
+    "gopher_quality", "Gopher's rules on quality", GopherQualityConfig, RULES, measures, deciding=("stop_words",)
+)

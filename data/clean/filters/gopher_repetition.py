@@ -21,23 +21,35 @@ if TYPE_CHECKING:
 
 
 class GopherRepetitionConfig(Section):
-    """Largest allowed fractions; every default is the paper's, null switches a rule off. Rules are named as the fields."""
+    """Largest allowed shares; null switches a rule off, and rules are named as the fields. Source: Rae et al. 2021, table
+    A1."""
 
-    duplicate_paragraphs: float | None = Field(default=0.30, ge=0)  # of the paragraphs
-    duplicate_paragraph_characters: float | None = Field(
-        default=0.20, ge=0
-    )  # of the characters, as are all the rules below but `duplicate_lines`
-    duplicate_lines: float | None = Field(default=0.30, ge=0)  # of the lines
+    duplicate_paragraphs: float | None = Field(default=0.30, ge=0)
+    """Most paragraphs that repeat an earlier one. Unit: share of the paragraphs."""
+    duplicate_paragraph_characters: float | None = Field(default=0.20, ge=0)
+    """Most characters in paragraphs that repeat an earlier one. Unit: share of the characters."""
+    duplicate_lines: float | None = Field(default=0.30, ge=0)
+    """Most lines that repeat an earlier one. Unit: share of the lines."""
     duplicate_line_characters: float | None = Field(default=0.20, ge=0)
-    top_2_gram: float | None = Field(default=0.20, ge=0)  # characters in all copies of the most frequent 2-gram
+    """Most characters in lines that repeat an earlier one. Unit: share of the characters."""
+    top_2_gram: float | None = Field(default=0.20, ge=0)
+    """Most characters in all copies of the most frequent row of 2 words. Unit: share of the characters."""
     top_3_gram: float | None = Field(default=0.18, ge=0)
+    """Most characters in all copies of the most frequent row of 3 words. Unit: share of the characters."""
     top_4_gram: float | None = Field(default=0.16, ge=0)
-    duplicate_5_gram: float | None = Field(default=0.15, ge=0)  # characters in the extra copies of 5-grams
+    """Most characters in all copies of the most frequent row of 4 words. Unit: share of the characters."""
+    duplicate_5_gram: float | None = Field(default=0.15, ge=0)
+    """Most characters in rows of 5 words that repeat an earlier one. Unit: share of the characters."""
     duplicate_6_gram: float | None = Field(default=0.14, ge=0)
+    """Most characters in rows of 6 words that repeat an earlier one. Unit: share of the characters."""
     duplicate_7_gram: float | None = Field(default=0.13, ge=0)
+    """Most characters in rows of 7 words that repeat an earlier one. Unit: share of the characters."""
     duplicate_8_gram: float | None = Field(default=0.12, ge=0)
+    """Most characters in rows of 8 words that repeat an earlier one. Unit: share of the characters."""
     duplicate_9_gram: float | None = Field(default=0.11, ge=0)
+    """Most characters in rows of 9 words that repeat an earlier one. Unit: share of the characters."""
     duplicate_10_gram: float | None = Field(default=0.10, ge=0)
+    """Most characters in rows of 10 words that repeat an earlier one. Unit: share of the characters."""
 
 
 RULES = {name: Rule(most=name) for name in GopherRepetitionConfig.model_fields}
@@ -91,4 +103,4 @@ def count_duplicates(items: Sequence[str]) -> tuple[int, int]:
     return len(items) - len(distinct), sum(map(len, items)) - sum(map(len, distinct))
 
 
-FAMILY = Family("gopher_repetition", GopherRepetitionConfig, RULES, measures)
+FAMILY = Family("gopher_repetition", "Gopher's rules on repetition", GopherRepetitionConfig, RULES, measures)

@@ -142,7 +142,7 @@ def _output_names(model: type[BaseModel]) -> list[str]:
     return [
         name
         for name, field in fields_in_names(model).items()
-        if not {"speed", "display"}.intersection(word for word in field.metadata if isinstance(word, str))
+        if not {"speed", "display", "files"}.intersection(word for word in field.metadata if isinstance(word, str))
     ]
 
 

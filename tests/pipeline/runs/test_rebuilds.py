@@ -13,6 +13,7 @@ from orchestration.store import Store
 from pipeline.recipe.fields import models_in
 from pipeline.recipe.reading import check_recipe, to_yaml
 from pipeline.recipe.recipe import Recipe
+from pipeline.reference.rows import field_rows
 from pipeline.runs.plan import make_plan
 from pipeline.stages.line import STAGES
 from tests.pipeline.tiny_recipe import TINY, changed
@@ -327,6 +328,14 @@ def _model(**fields: Any) -> dict[str, Any]:
     return _within("pretrain", model={**TINY["pretrain"]["model"], **fields})
 
 
+def _language(**fields: Any) -> dict[str, Any]:
+    return _within("clean", language=fields)
+
+
+def _source(path: str, **fields: Any) -> dict[str, Any]:
+    return _within("collect", sources=[{"name": "s", "path": path, **fields}])
+
+
 def _training(**fields: Any) -> dict[str, Any]:
     return _within("pretrain", training={**TINY["pretrain"]["training"], **fields})
 
@@ -337,10 +346,30 @@ WITHOUT_TEXTS: dict[str, Any] = {
 BESIDE: dict[str, dict[str, Any]] = {
     "annotate.families": {"annotate": {}},
     "annotate.custom": {"annotate": {}},
-    # What has to be the same in `clean` is only asked where the families are annotated.
+    # These have to be the same in `clean`, where it has the families.
     **{
-        f"annotate.{name}": {"annotate": {"families": []}}
+        f"annotate.{name}": {
+            "annotate": {},
+            "clean": dict.fromkeys(("language", "gopher_repetition", "gopher_quality", "fineweb")),
+        }
         for name in ("words", "characters", "stop_words", "end_marks", "short_line_length")
+    },
+    "collect.sources.text.documents": _source("a.txt"),
+    "collect.sources.csv.delimiter": _source("a.csv"),
+    "collect.sources.wikipedia.namespaces": _source("a-pages-articles.xml"),
+    "collect.sources.extractor": _source("a.html"),
+    **{
+        f"collect.sources.datasets.{name}": _source("theirs", format="datasets")
+        for name in ("config", "split", "revision")
+    },
+    **{f"clean.language.{name}": _language(unit="paragraph") for name in ("paragraph_characters", "min_fraction")},
+    "pretrain.training.decay_share": _training(schedule="warmup_stable_decay"),
+    "pretrain.training.muon_momentum": _training(optimizer="muon"),
+    "pretrain.training.spikes.window": _training(spikes={"deviations": 6}),
+    "pretrain.training.sample_tokens": _training(prompts=["The"]),
+    **{
+        f"pretrain.training.loss_scale.{name}": _training(dtype="float16", loss_scale={})
+        for name in ("fixed", "initial_power", "window", "hysteresis", "minimum")
     },
     **{f"clean.scores.{name}": {"annotate": {}, **_within("clean", scores=[LIMIT])} for name in ("name", "min", "max")},
     **{
@@ -417,6 +446,8 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "a.txt").write_text("a\n")
     (folder / "b.txt").write_text("b\n")
     (folder / "theirs").mkdir()
+    for name in ("a.csv", "a.html", "a-pages-articles.xml"):
+        (folder / name).write_text("")
     for name in ("config.json", "tokenizer.json"):
         (folder / "theirs" / name).write_text("{}")
     for name in ("a.idx", "b.idx", "a.bin", "b.bin"):
@@ -429,6 +460,9 @@ def test_the_table_has_every_field_and_no_other() -> None:
     assert sorted(fields_of(Recipe)) == sorted(TABLE)
 
 
+REFERENCE = {row.name: row.rebuilds for row in field_rows()}
+
+
 @pytest.mark.parametrize("name", [name for name in TABLE if name != "format"])
 def test_a_change_of_the_field_rebuilds_exactly_what_the_table_says(name: str, sources: Path) -> None:
     value, expected = TABLE[name]
@@ -438,6 +472,10 @@ def test_a_change_of_the_field_rebuilds_exactly_what_the_table_says(name: str, s
     assert tuple(stage for stage in after if after[stage] != before[stage]) == tuple(
         stage for stage in expected if stage in before
     )
+    if name != "network.path":  # Its other value leads to the same files.
+        assert [stage for stage in REFERENCE[name] if stage in before] == [
+            stage for stage in expected if stage in before
+        ]
 
 
 def test_writing_a_default_out_rebuilds_nothing(sources: Path) -> None:

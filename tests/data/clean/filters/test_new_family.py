@@ -28,7 +28,7 @@ def measures(text, words, config, limits=None):
     yield "capitals", sum(character in config.capitals for character in text) / len(text)
 
 
-FAMILY = Family("shouting", ShoutingConfig, RULES, measures, deciding=("capitals",))
+FAMILY = Family("shouting", "Rules on capitals", ShoutingConfig, RULES, measures, deciding=("capitals",))
 """
 SCRIPT = """
 import json

@@ -1,0 +1,62 @@
+"""What every check shares: where it runs and how large, and how it tells what it found.
+
+A check is a function `(case, figures)`. It fills `figures` with what it measured, raises AssertionError where something is wrong
+and Skipped where it cannot run, and its docstring says what it compares with what.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+T = TypeVar("T")
+Figures = dict[str, Any]
+
+
+class Skipped(Exception):
+    """Raised by a check that cannot run here; its message is the reason."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """Where the checks run."""
+
+    device: torch.device
+    small: bool
+    """Whether sizes are those that a CPU takes in seconds."""
+    folder: Path
+    """Where checks may write; a later check finds there what an earlier one left."""
+
+    def sized(self, full: T, small: T) -> T:
+        """The one of two sizes that suits the machine."""
+        return small if self.small else full
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check by its name, and the seconds after which it counts as failed."""
+
+    name: str
+    seconds: int
+    run: Callable[[Case, Figures], None]
+
+
+def compare(figures: Figures, name: str, found: Tensor, expected: Tensor, tolerance: float) -> None:
+    """Note how far `found` is from `expected`, as a share of the largest number expected; `beyond` lists what is too far."""
+    found, expected = found.detach().double().cpu(), expected.detach().double().cpu()
+    assert found.shape == expected.shape, f"{name}: shapes {tuple(found.shape)} and {tuple(expected.shape)}"
+    scale = max(float(expected.abs().max()), 1e-30)
+    figures[name] = {"difference": float((found - expected).abs().max()) / scale, "tolerance": tolerance}
+
+
+def beyond(figures: Figures) -> list[str]:
+    """What is farther from what was expected than its tolerance, a NaN included; one line each."""
+    noted = {name: figure for name, figure in figures.items() if isinstance(figure, dict) and "tolerance" in figure}
+    return [
+        f"{name}: differs by {figure['difference']:.3g} of the largest, tolerance {figure['tolerance']:g}"
+        for name, figure in noted.items()
+        if not figure["difference"] <= figure["tolerance"]
+    ]
