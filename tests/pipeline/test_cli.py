@@ -22,6 +22,7 @@ COMMANDS = [
     "run",
     "plan",
     "submit",
+    "train",
     "fields",
     "status",
     "evaluate",
