@@ -12,7 +12,7 @@ import importlib
 import json
 import os
 import platform
-import signal
+import shutil
 import subprocess
 import sys
 import time
@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from tests.gpu.case import Check
+from tests.gpu.case import Check, kill
 from tests.gpu.worker import GO_ON
 
 SECONDS = 470  # of all checks together; what has no time left is skipped
@@ -43,6 +43,7 @@ def main() -> None:
         sys.exit("check: torch sees no CUDA GPU here; --small runs the checks at small sizes on the CPU")
     out, began = options.out.resolve(), time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(out / "files", ignore_errors=True)  # what an earlier check left
     results: list[Result] = []
     for group in options.only:
         results += run_group(group, out, options.small, began + options.seconds)
@@ -95,7 +96,7 @@ def run_group(group: str, out: Path, small: bool, deadline: float) -> list[Resul
             found.append({"name": left[len(found)].name, "status": status, "message": reason})
         for result in found:
             results[result["name"]] = {"group": group} | result
-            print(f"{result['status']:8}{group}: {result['name']}", result.get("message", ""), flush=True)
+            print(f"{result['status']:8}{group}: {result['name']}", last_line(result.get("message", "")), flush=True)
     return list(results.values())
 
 
@@ -118,14 +119,12 @@ def run_process(
             stdout=file,
             stderr=subprocess.STDOUT,
             env=environment,
-            start_new_session=True,  # so that it can be ended with all that it has started
         )
     try:
         reason = wait(process, path, checks, deadline)
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            kill(process)
     found = read(path)
     if reason is None and process.returncode not in (0, GO_ON):
         reason = f"its process ended with code {process.returncode}: {tail(log)}"
@@ -150,6 +149,11 @@ def wait(process: subprocess.Popen[bytes], path: Path, checks: list[Check], dead
 def read(path: Path) -> list[Result]:
     """The results in a file; a line that is still being written is left for later."""
     return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def last_line(message: str) -> str:
+    """The last line of a message, which of a traceback is the error."""
+    return message.strip().rpartition("\n")[2][:200]
 
 
 def tail(log: Path) -> str:
