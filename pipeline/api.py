@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from tokenizers import Tokenizer
 
-    from data.tokens.tokenize import TokenShardEntry
+    from data.tokens.token_shards import TokenShardEntry
     from data.tokens.vocabulary import Vocabulary
     from model.network.network import Network
 
@@ -171,7 +171,7 @@ class Run:
 
     def tokens(self, split: Split = "train", source: str | None = None) -> Tokens:
         """The tokens of a split, of one `source` when it is given."""
-        from data.tokens.tokenize import SPLITS, list_token_shards
+        from data.tokens.token_shards import SPLITS, list_token_shards
 
         if split not in SPLITS:
             raise ValueError(f"split {split!r}: the splits are {', '.join(SPLITS)}")

@@ -190,10 +190,14 @@ def submit(
     )
 
 
-@app.command(context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)
+@app.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+    epilog="Example: `gristmill train mine.yaml --tokens shards/ --tokenizer tokenizer.json --out out/`",
+)
 @report_failures
 def train(arguments: Annotated[list[str] | None, typer.Argument(metavar="RECIPE OPTIONS")] = None) -> None:
-    """Pretrain on token shards without Ray, as a rank: torchrun -m gristmill train --help."""
+    """Pretrain on token shards that are there, as a rank of torchrun."""
     from pipeline.torchrun import main as train_as_rank
 
     train_as_rank(arguments or [])
