@@ -1,5 +1,11 @@
 """The command line. This module imports only light modules, so that `--help` answers at once; each command loads the rest."""
 
+if __name__ == "__main__":
+    # This is how `python -m gristmill` was written first.
+    from gristmill_start import main
+
+    main()
+
 import json
 import sys
 from collections.abc import Callable
@@ -524,9 +530,3 @@ def _print_facts(facts: dict[str, Any]) -> None:
 def main() -> None:
     """The console script."""
     sys.exit(app())
-
-
-if __name__ == "__main__":
-    from gristmill_start import main as start  # `python -m pipeline.cli`, beside a user's own model.py or data/
-
-    start()
