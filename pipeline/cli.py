@@ -1,5 +1,11 @@
 """The command line. This module imports only light modules, so that `--help` answers at once; each command loads the rest."""
 
+if __name__ == "__main__":
+    # This is how `python -m gristmill` was written first.
+    from gristmill_start import main
+
+    main()
+
 import json
 import sys
 from collections.abc import Callable
@@ -190,6 +196,19 @@ def submit(
     )
 
 
+@app.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+    epilog="Example: `gristmill train mine.yaml --tokens shards/ --tokenizer tokenizer.json --out out/`",
+)
+@report_failures
+def train(arguments: Annotated[list[str] | None, typer.Argument(metavar="RECIPE OPTIONS")] = None) -> None:
+    """Pretrain on token shards that are there, as a rank of torchrun."""
+    from pipeline.torchrun import main as train_as_rank
+
+    train_as_rank(arguments or [])
+
+
 @_command("fields clean.c4")
 @report_failures
 def fields(
@@ -224,19 +243,6 @@ def fields(
         _print_json([asdict(row) for row in chosen])
     else:
         print_fields(chosen, Console())
-
-
-@app.command(
-    context_settings={"ignore_unknown_options": True, "help_option_names": []},
-    add_help_option=False,
-    epilog="Example: `torchrun -m gristmill train mine.yaml --tokens shards --tokenizer tokenizer.json --out out`",
-)
-@report_failures
-def train(arguments: Annotated[list[str] | None, typer.Argument(metavar="RECIPE OPTIONS")] = None) -> None:
-    """Pretrain on token shards without Ray, as a rank: torchrun -m gristmill train --help."""
-    from pipeline.torchrun import main as train_as_rank
-
-    train_as_rank(arguments or [])
 
 
 @_command("status demo")
@@ -524,9 +530,3 @@ def _print_facts(facts: dict[str, Any]) -> None:
 def main() -> None:
     """The console script."""
     sys.exit(app())
-
-
-if __name__ == "__main__":
-    from gristmill_start import main as start  # `python -m pipeline.cli`, beside a user's own model.py or data/
-
-    start()
