@@ -28,6 +28,7 @@ from tests.gpu.worker import GO_ON
 SECONDS = 470  # of all checks together; what has no time left is skipped
 GROUPS = ("network_checks", "training_checks", "export_checks", "speed_checks")
 STARTING = 60  # seconds more for the first check of a process, which imports torch and DeepSpeed before it
+PATIENCE = 4  # times as many seconds has a check on a CPU, which may have other work
 PACKAGES = ("deepspeed", "numpy", "pydantic", "safetensors", "tokenizers", "transformers", "triton")
 Result = dict[str, Any]
 
@@ -121,7 +122,7 @@ def run_process(
             env=environment,
         )
     try:
-        reason = wait(process, path, checks, deadline)
+        reason = wait(process, path, [check.seconds * (PATIENCE if small else 1) for check in checks], deadline)
     finally:
         if process.poll() is None:
             kill(process)
@@ -131,18 +132,18 @@ def run_process(
     return found, reason if len(found) < len(checks) else None
 
 
-def wait(process: subprocess.Popen[bytes], path: Path, checks: list[Check], deadline: float) -> str | None:
-    """Wait until the process has ended, None, or has taken too long, for which the reason is given."""
-    done, limit = 0, time.monotonic() + STARTING + checks[0].seconds
+def wait(process: subprocess.Popen[bytes], path: Path, seconds: list[int], deadline: float) -> str | None:
+    """Wait until the process has ended, None, or a check took longer than its seconds, for which the reason is given."""
+    done, limit = 0, time.monotonic() + STARTING + seconds[0]
     while process.poll() is None:
         time.sleep(0.1)
         now, before, done = time.monotonic(), done, len(read(path))
-        if done > before and done < len(checks):
-            limit = now + checks[done].seconds
+        if before < done < len(seconds):
+            limit = now + seconds[done]
         if now >= deadline:
             return "no time was left to finish it"
-        if now >= limit and done < len(checks):
-            return f"took more than {checks[done].seconds} seconds"
+        if now >= limit and done < len(seconds):
+            return f"took more than {seconds[done]} seconds"
     return None
 
 
