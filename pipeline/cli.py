@@ -2,9 +2,9 @@
 
 if __name__ == "__main__":
     # This is how `python -m gristmill` was written first.
-    from gristmill_start import main
+    import gristmill_start
 
-    main()
+    gristmill_start.main()
 
 import json
 import sys
