@@ -7,7 +7,7 @@ LONGEST_TESTS := tests/integration/test_upgrade.py
 REST_OF_TESTS := $(filter-out $(LONGEST_TESTS),$(sort $(wildcard tests/integration/test_*.py)))
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: setup demo test test-long lint format docs reseal bench check-pythons clean
+.PHONY: setup demo test test-long lint format docs reseal bench check-pythons gpu-wheels clean
 
 setup: .venv/.ready
 
@@ -25,7 +25,7 @@ test: setup
 	$(PYTEST) -m "not long" --no-loadscope-reorder $(LONGEST_TESTS) tests/orchestration $(REST_OF_TESTS)
 
 test-long: setup  # the tests that take long and are not needed on every change
-	$(PYTEST) -m long --no-loadscope-reorder tests/integration tests/model tests/orchestration tests/pipeline tests/data
+	$(PYTEST) -m long --no-loadscope-reorder tests/integration tests/model tests/orchestration tests/pipeline tests/data tests/gpu
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -58,6 +58,17 @@ check-pythons: setup
 	  $(BIN)/python -m pip install --quiet --dry-run --no-deps --ignore-installed --only-binary=:all: \
 	    --python-version $$version --target build/none --requirement build/wheels.txt || exit 1; \
 	done
+
+# What tests/gpu/check.sh takes along to a machine with a GPU: at most 64 MB, which the last line sees to.
+gpu-wheels: setup
+	rm -rf build/gpu-wheels
+	$(BIN)/python -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.12 --implementation cp \
+	  $(addprefix --platform manylinux,_2_28_x86_64 _2_27_x86_64 _2_17_x86_64 2014_x86_64) \
+	  --constraint constraints.txt --dest build/gpu-wheels --requirement tests/gpu/wheels.txt
+	DS_BUILD_OPS=0 $(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation \
+	  --constraint constraints.txt --wheel-dir build/gpu-wheels deepspeed
+	du --total --apparent-size --block-size=1K build/gpu-wheels/*.whl
+	test $$(du --summarize --apparent-size --block-size=1M build/gpu-wheels | cut -f 1) -le 64
 
 clean:
 	rm -rf .venv work build *.egg-info

@@ -28,11 +28,13 @@ def ours_first() -> None:
 def refuse_others() -> None:
     """Import the four packages as any import does; raises ImportError when something else of their names comes first."""
     for name in PACKAGES:
+        found: str | None = None
         if name in sys.modules:
             found = _place(sys.modules[name])
         else:
             spec = find_spec(name)
-            found = spec and (spec.origin or str(next(iter(spec.submodule_search_locations or ()), "")))
+            if spec:
+                found = spec.origin or next(iter(spec.submodule_search_locations or ()), None)
         ours = HERE / name / "__init__.py"
         if not found or Path(found).resolve() != ours:
             state = "is imported already" if name in sys.modules else "would be imported"

@@ -19,8 +19,8 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-def needs_of(section: BaseModel) -> Needs:
-    """The table of a config model, also of another package's; empty when it has none."""
+def needs_of(section: BaseModel | type[BaseModel]) -> Needs:
+    """The table of a section or of its config model, also of another package's; empty when it has none."""
     needs: Needs = getattr(section, "needs", {})
     return needs
 

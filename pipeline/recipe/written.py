@@ -98,16 +98,15 @@ def _read_one(path: Path) -> Written:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise RecipeError(f"{path}:{line}: the file is not UTF-8 text; save it as UTF-8") from error
-    written = read_text(text, str(path))
-    if not isinstance(written.values, dict):
+    values, places = read_text(text, str(path))
+    if not isinstance(values, dict):
         raise RecipeError(f"{path}: a recipe has sections (`collect:` and others), this file has none")
-    return written
+    return Written(values, places)
 
 
-def read_text(text: str, name: str) -> Written:
-    """The value of a YAML text, which need not be a mapping; raises RecipeError that tells the line in the file `name`."""
+def read_text(text: str, name: str) -> tuple[Any, dict[Location, str]]:
+    """The value of a YAML text and the places in it; raises RecipeError that tells the line in the file `name`."""
     places: dict[Location, str] = {}
-    loader = None
     try:
         loader = _Loader(text)
         root = loader.get_single_node()
@@ -117,7 +116,7 @@ def read_text(text: str, name: str) -> Written:
         raise RecipeError(f"{name}:{line}: {words}") from error
     except RecursionError as error:
         raise RecipeError(f"{name}: brackets or sections are nested too deeply") from error
-    return Written(value, places)
+    return value, places
 
 
 class _Walk:

@@ -4,11 +4,13 @@ A check is a function `(case, figures)`. It fills `figures` with what it measure
 and Skipped where it cannot run, and its docstring says what it compares with what.
 """
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
 import torch
 from torch import Tensor
 
@@ -42,6 +44,14 @@ class Check:
     name: str
     seconds: int
     run: Callable[[Case, Figures], None]
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """End a process at once, with all that it started: torchrun's ranks would outlive it."""
+    for child in psutil.Process(process.pid).children(recursive=True):
+        child.kill()
+    process.kill()
+    process.wait()
 
 
 def compare(figures: Figures, name: str, found: Tensor, expected: Tensor, tolerance: float) -> None:

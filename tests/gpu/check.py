@@ -12,7 +12,7 @@ import importlib
 import json
 import os
 import platform
-import signal
+import shutil
 import subprocess
 import sys
 import time
@@ -22,12 +22,13 @@ from typing import Any
 
 import torch
 
-from tests.gpu.case import Check
+from tests.gpu.case import Check, kill
 from tests.gpu.worker import GO_ON
 
 SECONDS = 470  # of all checks together; what has no time left is skipped
 GROUPS = ("network_checks", "training_checks", "export_checks", "speed_checks")
 STARTING = 60  # seconds more for the first check of a process, which imports torch and DeepSpeed before it
+PATIENCE = 4  # times as many seconds has a check on a CPU, which may have other work
 PACKAGES = ("deepspeed", "numpy", "pydantic", "safetensors", "tokenizers", "transformers", "triton")
 Result = dict[str, Any]
 
@@ -43,6 +44,7 @@ def main() -> None:
         sys.exit("check: torch sees no CUDA GPU here; --small runs the checks at small sizes on the CPU")
     out, began = options.out.resolve(), time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(out / "files", ignore_errors=True)  # what an earlier check left
     results: list[Result] = []
     for group in options.only:
         results += run_group(group, out, options.small, began + options.seconds)
@@ -95,7 +97,7 @@ def run_group(group: str, out: Path, small: bool, deadline: float) -> list[Resul
             found.append({"name": left[len(found)].name, "status": status, "message": reason})
         for result in found:
             results[result["name"]] = {"group": group} | result
-            print(f"{result['status']:8}{group}: {result['name']}", result.get("message", ""), flush=True)
+            print(f"{result['status']:8}{group}: {result['name']}", last_line(result.get("message", "")), flush=True)
     return list(results.values())
 
 
@@ -118,38 +120,41 @@ def run_process(
             stdout=file,
             stderr=subprocess.STDOUT,
             env=environment,
-            start_new_session=True,  # so that it can be ended with all that it has started
         )
     try:
-        reason = wait(process, path, checks, deadline)
+        reason = wait(process, path, [check.seconds * (PATIENCE if small else 1) for check in checks], deadline)
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            kill(process)
     found = read(path)
     if reason is None and process.returncode not in (0, GO_ON):
         reason = f"its process ended with code {process.returncode}: {tail(log)}"
     return found, reason if len(found) < len(checks) else None
 
 
-def wait(process: subprocess.Popen[bytes], path: Path, checks: list[Check], deadline: float) -> str | None:
-    """Wait until the process has ended, None, or has taken too long, for which the reason is given."""
-    done, limit = 0, time.monotonic() + STARTING + checks[0].seconds
+def wait(process: subprocess.Popen[bytes], path: Path, seconds: list[int], deadline: float) -> str | None:
+    """Wait until the process has ended, None, or a check took longer than its seconds, for which the reason is given."""
+    done, limit = 0, time.monotonic() + STARTING + seconds[0]
     while process.poll() is None:
         time.sleep(0.1)
         now, before, done = time.monotonic(), done, len(read(path))
-        if done > before and done < len(checks):
-            limit = now + checks[done].seconds
+        if before < done < len(seconds):
+            limit = now + seconds[done]
         if now >= deadline:
             return "no time was left to finish it"
-        if now >= limit and done < len(checks):
-            return f"took more than {checks[done].seconds} seconds"
+        if now >= limit and done < len(seconds):
+            return f"took more than {seconds[done]} seconds"
     return None
 
 
 def read(path: Path) -> list[Result]:
     """The results in a file; a line that is still being written is left for later."""
     return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def last_line(message: str) -> str:
+    """The last line of a message, which of a traceback is the error."""
+    return message.strip().rpartition("\n")[2][:200]
 
 
 def tail(log: Path) -> str:

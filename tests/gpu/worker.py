@@ -25,9 +25,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def main() -> None:
     group, folder, size, *names = sys.argv[1:]
     device = torch.device("cpu" if size == "small" else "cuda")
-    case = Case(device, size == "small", Path(folder))
+    case = Case(device, size == "small", Path(folder) / "files")
+    case.folder.mkdir(exist_ok=True)
     checks = {check.name: check for check in importlib.import_module(f"tests.gpu.{group}").CHECKS}
-    with (case.folder / f"{group}.jsonl").open("a") as results:
+    with (Path(folder) / f"{group}.jsonl").open("a") as results:
         for name in names:
             result, usable = run(checks[name], case)
             results.write(json.dumps(result) + "\n")

@@ -254,7 +254,9 @@ def test_fields_are_looked_up_by_people_and_programs() -> None:
     assert "CPU threads of each rank" in out and "a change rebuilds nothing (speed)" in out
     code, out, _ = gristmill("fields", "c4", "--json")
     assert code == 0
-    assert {"name", "meaning", "type", "default", "unit", "source", "affects", "rebuilds"} == json.loads(out)[0].keys()
+    assert {"name", "meaning", "type", "default", "unit", "source", "needs", "affects", "rebuilds"} == json.loads(out)[
+        0
+    ].keys()
     assert json.loads(gristmill("fields", "--schema")[1])["properties"]["extends"]
     code, out, errors = gristmill("fields", "warmup_step")
     assert (code, "pretrain.training.warmup_steps" in out) == (0, True)

@@ -311,6 +311,7 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "sweep.parallel": (1, NOTHING),
     "resources.workers": (1, NOTHING),
     "resources.cpus": (1, NOTHING),
+    "resources.gpus": (0, NOTHING),
     "tracking.wandb": ("off", NOTHING),
     "tracking.project": ("other", NOTHING),
 }  # fmt: skip
