@@ -2,8 +2,11 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +37,32 @@ except ClusterUnusable as error:
 """
 
 
-def test_no_cluster_at_the_address_is_one_line(tmp_path: Path) -> None:
-    environment = {**os.environ, "RAY_TMPDIR": str(tmp_path), "RAY_gcs_rpc_server_reconnect_timeout_s": "1"}
+def told(address: str, folder: Path) -> str:
+    environment = {**os.environ, "RAY_TMPDIR": str(folder), "RAY_gcs_rpc_server_reconnect_timeout_s": "1"}
     run = subprocess.run(
-        [sys.executable, "-c", NO_CLUSTER, "127.0.0.1:1"], capture_output=True, text=True, timeout=120, env=environment
+        [sys.executable, "-c", NO_CLUSTER, address], capture_output=True, text=True, timeout=120, env=environment
     )
-    assert run.stdout.startswith("no Ray cluster answers at 127.0.0.1:1: "), run.stderr[-2000:]
-    assert len(run.stdout.splitlines()) == 1
+    assert len(run.stdout.splitlines()) == 1, run.stderr[-2000:]
+    assert "Traceback" not in run.stderr
+    return run.stdout
+
+
+def test_no_cluster_at_the_address_is_one_line(tmp_path: Path) -> None:
+    assert told("127.0.0.1:1", tmp_path).startswith("no Ray cluster answers at 127.0.0.1:1: ")
+    assert told("nowhere", tmp_path).startswith("the Ray cluster at nowhere cannot be joined: Invalid address format")
     assert issubclass(ClusterUnusable, ValueError)
+
+
+def test_something_else_at_the_address_is_one_line(tmp_path: Path) -> None:
+    class Refusing(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"127.0.0.1:{server.server_address[1]}"
+        assert told(address, tmp_path).startswith(f"what answers at {address} is no Ray cluster")
+        server.shutdown()
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections and says nothing
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        assert told(address, tmp_path).startswith(f"no Ray cluster answers at {address}: timed out")
