@@ -66,9 +66,8 @@ def _connect(address: str | None, cpus: int | None) -> None:
             configure_logging=True,
             **({} if address else local),
         )
-    except (
-        Exception
-    ) as error:  # Ray raises bare Exception and RuntimeError, too: out of time, another version, no room.
+    except Exception as error:
+        # Ray raises bare Exception and RuntimeError too: it ran out of time, is of another version, or has no room.
         ray.shutdown()
         why = " ".join(str(error).split())[:MESSAGE_CHARACTERS]
         what = f"the Ray cluster at {address} cannot be joined" if address else "Ray did not start on this machine"
