@@ -5,6 +5,7 @@ and Skipped where it cannot run, and its docstring says what it compares with wh
 """
 
 import subprocess
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,19 @@ class Check:
     name: str
     seconds: int
     run: Callable[[Case, Figures], None]
+
+
+def needed_torch() -> str:
+    """The oldest torch that Gristmill asks for."""
+    project = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["project"]
+    [line] = [line for line in project["dependencies"] if line.startswith("torch>=")]
+    return line.removeprefix("torch>=").split(",")[0]
+
+
+def has_old_torch() -> bool:
+    """Whether the torch here is older than the one that Gristmill asks for."""
+    here, needed = (text.split(".")[:2] for text in (torch.__version__, needed_torch()))
+    return [int(part) for part in here] < [int(part) for part in needed]
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:

@@ -19,7 +19,7 @@ from model.network.positions import document_positions, rope_tables, rotate
 from model.training import loss as loss_module
 from model.training.compiled_ops import missing_tool
 from model.training.loss import CrossEntropy, NextTokenLoss
-from tests.gpu.case import Case, Check, Figures, Skipped, compare
+from tests.gpu.case import Case, Check, Figures, Skipped, compare, has_old_torch, needed_torch
 
 TOLERANCES = {torch.float32: 1e-3, torch.bfloat16: 4e-2}  # as shares of the largest number
 HEADS: dict[str, Any] = {"vocab_size": 509, "d_model": 128, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2}
@@ -140,19 +140,25 @@ def torch_norm(norm: RMSNorm, x: Tensor, gain: Tensor) -> Tensor:
 
 
 def rotation(case: Case, figures: Figures) -> None:
-    """The rotation of queries and keys, with the positions of one text and of packed ones, beside the CPU's."""
+    """The rotation of queries and keys, with the positions of one text and of packed ones, beside that of the paper on the CPU."""
     length = case.sized(2048, 64)
     x, tables = numbers(2, 4, length, 64), rope_tables(length, 64, 10_000.0)
     documents = (torch.arange(length) // 60).expand(2, length)
     at = {"one text": torch.arange(length), "packed texts": document_positions(documents)}
     for name, positions in at.items():
         angles = [table[positions] if positions.ndim == 1 else table[positions][:, None] for table in tables]
-        expected = with_gradients(lambda x, angles=angles: rotate(x, *angles), [x])
+        expected = with_gradients(lambda x, angles=angles: rotated(x, *angles), [x])
         assert torch.equal(document_positions(documents.to(case.device)).cpu(), at["packed texts"])
         for dtype in TOLERANCES:
             there = [table.to(case.device, dtype) for table in angles]
             turned = lambda x, there=there: rotate(x, *there)  # noqa: E731
             compare_all(figures, f"{name}, {dtype}", turned, [x.to(case.device, dtype)], expected)
+
+
+def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """`rotate` as transformers writes it, with a gradient by autograd."""
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((-second, first), dim=-1) * sin
 
 
 def losses(case: Case, figures: Figures) -> None:
@@ -248,6 +254,10 @@ def compiled_blocks(case: Case, figures: Figures) -> None:
     """Loss and gradient of compiled blocks beside those of the same blocks as they are, on the device in float32."""
     if missing := missing_tool("g++"):
         raise Skipped(f"blocks are compiled with {missing}, which is not installed here")
+    if case.device.type == "cpu" and has_old_torch():  # seen with torch 2.11: the norms' gradient came out as 0
+        raise Skipped(
+            f"needs torch {needed_torch()}: an older one loses gradients in float32 that it compiles for a CPU"
+        )
     for name in ("llama",) if case.device.type == "cpu" else ("gpt2", "llama", "gemma2"):
         config = ModelConfig(max_sequence_length=case.sized(500, 32), **HEADS | NETWORKS[name])
         expected = loss_of(config, case.device, torch.float32)

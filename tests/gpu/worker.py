@@ -9,17 +9,15 @@ import json
 import os
 import sys
 import time
-import tomllib
 import traceback
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from tests.gpu.case import Case, Check, Figures, Skipped, beyond
+from tests.gpu.case import Case, Check, Figures, Skipped, beyond, has_old_torch, needed_torch
 
 GO_ON = 3  # the exit code of a process whose GPU may be of no more use
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def main() -> None:
@@ -68,15 +66,7 @@ def comparison(check: Check) -> str:
 
 def lacks_torch(error: Exception) -> bool:
     """Whether the error is a name that this torch, older than the one Gristmill asks for, does not have."""
-    older = [int(part) for part in torch.__version__.split(".")[:2]] < [int(part) for part in needed_torch().split(".")]
-    return older and isinstance(error, ImportError | AttributeError) and "torch" in str(error)
-
-
-def needed_torch() -> str:
-    """The oldest torch that Gristmill asks for."""
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    [line] = [line for line in project["dependencies"] if line.startswith("torch>=")]
-    return line.removeprefix("torch>=").split(",")[0]
+    return has_old_torch() and isinstance(error, ImportError | AttributeError) and "torch" in str(error)
 
 
 if __name__ == "__main__":
