@@ -2,9 +2,9 @@
 
 if __name__ == "__main__":
     # This is how `python -m gristmill` was written first.
-    from gristmill_start import main
+    from gristmill_start import main as start
 
-    main()
+    start()
 
 import json
 import sys
