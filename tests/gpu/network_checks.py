@@ -140,7 +140,7 @@ def torch_norm(norm: RMSNorm, x: Tensor, gain: Tensor) -> Tensor:
 
 
 def rotation(case: Case, figures: Figures) -> None:
-    """The rotation of queries and keys, with the positions of one text and of packed ones, beside that of the paper on the CPU."""
+    """The rotation of queries and keys, with the positions of one text and of packed ones, beside the paper's on the CPU."""
     length = case.sized(2048, 64)
     x, tables = numbers(2, 4, length, 64), rope_tables(length, 64, 10_000.0)
     documents = (torch.arange(length) // 60).expand(2, length)
