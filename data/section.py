@@ -19,6 +19,27 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+def needs_of(section: BaseModel | type[BaseModel]) -> Needs:
+    """The table of a section or of its config model, also of another package's; empty when it has none."""
+    needs: Needs = getattr(section, "needs", {})
+    return needs
+
+
+def is_at_work(section: BaseModel, field: str) -> bool:
+    """Whether a field does something beside the others: it needs none of them, or one is set as it needs."""
+    need = needs_of(section).get(field)
+    return need is None or any(_has(getattr(section, name), values) for name, values in need.items())
+
+
+def _has(found: Any, values: tuple[Any, ...]) -> bool:
+    """Whether a field's value is one of `values`, or has one of them among its own; an empty frozenset may yet have any."""
+    if not values:
+        return bool(found)
+    if isinstance(found, frozenset | tuple):
+        return found == frozenset() or any(value in found for value in values)
+    return found in values
+
+
 def with_fields(fields: dict[str, tuple[Any, Any]]) -> Callable[[type[Model]], type[Model]]:
     """A class decorator: the config model with further fields, each given as its type and its default."""
 

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import socket
-import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
@@ -16,6 +15,11 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+ANSWER_SECONDS = 5.0
+SETTINGS = b"\x04"  # the type of the frame with which both sides of an HTTP/2 connection begin (RFC 9113, 3.4)
+HTTP2_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + SETTINGS + b"\0" * 5
+MESSAGE_CHARACTERS = 400  # of what Ray says
+PACKAGES = Path(__file__).resolve().parents[1]
 OBJECT_STORE_BYTES = 256 * 2**20  # tables and tokens travel as files; Ray carries only arguments and counts
 
 
@@ -29,22 +33,20 @@ def cluster(address: str | None, cpus: int | None) -> Iterator[None]:
 
     A block inside another one uses the cluster of the outer block. Raises ClusterUnusable when nothing answers at `address`.
 
-    Ray puts the driver's current folder first on its workers' `sys.path`, where a user's own `model.py` or `data/` would shadow
-    our packages. Therefore this process connects from an empty folder.
+    Ray puts the folder from which its driver connects first on its workers' `sys.path`, even before PYTHONPATH. This process
+    connects from the folder of our packages, so that there, too, a user's own `model.py` or `data/` shadows none of them.
     """
     if ray.is_initialized():
         yield
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would otherwise report usage over the network
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    # The folder has to exist until the end, because Ray's processes keep it as their current folder.
-    with tempfile.TemporaryDirectory(prefix="gristmill-") as empty:
-        with contextlib.chdir(empty):
-            _connect(address, cpus)
-        try:
-            yield
-        finally:
-            ray.shutdown()
+    with contextlib.chdir(PACKAGES):
+        _connect(address, cpus)
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 def _connect(address: str | None, cpus: int | None) -> None:
@@ -64,21 +66,34 @@ def _connect(address: str | None, cpus: int | None) -> None:
             configure_logging=True,
             **({} if address else local),
         )
-    except ConnectionError as error:
-        raise ClusterUnusable(f"no Ray cluster answers at {address}: {str(error).splitlines()[0]}") from error
+    except Exception as error:
+        # Ray raises bare Exception and RuntimeError too: it ran out of time, is of another version, or has no room.
+        ray.shutdown()
+        why = " ".join(str(error).split())[:MESSAGE_CHARACTERS]
+        what = f"the Ray cluster at {address} cannot be joined" if address else "Ray did not start on this machine"
+        raise ClusterUnusable(f"{what}: {why}") from error
     if threading.current_thread() is threading.main_thread():
         for number, handler in handlers.items():  # Ray installs its own handlers, but the run decides how it stops
             signal.signal(number, handler)
 
 
 def _check_answers(address: str) -> None:
+    """Raise ClusterUnusable unless something at `address` speaks HTTP/2, as Ray does."""
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), timeout=5).close()
+        with socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS) as connection:
+            if os.environ.get("RAY_USE_TLS", "0") != "0":
+                return
+            connection.sendall(HTTP2_HELLO)
+            answer = connection.recv(9)  # the head of a frame: 3 bytes of length, its type, flags, and 4 of stream
     except (OSError, OverflowError) as error:
         raise ClusterUnusable(
             f"no Ray cluster answers at {address}: {error}; start one with `ray start --head`"
         ) from error
+    if answer[3:4] != SETTINGS:
+        raise ClusterUnusable(
+            f"what answers at {address} is no Ray cluster; `ray status` on its head node says its port"
+        )
 
 
 def own_address() -> str:

@@ -1,20 +1,27 @@
 """The command line. This module imports only light modules, so that `--help` answers at once; each command loads the rest."""
 
+if __name__ == "__main__":
+    # This is how `python -m gristmill` was written first.
+    import gristmill_start
+
+    gristmill_start.main()
+
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from pipeline import completion
 from pipeline.failures import report_failures
 
 app = typer.Typer(
     name="gristmill",
     help="From raw text to a released language model: one recipe, one command.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
@@ -22,9 +29,7 @@ app = typer.Typer(
 RecipePath = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(
-        help="Changes to the recipe, each `key.path=value`.", metavar="[KEY.PATH=VALUE]...", show_default=False
-    ),
+    typer.Argument(help="Changes to the recipe, each `key.path=value`.", metavar="KEY.PATH=VALUE", show_default=False),
 ]
 Workdir = Annotated[Path, typer.Option("--workdir", "-w", help="Where store/ and runs/ live.")]
 Address = Annotated[
@@ -39,19 +44,56 @@ AllowCode = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Checkpoint = Annotated[
-    str, typer.Argument(help="A run's name, a checkpoint folder, or an exported folder.", show_default=False)
+    str,
+    typer.Argument(
+        help="A run's name, a checkpoint folder, or an exported folder.",
+        show_default=False,
+        autocompletion=completion.runs,
+    ),
 ]
 WORK = Path("work")
 
 
-@app.command()
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"gristmill {version('gristmill')}")
+        except PackageNotFoundError:
+            print("gristmill, run from its sources without being installed")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _command(example: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command whose help ends with an example of its use."""
+    return app.command(epilog=f"Example: `gristmill {example}`")
+
+
+@_command("run configs/demo.yaml vocab.size=4096 --until tokenize")
 @report_failures
 def run(
     recipe: RecipePath,
     overrides: Overrides = None,
     workdir: Workdir = WORK,
     address: Address = None,
-    until: Annotated[str | None, typer.Option(help="Stop after this stage.")] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Stop after this stage: {completion.STAGES_IN_WORDS}, or an evaluation or fine-tuning by its name.",
+            metavar="STAGE",
+            autocompletion=completion.stages,
+        ),
+    ] = None,
     verify: Verify = False,
     base: Annotated[
         Path | None, typer.Option(help="Where the recipe's relative paths start; default: the recipe's folder.")
@@ -59,10 +101,15 @@ def run(
     allow_code: AllowCode = False,
     rebuild: Annotated[
         list[str] | None,
-        typer.Option("--rebuild", help="Build this stage once more, although what it made is there.", metavar="STAGE"),
+        typer.Option(
+            "--rebuild",
+            help="Build this stage, one of those of --until, once more although what it made is there; repeat it for more.",
+            metavar="STAGE",
+            autocompletion=completion.stages,
+        ),
     ] = None,
 ) -> None:
-    """Run a recipe: build what is not there yet, go on where an earlier attempt stopped."""
+    """Run a recipe: build what is missing, go on where one stopped."""
     from pipeline.recipe.reading import check_code, load_recipe
     from pipeline.reporting.report import write_report
     from pipeline.reporting.summary import print_summary
@@ -88,7 +135,7 @@ def run(
     print_summary(view, report, console)
 
 
-@app.command()
+@_command("plan configs/demo.yaml")
 @report_failures
 def plan(
     recipe: RecipePath,
@@ -97,7 +144,7 @@ def plan(
     verify: Verify = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say for every stage whether it would be reused or built, why, and what it will cost."""
+    """Say what would be built or reused, why, and what it will cost."""
     from orchestration.store import Store
     from pipeline.recipe.reading import load_recipe
     from pipeline.releases.origin import with_origin
@@ -126,7 +173,7 @@ def plan(
         print_plan(read.name, steps, costs, Console())
 
 
-@app.command()
+@_command("submit mine.yaml --workdir /shared/work")
 @report_failures
 def submit(
     recipe: RecipePath,
@@ -149,20 +196,36 @@ def submit(
     )
 
 
-@app.command()
+@app.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+    epilog="Example: `gristmill train mine.yaml --tokens shards/ --tokenizer tokenizer.json --out out/`",
+)
+@report_failures
+def train(arguments: Annotated[list[str] | None, typer.Argument(metavar="RECIPE OPTIONS")] = None) -> None:
+    """Pretrain on token shards that are there, as a rank of torchrun."""
+    from pipeline.torchrun import main as train_as_rank
+
+    train_as_rank(arguments or [])
+
+
+@_command("fields clean.c4")
 @report_failures
 def fields(
     asked: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME|WORD]", help="A section, a field, or a word to look for; all without it.", show_default=False
+            metavar="NAME|WORD", help="A section, a field, or a word to look for; all without it.", show_default=False
         ),
     ] = None,
     as_json: AsJson = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print a JSON Schema of the recipe, for editors.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a page with all fields, docs/recipe.md.")] = False,
 ) -> None:
-    """Look up the fields of a recipe: meaning, values, default, unit, source, and what a change rebuilds."""
+    """Look up the fields of a recipe.
+
+    It shows meaning, values, default, unit, source, and what a change rebuilds.
+    """
     from dataclasses import asdict
 
     from pipeline.reference.page import recipe_page
@@ -182,10 +245,15 @@ def fields(
         print_fields(chosen, Console())
 
 
-@app.command()
+@_command("status demo")
 @report_failures
 def status(
-    name: Annotated[str | None, typer.Argument(help="The run; all runs without it.", show_default=False)] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN", help="The run; all runs without it.", show_default=False, autocompletion=completion.runs
+        ),
+    ] = None,
     workdir: Workdir = WORK,
     as_json: AsJson = False,
 ) -> None:
@@ -204,7 +272,7 @@ def status(
         print_status(found, Console())
 
 
-@app.command()
+@_command("evaluate demo --task data/samples/cloze.jsonl")
 @report_failures
 def evaluate(
     checkpoint: Checkpoint,
@@ -224,22 +292,23 @@ def evaluate(
     _print_json(result) if as_json else _print_facts(result)
 
 
-@app.command()
+@_command("finetune demo --data data/samples/spam.jsonl.gz epochs=2")
 @report_failures
 def finetune(
     checkpoint: Checkpoint,
     data: Annotated[Path, typer.Option(help="Labelled JSON Lines, plain or gzip.", show_default=False)],
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="Settings of the fine-tuning, such as epochs=5.", metavar="[KEY=VALUE]...", show_default=False
-        ),
+        typer.Argument(help="Settings of the fine-tuning, such as epochs=5.", metavar="KEY=VALUE", show_default=False),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where the classifier goes; default: WORKDIR/finetuned/…")] = None,
     workdir: Workdir = WORK,
     as_json: AsJson = False,
 ) -> None:
-    """Fine-tune a checkpoint for classification; scores beside the majority class and random weights."""
+    """Fine-tune a checkpoint to classify texts.
+
+    Its scores stand beside those of the majority class and of a network that begins with random weights.
+    """
     from pipeline.releases.find import find_release
     from pipeline.releases.finetune_release import finetune_release
     from pipeline.runs.view import runs_folder
@@ -250,14 +319,14 @@ def finetune(
     _print_json(result) if as_json else _print_facts(result)
 
 
-@app.command()
+@_command("predict work/finetuned/demo-spam --text 'Win a prize'")
 @report_failures
 def predict(
     classifier: Annotated[Path, typer.Argument(help="The folder of a fine-tuned classifier.", show_default=False)],
     text: Annotated[list[str], typer.Option(help="A text to classify; repeat it for more.", show_default=False)],
     as_json: AsJson = False,
 ) -> None:
-    """Say which class a fine-tuned classifier gives to texts, one a line."""
+    """Say which class a fine-tuned classifier gives to texts."""
     from model.finetuning.classifier_files import predict as predicted_labels
 
     labels = predicted_labels(classifier, text)
@@ -267,7 +336,7 @@ def predict(
         print("\n".join(labels))
 
 
-@app.command()
+@_command("generate demo --prompt 'We must'")
 @report_failures
 def generate(
     checkpoint: Checkpoint,
@@ -287,14 +356,14 @@ def generate(
     print(prompt + generate_text(release, prompt, max_new_tokens, temperature, top_k, seed))
 
 
-@app.command()
+@_command("export demo --to release")
 @report_failures
 def export(
     checkpoint: Checkpoint,
     to: Annotated[Path, typer.Option(help="The folder to write; must not exist.", show_default=False)],
     workdir: Workdir = WORK,
 ) -> None:
-    """Write a checkpoint as a Hugging Face folder and check it against the network."""
+    """Write a checkpoint as a Hugging Face folder, and check it."""
     from pipeline.releases.export_release import export_release
     from pipeline.releases.find import find_release
     from pipeline.runs.view import runs_folder
@@ -302,10 +371,12 @@ def export(
     _print_facts(export_release(find_release(checkpoint, runs_folder(workdir)), to))
 
 
-@app.command()
+@_command("inspect demo --show rejected --rule gopher_quality")
 @report_failures
 def inspect(
-    name: Annotated[str, typer.Argument(help="The run.", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(metavar="RUN", help="The run.", show_default=False, autocompletion=completion.runs)
+    ],
     what: Annotated[str, typer.Option("--show", help="funnel, documents, rejected or quarantine.")] = "funnel",
     document: Annotated[
         str | None,
@@ -328,7 +399,10 @@ def inspect(
     workdir: Workdir = WORK,
     as_json: AsJson = False,
 ) -> None:
-    """Look at a run's documents, at what was rejected and why, at the funnel, or at one document on its way."""
+    """Look at the documents of a run, and at what was rejected.
+
+    It shows the funnel, samples of documents, what was rejected and why, or one document on its way through all stages.
+    """
     from pipeline.inspect.funnel import check_funnel, facts, print_document, print_funnel, print_records
 
     view = _known_run(name, workdir)
@@ -345,7 +419,7 @@ def inspect(
         print_records(view, stage, what, rule, source, limit, full, Console())
 
 
-@app.command()
+@_command("prune")
 @report_failures
 def prune(
     workdir: Workdir = WORK,
@@ -357,34 +431,56 @@ def prune(
     prune_store(workdir, yes, Console())
 
 
-@app.command()
+@_command("verify demo --repair")
 @report_failures
 def verify(
-    what: Annotated[str, typer.Argument(metavar="RUN|STAGE|all", help="What to compare with its checksums.")] = "all",
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|STAGE|all",
+            help="What to compare with its checksums.",
+            autocompletion=completion.runs_or_stages,
+        ),
+    ] = "all",
     repair: Annotated[
         bool, typer.Option("--repair", help="Set what is damaged aside and build it again, for the runs that need it.")
     ] = False,
     workdir: Workdir = WORK,
 ) -> None:
-    """Hash artifacts and name each damaged file; exit code 1 where something is (still) damaged."""
+    """Compare artifacts with their checksums, and repair them.
+
+    It names each damaged file; the exit code is 1 where something is (still) damaged.
+    """
     from pipeline.runs.verify import verify_store
 
     raise typer.Exit(1 if verify_store(what, workdir, repair, Console()) else 0)
 
 
-@app.command()
+@_command("adopt mine pretrain work/store/pretrain/0123456789abcdef")
 @report_failures
 def adopt(
     name: Annotated[
-        str, typer.Argument(metavar="RUN", help="The run that is to have the artifact.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="The run that is to have the artifact.",
+            show_default=False,
+            autocompletion=completion.runs,
+        ),
     ],
-    stage: Annotated[str, typer.Argument(help="The stage that it is to stand for.", show_default=False)],
+    stage: Annotated[
+        str,
+        typer.Argument(help="The stage that it is to stand for.", show_default=False, autocompletion=completion.stages),
+    ],
     artifact: Annotated[
         Path, typer.Argument(help="Its folder, or its name in the store.", metavar="ARTIFACT", show_default=False)
     ],
     workdir: Workdir = WORK,
 ) -> None:
-    """Take an artifact as what a stage of a run is to give, although it was made of something else."""
+    """Take an artifact as what a stage of a run is to give.
+
+    The artifact may have been made of something else; its manifest then says so.
+    """
     from orchestration.store import Store
     from pipeline.runs.adopt import adopt as adopt_artifact
 
@@ -394,7 +490,7 @@ def adopt(
     print(f"what differs from the recipe: {'; '.join(facts['differs'])}")
 
 
-@app.command()
+@_command("doctor")
 @report_failures
 def doctor(workdir: Workdir = WORK, as_json: AsJson = False) -> None:
     """Check that this machine can run Gristmill, part by part."""
@@ -434,7 +530,3 @@ def _print_facts(facts: dict[str, Any]) -> None:
 def main() -> None:
     """The console script."""
     sys.exit(app())
-
-
-if __name__ == "__main__":
-    main()

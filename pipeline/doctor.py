@@ -1,6 +1,5 @@
 """The command `doctor`: it checks, part by part, whether this machine can run Gristmill."""
 
-import importlib.util
 import os
 import shutil
 import sys
@@ -22,7 +21,6 @@ def examine(workdir: Path) -> list[dict[str, Any]]:
     checks: list[Callable[[], dict[str, Any]]] = [
         _python,
         *(lambda name=name: _library(name) for name in LIBRARIES),
-        _packages,
         _compiler,
         _machine,
         _accelerator,
@@ -46,23 +44,6 @@ def _library(name: str) -> dict[str, Any]:
         return _finding(name, True, version(name))
     except PackageNotFoundError:
         return _finding(name, False, "not installed", f"pip install {name}")
-
-
-def _packages() -> dict[str, Any]:
-    """Check that Python imports our packages under their names, which are common words, and not something else."""
-    ours = Path(__file__).resolve().parents[1]
-    strangers = []
-    for name in ("data", "model", "orchestration"):
-        spec = importlib.util.find_spec(name)
-        origin = Path(spec.origin).resolve() if spec and spec.origin else None
-        if origin is None or not origin.is_relative_to(ours):
-            strangers.append(f"{name} is {origin}")
-    return _finding(
-        "packages",
-        not strangers,
-        "; ".join(strangers) or str(ours),
-        "something else shadows it on PYTHONPATH: unset that",
-    )
 
 
 def _compiler() -> dict[str, Any]:

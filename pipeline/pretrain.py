@@ -1,23 +1,22 @@
 """Pretraining on given token shards: batches and trainer are composed into the one function that every rank runs.
 
-Ray Train starts that function in a run. Nothing here imports Ray, so `torchrun` can start it as well:
-
-    torchrun --nproc-per-node 2 -m pipeline.pretrain RECIPE --tokens FOLDER --tokenizer FILE --out FOLDER [KEY.PATH=VALUE ...]
+Ray Train starts that function in a run. Nothing here imports Ray, so `torchrun` can start it as well (`pipeline.torchrun`).
 """
 
-import sys
-from pathlib import Path
-
 if __name__ == "__main__":
-    # `python -m` puts the user's current folder first on the path, and a model.py or data/ there must not shadow our packages.
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    # This is how `torchrun -m gristmill train` was written first.
+    import sys
 
-import argparse
+    from gristmill_start import main
+
+    sys.argv.insert(1, "train")
+    main()
+
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from data.tokens.config import SamplingConfig
 from data.tokens.sampling import Samples, validation_windows
@@ -31,9 +30,11 @@ from orchestration.disk import disk_full, find_full_disk
 from orchestration.events import ends_torn
 from orchestration.files import commit_folder, read_json, write_json, write_text
 from orchestration.lease import occupy
-from pipeline.recipe.reading import load_recipe
 from pipeline.recipe.recipe import PretrainConfig
-from pipeline.releases.origin import check_vocabulary, with_origin
+from pipeline.releases.origin import check_vocabulary
+
+if TYPE_CHECKING:
+    from model.training.train import TrainResult
 
 METRICS = "metrics.jsonl"
 REFUSED = "refused"  # a file of this name says why another attempt would fail in the same way
@@ -63,13 +64,18 @@ def rank_arguments(config: PretrainConfig, tokens: Path, tokenizer: Path, folder
     }
 
 
-def run_rank(arguments: dict[str, Any]) -> None:
-    """Train on this rank until the last step, or until a stop is asked for.
+def run_rank(
+    arguments: dict[str, Any],
+    show: Callable[[dict[str, Any]], None] = lambda record: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> "TrainResult":
+    """Train on this rank until the last step, or until a stop is asked for: by `should_stop`, or by a file STOP in the folder.
 
     `arguments` has `model`, `training` and `sampling` (sections of the recipe as JSON values), `tokens` (a folder of token
     shards), `tokenizer` (the tokenizer.json that made them), `folder` (where checkpoints and metrics go, and where an earlier
     attempt may have left some) and, when there is an origin, `init_from` (a checkpoint or a Hugging Face folder) with `init`
-    ("weights" or "continue"). Raises ValueError when the data do not fit the training, or `folder` was begun on other samples.
+    ("weights" or "continue"). On the first rank `show` gets each record of the metrics. Raises ValueError when the data do
+    not fit the training, or `folder` was begun on other samples.
     """
     # This imports DeepSpeed, which the driver does not need: it only sends this function to the ranks.
     from model.training.train import train
@@ -84,13 +90,13 @@ def run_rank(arguments: dict[str, Any]) -> None:
         origin = Origin(Path(arguments["init_from"]), arguments["init"])
     with occupy(folder):
         _check_same_samples(folder, data.order)
-        train(
+        return train(
             model,
             training,
             data,
             folder / CHECKPOINTS,
-            _appender(folder / METRICS),
-            (folder / STOP).exists,
+            _appender(folder / METRICS, show),
+            lambda: should_stop() or (folder / STOP).exists(),
             commit_folder,
             origin,
         )
@@ -219,15 +225,22 @@ def _by_source(entries: list[TokenShardEntry], split: str) -> dict[str, list[Pat
     return dict(sorted(found.items()))
 
 
-def _appender(path: Path) -> Callable[[dict[str, Any]], None]:
-    """A function that appends a record to a JSON Lines file. The trainer calls it on the first rank only."""
+def _appender(path: Path, show: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+    """A function that appends a record to a JSON Lines file and shows it. The trainer calls it on the first rank only."""
 
     def log(record: dict[str, Any]) -> None:
         begin = "\n" if ends_torn(path) else ""
         with path.open("a", encoding="utf-8") as file:
             file.write(begin + json.dumps(record) + "\n")
+        show(record)
 
     return log
+
+
+def loss_and_speed(record: Mapping[str, Any]) -> str:
+    """What a line of progress says of the record of a training step, as in `loss 5.372, 6,034 tokens/s`."""
+    speed = f", {record['tokens_per_second']:,.0f} tokens/s" if record.get("tokens_per_second") else ""
+    return f"loss {record['loss']:.3f}{speed}"
 
 
 def with_vocabulary(model: ModelConfig, tokenizer: Path) -> ModelConfig:
@@ -240,39 +253,3 @@ def with_vocabulary(model: ModelConfig, tokenizer: Path) -> ModelConfig:
             f"pretrain.model.vocab_size: {model.vocab_size} is smaller than the tokenizer's vocabulary of {size}"
         )
     return model
-
-
-def main() -> None:
-    """The command line of `torchrun -m pipeline.pretrain`."""
-    from model.training.distributed import close_distributed  # this imports torch, which `--help` does not need
-
-    parser = argparse.ArgumentParser(
-        prog="torchrun -m pipeline.pretrain", description="Pretrain on given token shards."
-    )
-    parser.add_argument("recipe", type=Path, help="recipe whose pretrain section is used")
-    parser.add_argument("--tokens", type=Path, required=True, help="folder of token shards")
-    parser.add_argument("--tokenizer", type=Path, required=True, help="the tokenizer.json that made them")
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and metrics")
-    parser.add_argument("overrides", nargs="*", help="key.path=value")
-    options = parser.parse_intermixed_args()  # Overrides may follow the options, as the usage above has them.
-    try:
-        base = options.recipe.resolve().parent
-        pretrain = with_origin(load_recipe(options.recipe, options.overrides), base, options.out.resolve()).pretrain
-        if pretrain is None:
-            raise ValueError(f"{options.recipe}: there is no pretrain section")
-        arguments = rank_arguments(
-            pretrain, options.tokens.resolve(), options.tokenizer.resolve(), options.out.resolve()
-        )
-    except ValueError as error:
-        sys.exit(f"gristmill: {error}")
-    length = pretrain.training.sequence_length
-    gaps = describe_without_validation(without_validation(options.tokens, length), length)
-    if gaps and os.environ.get("RANK", "0") == "0":
-        print(f"gristmill: {gaps}", file=sys.stderr)
-    options.out.mkdir(parents=True, exist_ok=True)
-    run_rank(arguments)
-    close_distributed()
-
-
-if __name__ == "__main__":
-    main()

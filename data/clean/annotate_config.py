@@ -1,6 +1,7 @@
 """What the annotate stage is told: which rules measure each document, and how."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
@@ -9,7 +10,7 @@ from data.clean.config import CleanConfig
 from data.clean.custom import FUNCTION
 from data.clean.filters.families import FAMILIES
 from data.clean.filters.family import Family
-from data.section import Needs, Section, with_fields
+from data.section import Needs, Section, is_at_work, with_fields
 from data.text.words import WordSplitter
 
 MEASURED = {name: family for name, family in FAMILIES.items() if family.measures}
@@ -83,9 +84,9 @@ class AnnotateConfig(Section):
             asked["language.unit"] = clean.language.unit, "document"
         for family, measured_with in self.sections():
             if section := getattr(clean, family.name):
-                for field in family.deciding:
+                for field in filter(partial(is_at_work, section), family.deciding):
                     asked[f"{family.name}.{field}"] = getattr(section, field), getattr(measured_with, field)
-        if MEASURED.keys() & set(self.families):
+        if any(getattr(clean, family.name) for family, _ in self.sections()):
             asked["words"] = clean.words, self.words
         for name, (wanted, measured) in asked.items():
             if wanted != measured:

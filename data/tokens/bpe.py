@@ -16,7 +16,7 @@ import xxhash
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from data.tokens.config import VocabConfig, special_tokens
-from data.tokens.vocabulary import PATTERNS, SETTINGS, Encoder, Vocabulary, load_vocabulary
+from data.tokens.vocabulary import PATTERNS, Encoder, Vocabulary, load_vocabulary, take_vocabulary
 
 MEASURED_BYTES = 2_000_000  # The report encodes about so much text of each source.
 LONGEST_TOKENS = 20  # The report lists so many.
@@ -66,13 +66,7 @@ def adopt_tokenizer(out: Path, documents: list[Path], tokenizer: Path, seed: int
 
     Returns counts. Raises ValueError when it cannot be read, or nothing says which of its tokens ends a text.
     """
-    vocabulary = load_vocabulary(tokenizer)
-    name = vocabulary.tokenizer.id_to_token
-    special = {"eos_token": name(vocabulary.end_id)}
-    if vocabulary.pad_id is not None:
-        special["pad_token"] = name(vocabulary.pad_id)
-    (out / "tokenizer.json").write_bytes(tokenizer.read_bytes())
-    (out / SETTINGS).write_text(json.dumps(special, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    vocabulary = take_vocabulary(tokenizer, out)
     totals = _bytes_by_source(documents)
     _write_report(out, documents, totals, seed, {})
     count = sum(number for number, _ in totals.values())

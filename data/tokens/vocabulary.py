@@ -120,6 +120,20 @@ def copy_vocabulary(tokenizer: Path, folder: Path) -> None:
             (folder / path.name).write_bytes(path.read_bytes())
 
 
+def take_vocabulary(tokenizer: Path, folder: Path) -> Vocabulary:
+    """Copy a `tokenizer.json` of others into a folder, with what has to stand beside it written anew; raises ValueError as
+    `load_vocabulary` does.
+    """
+    vocabulary = load_vocabulary(tokenizer)
+    name = vocabulary.tokenizer.id_to_token
+    special = {"eos_token": name(vocabulary.end_id)}
+    if vocabulary.pad_id is not None:
+        special["pad_token"] = name(vocabulary.pad_id)
+    (folder / "tokenizer.json").write_bytes(tokenizer.read_bytes())
+    (folder / SETTINGS).write_text(json.dumps(special, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return vocabulary
+
+
 def find_tokenizer(path: Path) -> Path:
     """The `tokenizer.json` that a file or a folder stands for. Raises ValueError when there is none."""
     found = path / "tokenizer.json" if path.is_dir() else path

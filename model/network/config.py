@@ -18,6 +18,7 @@ GATED = ("swiglu", "geglu")  # feed-forward layers with a third matrix, the gate
 
 
 N_HEADS = 12
+MOST_HEADS = 1024  # so many are looked for when a width is given without heads
 
 
 class RopeScaling(Section):
@@ -163,7 +164,7 @@ class ModelConfig(Section):
         width = values.get("d_model")
         if not isinstance(width, int) or width <= 0 or width % N_HEADS == 0:
             return values
-        heads = [n for n in range(1, width // 64 + 1) if width % n == 0 and width // n % 2 == 0]
+        heads = [n for n in range(1, min(width // 64, MOST_HEADS) + 1) if width % n == 0 and width // n % 2 == 0]
         return {"n_heads": max(heads, default=1), **values}
 
     @model_validator(mode="after")

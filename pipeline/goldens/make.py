@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.goldens import annotate, clean, collect, dedup, evaluate, export, finetune, pretrain, tokens
+from pipeline.goldens import annotate, clean, collect, dedup, doors, evaluate, export, finetune, pretrain, tokens
 from pipeline.goldens.content import Golden, Values, make_each
 from pipeline.goldens.networks import one_thread
 
@@ -27,11 +27,14 @@ LOOSE = ("training/bfloat16/", "training/muon/")
 
 GOLDENS: dict[str, Mapping[str, Golden]] = {
     "collect": collect.GOLDENS,
+    "documents": doors.DOCUMENT_GOLDENS,
     "annotate": annotate.GOLDENS,
     "clean": clean.GOLDENS,
     "dedup": dedup.GOLDENS,
     "vocab": tokens.VOCAB_GOLDENS,
     "tokenize": tokens.TOKENIZE_GOLDENS,
+    "tokens": doors.TOKEN_GOLDENS,
+    "network": doors.NETWORK_GOLDENS,
     "pretrain": pretrain.GOLDENS,
     "evaluate": evaluate.GOLDENS,
     "finetune": finetune.GOLDENS,

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from data.section import is_at_work, needs_of
 from pipeline.recipe.mistakes import Mistake
 from pipeline.recipe.mistakes import shown as as_written
 from pipeline.recipe.written import Location
@@ -15,12 +16,11 @@ SHOWN = 6  # values of a field that a message names
 def unmet_needs(section: BaseModel, location: Location = ()) -> list[Mistake]:
     """A mistake for each field that differs from its default although none of the fields that it needs is set so."""
     found = []
-    needs: Mapping[str, Any] = getattr(section, "needs", {})
     for name, field in type(section).model_fields.items():
         value = getattr(section, name)
         is_set = value != field.get_default(call_default_factory=True)
-        if is_set and name in needs and not any(_is_met(section, *need) for need in needs[name].items()):
-            found.append(Mistake((*location, name), _words(section, needs[name])))
+        if is_set and not is_at_work(section, name):
+            found.append(Mistake((*location, name), _words(section, needs_of(section)[name])))
             continue
         for inner, place in _sections(value, (*location, name)):
             found += unmet_needs(inner, place)
@@ -33,19 +33,6 @@ def _sections(value: Any, location: Location) -> Iterator[tuple[BaseModel, Locat
     items = enumerate(value) if isinstance(value, list | tuple) else value.items() if isinstance(value, dict) else ()
     for name, item in items:
         yield from _sections(item, (*location, name))
-
-
-def _is_met(section: BaseModel, name: str, values: tuple[Any, ...]) -> bool:
-    """Whether a field has one of the values, or one of them among its own when it has several.
-
-    An empty frozenset stands for values that cannot be known yet.
-    """
-    found = getattr(section, name)
-    if not values:
-        return bool(found)
-    if isinstance(found, frozenset | tuple):
-        return found == frozenset() or any(value in found for value in values)
-    return found in values
 
 
 def _words(section: BaseModel, needs: Mapping[str, tuple[Any, ...]]) -> str:

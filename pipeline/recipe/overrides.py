@@ -38,6 +38,7 @@ def with_value(recipe: Mapping[str, Any], field: str, value: Any) -> dict[str, A
 def _set(tree: Any, keys: list[str], value: Any, override: str) -> Location:
     """Set a value in a tree of sections and lists; gives its location."""
     location: list[Any] = []
+    here: Any
     for before, key in zip(["the recipe", *keys], keys, strict=False):
         if not isinstance(tree, dict | list):
             raise RecipeError(f"{override!r}: {before} is a value, not a section")

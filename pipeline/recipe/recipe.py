@@ -176,7 +176,7 @@ class TrackingConfig(Section):
     project: Annotated[str, "display"] = "gristmill"
     """The project at Weights & Biases that the run belongs to."""
 
-    @field_validator("wandb", mode="before")
+    @field_validator("wandb", mode="before", json_schema_input_type=Literal["auto", "online", "offline", "off", False])
     @classmethod
     def _bare_off(cls, value: Any) -> Any:
         return "off" if value is False else value  # YAML reads an unquoted `off` as false

@@ -23,7 +23,7 @@ class RecipeError(ValueError):
 class Written(NamedTuple):
     """The values of a recipe, and the place of each: `recipe.yaml:12`, or the override that set it."""
 
-    values: dict[str, Any]
+    values: Any
     places: dict[Location, str]
 
 
@@ -98,16 +98,15 @@ def _read_one(path: Path) -> Written:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise RecipeError(f"{path}:{line}: the file is not UTF-8 text; save it as UTF-8") from error
-    written = read_text(text, str(path))
-    if not isinstance(written.values, dict):
+    values, places = read_text(text, str(path))
+    if not isinstance(values, dict):
         raise RecipeError(f"{path}: a recipe has sections (`collect:` and others), this file has none")
-    return written
+    return Written(values, places)
 
 
-def read_text(text: str, name: str) -> Written:
-    """The value of a YAML text, which need not be a mapping; raises RecipeError that tells the line in the file `name`."""
+def read_text(text: str, name: str) -> tuple[Any, dict[Location, str]]:
+    """The value of a YAML text and the places in it; raises RecipeError that tells the line in the file `name`."""
     places: dict[Location, str] = {}
-    loader = None
     try:
         loader = _Loader(text)
         root = loader.get_single_node()
@@ -117,7 +116,7 @@ def read_text(text: str, name: str) -> Written:
         raise RecipeError(f"{name}:{line}: {words}") from error
     except RecursionError as error:
         raise RecipeError(f"{name}: brackets or sections are nested too deeply") from error
-    return Written(value, places)
+    return value, places
 
 
 class _Walk:
@@ -138,6 +137,7 @@ class _Walk:
             return [self.value(item, (*location, number)) for number, item in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
             return self._section(node, location)
+        assert isinstance(node, yaml.ScalarNode)
         return self._plain(node)
 
     def _section(self, node: yaml.MappingNode, location: Location) -> dict[Any, Any]:
@@ -152,7 +152,7 @@ class _Walk:
             section[key] = self.value(value_node, (*location, key))
         return section
 
-    def _plain(self, node: yaml.Node) -> Any:
+    def _plain(self, node: yaml.ScalarNode) -> Any:
         if node.style is None and re.fullmatch(r"[-+]?0[0-9_]+", node.value):
             plain = node.value.lstrip("-+0_") or "0"
             raise self._trap(

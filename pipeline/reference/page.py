@@ -26,8 +26,9 @@ def _table(rows: Sequence[Row]) -> str:
     lines = ["| field | what it takes | default | meaning |", "| --- | --- | --- | --- |"]
     for row in rows:
         unit = f"; unit: {row.unit}" if row.unit else ""
+        needs = f" Only with {row.needs}." if row.needs else ""
         source = f" Source: {row.source}." if row.source else ""
         mark = "" if row.affects == "output" else f" *{row.affects}*"
-        cells = (f"`{row.name}`", row.type + unit, f"`{row.default}`", row.meaning + source + mark)
+        cells = (f"`{row.name}`", row.type + unit, f"`{row.default}`", row.meaning + needs + source + mark)
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join(lines)

@@ -8,8 +8,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
+from data.section import needs_of
 from pipeline.recipe.expected import expected
 from pipeline.recipe.fields import Affects, affects, documented, models_in
+from pipeline.recipe.needs import needed
 from pipeline.recipe.recipe import Recipe, did_you_mean
 from pipeline.stages.line import STAGES
 
@@ -28,6 +30,8 @@ class Row:
     unit: str
     source: str
     """Where the number or the formula comes from, such as a paper."""
+    needs: str
+    """What has to be set beside it so that it does anything, such as `optimizer: muon`; mostly nothing."""
     affects: Affects
     rebuilds: tuple[str, ...]
     """The stages that a change builds again, if the recipe has them."""
@@ -80,6 +84,7 @@ def _rows_of(section: type[BaseModel], prefix: str, source: str, outer: Affects)
             default=_default(field),
             unit=words.unit,
             source=words.source or source,
+            needs=" or ".join(needed(other, values) for other, values in needs_of(section).get(name, {}).items()),
             affects=own,
             rebuilds=rebuilt_after((prefix + name).partition(".")[0]) if own == "output" else (),
         )

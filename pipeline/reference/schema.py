@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pipeline.recipe.fields import affects, models_in
+from pipeline.recipe.fields import affects, is_flat, models_in
 from pipeline.recipe.recipe import Recipe
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -14,6 +14,8 @@ EXTENDS = {"type": "string", "description": "A recipe in the same folder that th
 def editor_schema() -> dict[str, Any]:
     """The schema for editors. Unlike `Recipe` it lets fields be missing, except in lists: a recipe may extend another."""
     schema = recipe_schema()
+    for model in config_models():
+        definition(schema, model)["properties"] |= _fields_beside(schema, model)
     optional = {
         entry["$ref"] for entry in _entries(schema) for entry in [entry, *entry.get("anyOf", [])] if "$ref" in entry
     }
@@ -57,6 +59,16 @@ def config_models() -> list[type[BaseModel]]:
         found[model] = None
         waiting += [inner for field in model.model_fields.values() for inner in models_in(field.annotation)]
     return list(found)
+
+
+def _fields_beside(schema: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+    """The fields of the flat sections in a section. Older recipes have them beside these sections, which is still read."""
+    flat = [models_in(field.annotation)[0] for field in model.model_fields.values() if is_flat(field)]
+    return {
+        name: {**entry, "deprecated": True}
+        for inner in flat
+        for name, entry in definition(schema, inner)["properties"].items()
+    }
 
 
 def _entries(schema: dict[str, Any]) -> list[dict[str, Any]]:

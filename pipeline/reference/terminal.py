@@ -24,7 +24,8 @@ def print_fields(rows: Sequence[Row], console: Console) -> None:
 def _facts(row: Row) -> str:
     unit = f"; unit: {row.unit}" if row.unit else ""
     source = f"; source: {row.source}" if row.source else ""
-    return f"{row.type}{unit}{source}; a change rebuilds {_rebuilds(row)}"
+    needs = f"; only with {row.needs}" if row.needs else ""
+    return f"{row.type}{unit}{needs}{source}; a change rebuilds {_rebuilds(row)}"
 
 
 def _rebuilds(row: Row) -> str:

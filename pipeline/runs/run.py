@@ -16,6 +16,7 @@ from orchestration.identity import Identity
 from orchestration.lease import Stopped
 from orchestration.liveness import this_process
 from orchestration.progress import Display, duration
+from orchestration.stopping import StopFlag, stop_on_signals
 from orchestration.store import Artifact, CountsDoNotAddUp, Provenance, Store
 from orchestration.tracking import MetricsFile, Tracker, Trackers, WeightsAndBiases, wandb_mode
 from pipeline.failures import RunStopped, StageFailed
@@ -29,7 +30,6 @@ from pipeline.runs.comparison import judge
 from pipeline.runs.cost import checkpoint_bytes
 from pipeline.runs.foresight import check_cluster, check_text, notes
 from pipeline.runs.plan import Step, changed_sources, check_rebuild, make_plan
-from pipeline.runs.stopping import StopFlag, stop_on_signals
 from pipeline.runs.upgrade import upgrade_store
 from pipeline.runs.view import link, open_view, record_artifact, runs_folder
 from pipeline.runs.workdir import check_room
@@ -236,8 +236,9 @@ def _build_stage(
         made = stage.run(context, paths, step.config, building.folder)
         if not stage.reads_at_start:
             _check_sources(step, context.base, store, building.folder)
-        _check_passed_on(step, made.counts, inputs)
-        return building.finish(made.counts, made.content, stage.layout(step.config), started)
+        counts = made.counts.as_json()
+        _check_passed_on(step, counts, inputs)
+        return building.finish(counts, made.content, stage.layout(step.config), started)
 
 
 def _to_verify(stage: Stage, inputs: Mapping[str, Artifact]) -> list[Artifact]:

@@ -40,7 +40,7 @@ def submit_recipe(
     recipe = check_recipe(written.values, str(path), written.places)
     for each in [trial.recipe for trial in make_trials(recipe)] if recipe.sweep else [recipe]:
         check_code(each, allow_code)
-    run = [python, "-P", "-m", "pipeline.cli", "run"]  # -P keeps Python from importing what lies in the current folder
+    run = [python, "-P", "-m", "gristmill", "run"]  # -P keeps Python from importing what lies in the current folder
     options = ["--workdir", str(workdir), "--address", "auto", "--base", str(path.parent.resolve())]
     options += ["--allow-code"] if allow_code else []
     # Ray may delete the job's folder while the run still works, so the run's current folder is the workdir.

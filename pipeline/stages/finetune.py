@@ -8,7 +8,25 @@ from orchestration.files import write_json
 from orchestration.shards import Shard
 from pipeline.recipe.recipe import FinetuneConfig
 from pipeline.releases.find import network_of
+from pipeline.stages.counts import Counts
 from pipeline.stages.stage import Context, Input, Made, Stage, scores_content
+
+
+class FinetuneCounts(Counts):
+    """What finetune counted. Scores are means over the seeds."""
+
+    training_examples: int
+    test_examples: int
+    left_out: int = 0
+    """Records of other splits."""
+    texts_cut: int = 0
+    """Texts that are longer than what is read of them."""
+    pretrained_accuracy: float
+    pretrained_macro_f1: float
+    random_weights_accuracy: float
+    random_weights_macro_f1: float
+    majority_class_accuracy: float
+    majority_class_macro_f1: float
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, out: Path) -> Made:
@@ -41,7 +59,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, o
         **{f"{start}_{name}": scores[start][name]["mean"] for start in STARTS for name in SCORES},
         **{f"majority_class_{name}": value for name, value in scores["majority_class"].items()},
     }
-    return Made(counts, scores_content(out))
+    return Made(FinetuneCounts(**counts), scores_content(out))
 
 
 def _sources(config: FinetuneConfig, base: Path) -> dict[str, Path]:
@@ -53,6 +71,7 @@ STAGE = Stage(
     version=2,
     inputs=(Input("network", label="pretrain"), Input("vocabulary", label="vocab")),
     gives="scores",
+    counts=FinetuneCounts,
     libraries=("numpy", "tokenizers", "torch"),
     run=_run,
     content=scores_content,

@@ -12,7 +12,14 @@ from orchestration.shards import Shard
 from pipeline.recipe.recipe import NetworkConfig
 from pipeline.releases.find import TAKEN, network_of
 from pipeline.releases.origin import check_vocabulary
+from pipeline.stages.counts import Counts
 from pipeline.stages.stage import Context, Input, Made, Stage
+
+
+class NetworkCounts(Counts):
+    """What is counted of a network that was trained elsewhere."""
+
+    parameters: int
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: NetworkConfig, out: Path) -> Made:
@@ -21,7 +28,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: NetworkConfig, ou
     check_vocabulary(theirs, tokenizer)
     work = {"files": _files(theirs), "tokenizer": tokenizer}
     content = context.map(copy_network, [Shard(TAKEN.parent.name, work)], out, "")[0]["content"]
-    return Made({"parameters": parameters(origin_model(theirs))}, content)
+    return Made(NetworkCounts(parameters=parameters(origin_model(theirs))), content)
 
 
 def copy_network(out: Path, files: Mapping[str, Path], tokenizer: Path) -> dict[str, Any]:
@@ -54,6 +61,7 @@ STAGE = Stage(
     version=1,
     inputs=(Input("vocabulary", label="vocab"),),
     gives="network",
+    counts=NetworkCounts,
     libraries=(),
     run=_run,
     content=_content,

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from data.tokens.vocabulary import copy_vocabulary
 from model.formats.checkpoint import checkpoint_folders, read_checkpoint
 from model.network.config import parameters
@@ -18,6 +20,7 @@ from pipeline.pretrain import (
     REFUSED,
     STOP,
     describe_without_validation,
+    loss_and_speed,
     rank_arguments,
     run_rank_once,
     train_samples,
@@ -27,10 +30,31 @@ from pipeline.pretrain import (
 from pipeline.recipe.recipe import PretrainConfig
 from pipeline.releases.find import network_of
 from pipeline.releases.origin import origin_sources, same_vocabulary
+from pipeline.stages.counts import Counts
 from pipeline.stages.stage import Context, Input, Made, Stage
 from pipeline.stages.training_log import RECORD, metrics, read_log
 
 POLL_SECONDS = 0.5
+
+
+class PretrainCounts(Counts):
+    """What pretrain counted."""
+
+    steps: int
+    samples: int
+    tokens: int
+    parameters: int
+    loss: float | None
+    """Of the last step that was recorded, in nats a token."""
+    validation_loss: float | None
+    steps_left_out: int = 0
+    """Steps whose loss or gradient was out of line."""
+    tokens_in_no_sample: int = 0
+    """Tokens at the ends of sources, which fill no sample."""
+    parent: Mapping[str, Any] | None = None
+    """What the training began with."""
+    without_validation: Mapping[str, int] = Field(default={})
+    """The sources that no validation loss is taken of, with their validation tokens."""
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, out: Path) -> Made:
@@ -54,7 +78,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: PretrainConfig, o
     shutil.rmtree(out / "content", ignore_errors=True)  # A killed attempt may have left it.
     content = context.map(_hash_network, [Shard("network", {"artifact": out})], out, "content")[0]["content"]
     shutil.rmtree(out / "content")
-    return Made(counts, content)
+    return Made(PretrainCounts(**counts), content)
 
 
 def _watch(context: Context, config: PretrainConfig, out: Path, run: Any) -> None:
@@ -98,8 +122,7 @@ def _pass_on(context: Context, steps: int, lines: Iterator[list[dict[str, Any]]]
         numbers = {name: value for name, value in record.items() if name != "step"}
         context.trackers.log(context.stage, record["step"], numbers)
         if "loss" in record:
-            speed = f", {record['tokens_per_second']:,.0f} tokens/s" if record.get("tokens_per_second") else ""
-            context.display.update(context.stage, record["step"], steps, "steps", f"loss {record['loss']:.3f}{speed}")
+            context.display.update(context.stage, record["step"], steps, "steps", loss_and_speed(record))
     trained = [record["step"] for record in records if "loss" in record]
     if trained:
         context.events.write("training_reached", stage=context.stage, step=trained[-1])
@@ -188,6 +211,7 @@ STAGE = Stage(
     version=2,
     inputs=(Input("tokens", label="tokenize"), Input("vocabulary", label="vocab")),
     gives="network",
+    counts=PretrainCounts,
     libraries=("deepspeed", "torch"),
     run=_run,
     content=_content,

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from pydantic import BaseModel
-
 from data.documents import document_files, documents_content
 from orchestration.events import EventLog
 from orchestration.files import read_json
@@ -15,6 +13,7 @@ from orchestration.progress import Display
 from orchestration.shards import Resources, Shard
 from orchestration.store import hashed_by_tasks
 from orchestration.tracking import Trackers
+from pipeline.stages.counts import Counts
 from pipeline.stages.source_hashes import Source
 
 
@@ -73,7 +72,7 @@ class Context:
 class Made:
     """What a stage says of the artifact that it has made."""
 
-    counts: dict[str, Any]
+    counts: Counts
     content: str  # a hash of what the artifact gives by its role, however that is cut into files
 
 
@@ -120,6 +119,7 @@ class Stage:
     version: int
     inputs: tuple[Input, ...]
     gives: Role
+    counts: type[Counts]
     libraries: tuple[str, ...]
     run: Callable[[Context, Mapping[str, Path], Any, Path], Made]
     content: Callable[[Path], str]  # computes `Made.content` from the files of an artifact
@@ -170,6 +170,6 @@ def scores_content(artifact: Path) -> str:
     return digest(read_json(artifact / "scores.json"))
 
 
-def plain(config: BaseModel) -> dict[str, Any]:
-    """The fields of a config as JSON values."""
-    return config.model_dump(mode="json")
+def counts_of(stage: Stage, manifest: Mapping[str, Any]) -> Counts:
+    """What the stage counted when it made the artifact with this manifest, of whichever format."""
+    return stage.counts.model_validate(manifest["counts"])

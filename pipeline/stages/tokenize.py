@@ -8,12 +8,13 @@ from data.tokens.config import TokenizeConfig
 from data.tokens.tokenize import tokenize_shard, tokens_content
 from orchestration.identity import digest
 from orchestration.shards import Shard
+from pipeline.stages.counts import TokenCounts
 from pipeline.stages.stage import Context, Input, Made, MapWork, Stage, add_up, document_shards, numbered
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: TokenizeConfig, out: Path) -> Made:
     results = context.map(tokenize_shard, _shards(context.base, inputs, config, out), out, "shards")
-    return Made(add_up(results), digest(joined_by_key(result["content"] for result in results)))
+    return Made(TokenCounts(**add_up(results)), digest(joined_by_key(result["content"] for result in results)))
 
 
 def _shards(base: Path, inputs: Mapping[str, Path], config: TokenizeConfig, out: Path) -> list[Shard]:
@@ -30,6 +31,7 @@ STAGE = Stage(
     version=1,
     inputs=(Input("documents", label="dedup"), Input("vocabulary", label="vocab")),
     gives="tokens",
+    counts=TokenCounts,
     libraries=("pyarrow", "tiktoken", "tokenizers"),
     run=_run,
     content=_content,

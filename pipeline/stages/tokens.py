@@ -9,12 +9,13 @@ from data.tokens.taken import plan_parts, take_part, taken_files
 from data.tokens.tokenize import tokens_content
 from orchestration.identity import digest
 from orchestration.shards import Shard
+from pipeline.stages.counts import TokenCounts
 from pipeline.stages.stage import Context, Input, Made, MapWork, Stage, add_up
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: TokensConfig, out: Path) -> Made:
     results = context.map(take_part, _shards(context.base, inputs, config, out), out, "shards")
-    return Made(add_up(results), digest(joined_by_key(result["content"] for result in results)))
+    return Made(TokenCounts(**add_up(results)), digest(joined_by_key(result["content"] for result in results)))
 
 
 def _shards(base: Path, inputs: Mapping[str, Path], config: TokensConfig, out: Path) -> list[Shard]:
@@ -38,6 +39,7 @@ STAGE = Stage(
     version=1,
     inputs=(Input("vocabulary"),),
     gives="tokens",
+    counts=TokenCounts,
     libraries=("tokenizers",),
     run=_run,
     content=_content,

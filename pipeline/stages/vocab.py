@@ -9,7 +9,17 @@ from data.tokens.vocabulary import find_tokenizer, settings_files
 from orchestration.files import checksum
 from orchestration.identity import digest
 from orchestration.shards import Shard
+from pipeline.stages.counts import DocumentCounts
 from pipeline.stages.stage import Context, Input, Made, Stage, document_shards
+
+
+class VocabCounts(DocumentCounts):
+    """What vocab counted. Documents that were not drawn into the sample are among the dropped ones."""
+
+    vocab_size: int
+    """One more than the highest id."""
+    sampled_bytes: int = 0
+    """Bytes of text that the vocabulary was trained on."""
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: VocabConfig, out: Path) -> Made:
@@ -23,7 +33,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: VocabConfig, out:
     else:
         theirs = find_tokenizer(context.base / config.tokenizer)
         counts = context.map(adopt_tokenizer, [Shard("tokenizer", {**work, "tokenizer": theirs})], out, "", cpus)[0]
-    return Made(counts, _content(out))
+    return Made(VocabCounts(**counts), _content(out))
 
 
 def _content(artifact: Path) -> str:
@@ -44,6 +54,7 @@ STAGE = Stage(
     version=1,
     inputs=(Input("documents", label="dedup", optional=True),),
     gives="vocabulary",
+    counts=VocabCounts,
     libraries=("tokenizers",),
     run=_run,
     content=_content,

@@ -117,15 +117,6 @@ def test_prune_frees_only_what_no_run_refers_to(line: Any, finished: Any, tools:
     assert not list((workdir / "store").glob("*/*/manifest.json"))
 
 
-def test_a_folder_of_the_users_own_does_not_shadow_the_packages(line: Any, tmp_path: Path) -> None:
-    """Ray puts the driver's current folder first on its workers' path."""
-    for name in ("data", "model", "orchestration", "pipeline"):
-        (tmp_path / f"{name}.py").write_text("raise ImportError('this is the module of the user')\n")
-    mine = type(line)(tmp_path, line.home)
-    workdir = tmp_path / "work"
-    mine.succeed("run", line.folder / "recipe.yaml", "--until", "collect", "--workdir", workdir)
-
-
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

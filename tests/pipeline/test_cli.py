@@ -2,21 +2,27 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.completion import STAGE_NAMES
+from pipeline.stages.line import STAGES
 
 GRISTMILL = Path(sys.executable).with_name("gristmill")
 COMMANDS = [
     "run",
     "plan",
     "submit",
+    "train",
     "fields",
     "status",
     "evaluate",
@@ -65,7 +71,54 @@ def test_every_command_has_help() -> None:
 def test_the_help_of_a_command(command: str) -> None:
     code, out, _ = gristmill(command, "--help")
     assert code == 0
-    assert ("--workdir" in out) == (command not in ("fields", "predict"))  # which need no run
+    assert ("--workdir" in out) == (command not in ("fields", "predict", "train"))  # which need no run
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_ends_with_an_example_that_it_takes(command: str) -> None:
+    registered = next(each for each in app.registered_commands if each.callback and each.callback.__name__ == command)
+    assert registered.epilog is not None
+    example = re.fullmatch(r"Example: `gristmill (.*)`", registered.epilog)
+    assert example
+    name, *arguments = shlex.split(example[1])
+    assert name == command
+    typer.main.get_command(app).commands[name].make_context(name, arguments)  # type: ignore[attr-defined]
+    assert example[1].split()[-1] in gristmill(command, "--help")[1]
+
+
+def test_the_list_of_commands_has_a_line_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = [line.strip("│ ") for line in gristmill("--help")[1].partition("Commands")[2].splitlines()]
+    assert [line.split()[0] for line in lines if line and "─" not in line] == COMMANDS
+
+
+def test_the_version() -> None:
+    assert re.fullmatch(r"gristmill \d+\.\d+\.\d+\n", gristmill("--version")[1])
+
+
+def test_the_help_names_the_stages() -> None:
+    assert tuple(stage.name for stage in STAGES) == STAGE_NAMES
+    words = gristmill("run", "--help")[1].replace("│", "").split()
+    assert {f"{name}," for name in STAGE_NAMES} <= set(words)
+
+
+def completed(line: str, folder: Path) -> list[str]:
+    """What the shell offers at the end of a command line."""
+    variables = {"_GRISTMILL_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    run = subprocess.run(
+        [GRISTMILL], env={**os.environ, **variables}, cwd=folder, capture_output=True, text=True, timeout=60, check=True
+    )
+    return run.stdout.split()
+
+
+def test_the_shell_completes_stages_and_runs(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / "work" / "runs" / name).mkdir(parents=True)
+        (tmp_path / "work" / "runs" / name / "plan.json").write_text("[]")
+    assert completed("gristmill run recipe.yaml --until tok", tmp_path) == ["tokenize", "tokens"]
+    assert completed("gristmill status ", tmp_path) == ["first", "second"]
+    assert completed("gristmill status --workdir elsewhere ", tmp_path) == []
+    assert completed("gristmill verify f", tmp_path) == ["first", "finetune"]
 
 
 def test_the_command_line_is_light() -> None:
@@ -201,7 +254,9 @@ def test_fields_are_looked_up_by_people_and_programs() -> None:
     assert "CPU threads of each rank" in out and "a change rebuilds nothing (speed)" in out
     code, out, _ = gristmill("fields", "c4", "--json")
     assert code == 0
-    assert {"name", "meaning", "type", "default", "unit", "source", "affects", "rebuilds"} == json.loads(out)[0].keys()
+    assert {"name", "meaning", "type", "default", "unit", "source", "needs", "affects", "rebuilds"} == json.loads(out)[
+        0
+    ].keys()
     assert json.loads(gristmill("fields", "--schema")[1])["properties"]["extends"]
     code, out, errors = gristmill("fields", "warmup_step")
     assert (code, "pretrain.training.warmup_steps" in out) == (0, True)

@@ -168,6 +168,13 @@ def test_tables_of_needs_name_fields_and_values_that_there_are() -> None:
             assert all(needed(name, values) for name, values in need.items())
 
 
+def test_a_way_of_measuring_need_not_be_that_of_a_rule_that_is_off() -> None:
+    annotate, rule = {"stop_words": ["der", "die"]}, {"gopher_quality": {"min_stop_words": None}}
+    check_recipe({**LEAST, "annotate": annotate, "clean": rule}, "test")
+    with pytest.raises(RecipeError, match="annotate has measured with"):
+        check_recipe({**LEAST, "annotate": annotate}, "test")
+
+
 def test_defaults_and_what_is_switched_off_are_never_refused() -> None:
     dump = check_recipe(TINY, "test").model_dump(mode="json")
     for family in ("gopher_repetition", "gopher_quality", "c4", "fineweb", "language", "boilerplate", "pii"):

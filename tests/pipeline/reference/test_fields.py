@@ -63,6 +63,7 @@ def test_what_a_field_rebuilds_is_told() -> None:
     assert rows["sweep.values"].affects == "display", "a field of a section for display is for display"
     assert rows["pretrain.init_from"].rebuilds[0] == "pretrain", "the files there enter the name"
     assert rows["name"].default == "required"
+    assert rows["pretrain.training.muon_momentum"].needs == "optimizer: muon"
 
 
 def test_the_page_and_the_schema_are_those_of_the_code() -> None:
@@ -96,8 +97,10 @@ def test_mistakes_are_no_recipe_by_the_schema(part: dict[str, Any]) -> None:
     assert problems({"name": "r", **part})
 
 
-def test_a_recipe_that_extends_another_may_leave_fields_out() -> None:
+def test_all_that_a_recipe_may_be_is_valid_by_the_schema() -> None:
     assert problems({"extends": "other.yaml", "collect": {"shard_mb": 3}, "finetune": {"epochs": 2}}) == []
+    for written in ("off", False):  # YAML reads an unquoted `off` as false, or does not, by its version.
+        assert problems({"name": "r", "tracking": {"wandb": written}}) == []
     assert problems({"name": "r", "evaluate": {}}) == problems({"name": "r", "evaluate": [{"name": "a"}]}) == []
 
 

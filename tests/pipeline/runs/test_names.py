@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from data.collect.config import CollectConfig
 from data.collect.given_config import DocumentsConfig
 from data.tokens.config import TokensConfig
 from orchestration.files import read_json, write_json
@@ -115,6 +117,20 @@ def test_an_option_that_is_off_enters_no_name_and_one_that_is_on_does() -> None:
     assert named() == {"sources": [{"old": 1}], "one": {"old": 1}, "moved_default": 5}
     assert named(moved_default=3, one=None) == {"sources": [{"old": 1}], "one": None}
     assert named(sources=[{"new": True}])["sources"] == [{"old": 1, "new": True}]
+
+
+def test_a_format_of_a_source_enters_names_as_it_did_before_it_had_a_section() -> None:
+    """A manifest of before has the fields of `csv`, `text` and the others beside those of the source."""
+
+    def named(**fields: Any) -> dict[str, Any]:
+        values = {"sources": [{"name": "s", "path": "a.csv", **fields}]}
+        return named_fields(CollectConfig, output_fields(CollectConfig.model_validate(values)))["sources"][0]
+
+    before, after = named(delimiter=";", namespaces=[1]), named(csv={"delimiter": ";"}, wikipedia={"namespaces": [1]})
+    assert before == after and after["delimiter"] == ";" and "csv" not in after
+    of_then = yaml.safe_load((FIELDS_OF_FORMAT_1.parent / "873c986" / "demo.resolved.yaml").read_text())["collect"]
+    today = named_fields(CollectConfig, output_fields(CollectConfig.model_validate(of_then)))
+    assert today == named_fields(CollectConfig, of_then)
 
 
 def test_every_field_that_was_added_since_has_a_founding_value() -> None:

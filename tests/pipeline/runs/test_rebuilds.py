@@ -311,6 +311,7 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "sweep.parallel": (1, NOTHING),
     "resources.workers": (1, NOTHING),
     "resources.cpus": (1, NOTHING),
+    "resources.gpus": (0, NOTHING),
     "tracking.wandb": ("off", NOTHING),
     "tracking.project": ("other", NOTHING),
 }  # fmt: skip
@@ -328,6 +329,14 @@ def _model(**fields: Any) -> dict[str, Any]:
     return _within("pretrain", model={**TINY["pretrain"]["model"], **fields})
 
 
+def _language(**fields: Any) -> dict[str, Any]:
+    return _within("clean", language=fields)
+
+
+def _source(path: str, **fields: Any) -> dict[str, Any]:
+    return _within("collect", sources=[{"name": "s", "path": path, **fields}])
+
+
 def _training(**fields: Any) -> dict[str, Any]:
     return _within("pretrain", training={**TINY["pretrain"]["training"], **fields})
 
@@ -338,10 +347,30 @@ WITHOUT_TEXTS: dict[str, Any] = {
 BESIDE: dict[str, dict[str, Any]] = {
     "annotate.families": {"annotate": {}},
     "annotate.custom": {"annotate": {}},
-    # What has to be the same in `clean` is only asked where the families are annotated.
+    # These have to be the same in `clean`, where it has the families.
     **{
-        f"annotate.{name}": {"annotate": {"families": []}}
+        f"annotate.{name}": {
+            "annotate": {},
+            "clean": dict.fromkeys(("language", "gopher_repetition", "gopher_quality", "fineweb")),
+        }
         for name in ("words", "characters", "stop_words", "end_marks", "short_line_length")
+    },
+    "collect.sources.text.documents": _source("a.txt"),
+    "collect.sources.csv.delimiter": _source("a.csv"),
+    "collect.sources.wikipedia.namespaces": _source("a-pages-articles.xml"),
+    "collect.sources.extractor": _source("a.html"),
+    **{
+        f"collect.sources.datasets.{name}": _source("theirs", format="datasets")
+        for name in ("config", "split", "revision")
+    },
+    **{f"clean.language.{name}": _language(unit="paragraph") for name in ("paragraph_characters", "min_fraction")},
+    "pretrain.training.decay_share": _training(schedule="warmup_stable_decay"),
+    "pretrain.training.muon_momentum": _training(optimizer="muon"),
+    "pretrain.training.spikes.window": _training(spikes={"deviations": 6}),
+    "pretrain.training.sample_tokens": _training(prompts=["The"]),
+    **{
+        f"pretrain.training.loss_scale.{name}": _training(dtype="float16", loss_scale={})
+        for name in ("fixed", "initial_power", "window", "hysteresis", "minimum")
     },
     **{f"clean.scores.{name}": {"annotate": {}, **_within("clean", scores=[LIMIT])} for name in ("name", "min", "max")},
     **{
@@ -418,6 +447,8 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "a.txt").write_text("a\n")
     (folder / "b.txt").write_text("b\n")
     (folder / "theirs").mkdir()
+    for name in ("a.csv", "a.html", "a-pages-articles.xml"):
+        (folder / name).write_text("")
     for name in ("config.json", "tokenizer.json"):
         (folder / "theirs" / name).write_text("{}")
     for name in ("a.idx", "b.idx", "a.bin", "b.bin"):

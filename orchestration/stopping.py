@@ -23,7 +23,8 @@ class StopFlag:
 def stop_on_signals(say: Callable[[str], None]) -> Iterator[StopFlag]:
     """Let Ctrl-C and SIGTERM set a flag inside the block, which gets that flag; the second signal ends the process at once.
 
-    `say` is called with a line for the user at the first signal.
+    `say` is called with a line for the user at the first signal. Only the main thread of a process can ask for signals; in
+    another one the flag stays unset.
     """
     flag = StopFlag()
 
@@ -34,6 +35,9 @@ def stop_on_signals(say: Callable[[str], None]) -> Iterator[StopFlag]:
         # A thread says this, because the handler may have interrupted the display while that holds its lock.
         threading.Thread(target=say, args=("Stopping: saving what can be saved. Once more ends it at once.",)).start()
 
+    if threading.current_thread() is not threading.main_thread():
+        yield flag
+        return
     earlier = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield flag
