@@ -7,7 +7,7 @@ from data.clean.filters.families import FAMILIES
 from data.clean.pii import PIIConfig
 from data.collect.collect import CollectConfig
 from data.dedup.dedup import DedupConfig
-from data.sources.config import Format, SourceConfig
+from data.sources.config import Format, SourceConfig, TextConfig
 from data.sources.readers import READERS
 from data.sources.streams.byte_stream import COMPRESSIONS
 from data.text.words import SPLITTERS
@@ -49,7 +49,7 @@ def test_every_format_compression_and_extractor_is_collected() -> None:
     ]
     assert {suffix for suffix in COMPRESSIONS if suffix != ".tgz"} <= {f".{path.rpartition('.')[2]}" for path in paths}
     assert {source.extractor for source in collect.SOURCES} == choices(SourceConfig, "extractor")
-    assert {source.documents for source in collect.SOURCES} == choices(SourceConfig, "documents")
+    assert {source.text.documents for source in collect.SOURCES} == choices(TextConfig, "documents")
     assert choices(CollectConfig, "normalise") == {"ftfy", "nfc"}
 
 

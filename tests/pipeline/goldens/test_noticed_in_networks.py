@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import model.evaluation.choices
 import model.evaluation.generate
@@ -93,7 +94,13 @@ REPLACED: list[tuple[str, str, Any, str, Any]] = [
     ("evaluate", "ngrams", model.evaluation.ngram_models, "_discount", lambda counts: 0.5),
     ("evaluate", "task", model.evaluation.choices, "join", lambda context, choice: (context, choice)),
     ("finetune", "mean", model.finetuning.classify, "rate", lambda step, steps, warmup: (steps - step) / steps),
-    ("finetune", "mean", model.finetuning.classify.nn.utils, "clip_grad_norm_", lambda parameters, largest: None),
+    (
+        "finetune",
+        "mean",
+        model.finetuning.classify.nn.utils,
+        "clip_grad_norm_",
+        lambda parameters, largest: torch.zeros(()),
+    ),
     ("finetune", "mean", model.finetuning.classify, "STANDARD_DEVIATION", 0.5),
     ("finetune", "random weights", model.finetuning.classify, "initialize", lambda network, seed: None),
     ("export", "gpt2", model.formats.convert_hf, "write_tokenizer", lambda *arguments: None),
