@@ -31,27 +31,28 @@ def finetune_release(
     if not data.is_file():
         raise ValueError(f"--data {data}: there is no such file")
     examples = read_examples(data, config)
-    network, vocabulary = open_release(release)
-    encode = Encoder(vocabulary).encode_to_lists
-    texts = [example.text for example in (*examples.train, *examples.test)]
-    cut = count_cut(texts, encode, config, network)
-    if examples.left_out:
-        records = "1 record is" if examples.left_out == 1 else f"{examples.left_out:,} records are"
-        console.print(f"{records} marked neither train nor test, and left out", highlight=False)
-    if cut:
-        console.print(describe_cut(cut, len(texts), config, network), highlight=False)
-    console.print(
-        f"{len(examples.train):,} texts to learn from, {len(examples.test):,} held out, {2 * len(config.seeds)} fine-tunings"
-    )
-    with new_folder(folder, "--out") as out, Display(console) as display:
-        classifier, scores = compare(
-            network,
-            examples,
-            encode,
-            config,
-            vocabulary.start_id,
-            progress=lambda done, total: display.update("finetune", done, total, "steps"),
+    with new_folder(folder, "--out") as out:
+        network, vocabulary = open_release(release)
+        encode = Encoder(vocabulary).encode_to_lists
+        texts = [example.text for example in (*examples.train, *examples.test)]
+        cut = count_cut(texts, encode, config, network)
+        if examples.left_out:
+            records = "1 record is" if examples.left_out == 1 else f"{examples.left_out:,} records are"
+            console.print(f"{records} marked neither train nor test, and left out", highlight=False)
+        if cut:
+            console.print(describe_cut(cut, len(texts), config, network), highlight=False)
+        console.print(
+            f"{len(examples.train):,} texts to learn from, {len(examples.test):,} held out, {2 * len(config.seeds)} fine-tunings"
         )
+        with Display(console) as display:
+            classifier, scores = compare(
+                network,
+                examples,
+                encode,
+                config,
+                vocabulary.start_id,
+                progress=lambda done, total: display.update("finetune", done, total, "steps"),
+            )
         save_classifier(out, classifier, config, vocabulary.start_id, release.tokenizer)
     return {**scores, "texts_cut": cut, "left_out": examples.left_out, "classifier": str(folder)}
 

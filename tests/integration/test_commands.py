@@ -122,7 +122,7 @@ def test_prune_frees_only_what_no_run_refers_to(line: Any, finished: Any, tools:
     [
         (("run", "absent.yaml"), "absent.yaml"),
         (("run", "recipe.yaml", "pretrain.training.stepz=3"), "did you mean steps?"),
-        (("run", "recipe.yaml", "collect.sources.0.path=nothing-*.txt"), "nothing-*.txt"),
+        (("run", "recipe.yaml", "collect.sources.0.path=nothing-*.jsonl"), "nothing-*.jsonl"),
         (("run", "recipe.yaml", "pretrain.training.global_batch=7"), "global_batch"),
         (("run", "recipe.yaml", "--until", "bake"), "bake"),
         (("status", "nobody"), "nobody"),
