@@ -30,9 +30,9 @@ def adopt(view: Path, name: str, artifact: Path, store: Store) -> Artifact:
     and when a living process is building the same artifact.
     """
     steps = _plan(view, store)
-    step = _step(steps, view, name)
-    stage = step.stage.name
+    stage = steps[name].stage.name if name in steps else name
     found = _find(artifact, stage, store)
+    step = _step(steps, view, name)
     refuse_damage(found, checksums=True)
     assert step.identity, "_step has seen to it"
     if step.stage.fits:
