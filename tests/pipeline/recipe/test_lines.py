@@ -42,5 +42,5 @@ def test_mistakes_of_a_trial_have_the_line_of_its_values(tmp_path: Path) -> None
 def test_an_override_is_the_place_of_what_it_sets(tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text(SOURCES)
     recipe = load_recipe(tmp_path / "r.yaml", ["collect.sources.s.path=c.txt"])
-    with pytest.raises(ValueError, match="'collect.sources.s.path=c.txt': source s: path 'c.txt' matches no file"):
+    with pytest.raises(ValueError, match=r"'collect.sources.s.path=c.txt': source s: path 'c.txt' matches no file"):
         make_plan(recipe, tmp_path, Store(tmp_path / "store"), tmp_path / "runs" / "r")
