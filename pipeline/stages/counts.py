@@ -42,6 +42,13 @@ class CorpusCounts(DocumentCounts):
     """Documents that were passed on, by the power of two that is next below their characters."""
 
 
+class RecordCounts(CorpusCounts):
+    """The counts of a stage that reads the records of files."""
+
+    encodings: Mapping[str, int] = Field(default={})
+    """Records of files that are not UTF-8, by the encoding that they were read in."""
+
+
 class LanguageCounts(CorpusCounts):
     """The counts of a stage that passes on documents whose languages may be known."""
 
