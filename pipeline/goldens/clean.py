@@ -12,7 +12,7 @@ from data.clean.chain import ChainInputs
 from data.clean.clean import clean_shard
 from data.clean.config import CHAIN, BlockListConfig, CleanConfig, PIIConfig
 from data.clean.filters.families import FAMILIES
-from pipeline.goldens.content import Golden, Values, make_each, shards_made, write_documents
+from pipeline.goldens.content import Golden, Values, make_each, shards_made, value_content, write_documents
 from pipeline.goldens.personal import PERSONAL
 from pipeline.goldens.sources import INPUTS
 from pipeline.goldens.texts import PROSE, TEXTS
@@ -80,7 +80,10 @@ def _clean_documents(
 ) -> Values:
     out = folder / "shard"
     out.mkdir()
-    return shards_made([out], [clean_shard(out, documents, config, inputs, scores)])
+    counts = clean_shard(out, documents, config, inputs, scores)
+    by_source = counts.pop("by_source")
+    made = shards_made([out], [counts])
+    return made | {"by_source": value_content(by_source)} if config.sources else made
 
 
 def _clean_annotated(config: CleanConfig, folder: Path) -> Values:
@@ -94,13 +97,12 @@ def _clean_annotated(config: CleanConfig, folder: Path) -> Values:
 def _clean_repeated(folder: Path) -> Values:
     """Cut out lines that repeat, counted in two partitions."""
     config = _config(["boilerplate"], boilerplate={"min_documents": 3, "min_fraction": 0.5})
-    assert config.boilerplate is not None
     documents = write_documents(folder / "documents.parquet", REPEATED)
-    count_lines(folder, documents, config.boilerplate, PARTITIONS)
+    count_lines(folder, documents, config, PARTITIONS)
     outs = [folder / f"repeated-{partition}" for partition in range(PARTITIONS)]
     for partition, out in enumerate(outs):
         out.mkdir()
-        repeated_lines(out, [folder / "counts.parquet"], partition, config.boilerplate)
+        repeated_lines(out, [folder / "counts.parquet"], partition, config)
     repeated = [out / "repeated.parquet" for out in outs]
     return _clean_documents(folder, documents, config, ChainInputs(BASE, repeated))
 
