@@ -63,8 +63,8 @@ PRESETS: Mapping[Preset, Mapping[str, Any]] = {
 
 BY_FORMAT: Mapping[str, Preset] = {"html": "web", "warc": "web", "epub": "books", "wikipedia": "wiki"}
 _CODE = """
-asm awk bash c cc clj cljs cpp cs css cu cxx d dart el elm erl ex exs f f90 fs go groovy h hh hpp hs hxx java jl js jsx kt kts less
-lisp lua m mjs ml mli nim pas php pl pm ps1 py pyi pyx r rb rs s scala scm scss sh sol sql swift tcl ts tsx v vb vhd vue zig
+asm awk bash c cc clj cljs cpp cs css cu cxx d dart el elm erl ex exs f f90 fs go groovy h hh hpp hs hxx java jl js jsx kt kts
+less lisp lua m mjs ml mli nim pas php pl pm ps1 py pyi pyx r rb rs s scala scm scss sh sol sql swift tcl ts tsx v vb vhd vue zig
 """
 CODE_SUFFIXES = frozenset(f".{suffix}" for suffix in _CODE.split())
 
