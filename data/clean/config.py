@@ -187,7 +187,7 @@ class Rules(Section):
 class SourceRules(Rules):
     """The rules for the documents of one source, where they differ from those of the other sources."""
 
-    preset: Preset | None = None
+    preset: Preset | None = Field(None, json_schema_extra={"founding": None})
     """The preset that the source's rules begin with. Of the rules that stand for all sources none holds then; with null they
     hold too."""
 

@@ -11,7 +11,7 @@ from data.sources.config import COMPRESSED, SourceConfig
 
 Preset = Literal["none", "books", "code", "web", "wiki", "chat"]
 
-_LABELLED = {"allowed": []}  # Every language is kept, and documents are labelled with theirs.
+_LABELLED: Mapping[str, Any] = {"allowed": []}  # Every language is kept, and documents are labelled with theirs.
 _ONLY_TEXT: dict[str, Any] = {
     "not_text": {},
     **dict.fromkeys(("language", "gopher_repetition", "gopher_quality", "c4", "fineweb", "pii")),

@@ -435,7 +435,10 @@ BESIDE: dict[str, dict[str, Any]] = {
 def fields_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Dotted names of all fields: values, and sections that can be left out or set to null."""
     for name, field in model.model_fields.items():
-        inner = models_in(field.annotation)
+        # A section by source has the fields of the section that it is in.
+        inner = [
+            each for each in models_in(field.annotation) if not each.model_fields.keys() <= model.model_fields.keys()
+        ]
         if not inner or (prefix and type(None) in getattr(field.annotation, "__args__", ())):
             yield prefix + name
         for each in inner:
