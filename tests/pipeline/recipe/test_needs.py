@@ -219,7 +219,7 @@ ALONE = {
 )
 def test_one_sensible_number_alone_works(tmp_path: Path, field: str, value: float) -> None:
     path = tmp_path / "recipe.yaml"
-    path.write_text(yaml.safe_dump({**LEAST, "pretrain": {}, "evaluate": {}}))
+    path.write_text(yaml.safe_dump({**LEAST, "clean": {"preset": "web"}, "pretrain": {}, "evaluate": {}}))
     recipe = load_recipe(path, [f"{field}={value}"])
     assert check_recipe(recipe.model_dump(mode="json"), "test") == recipe
 

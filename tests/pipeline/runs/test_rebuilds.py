@@ -72,7 +72,7 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "annotate.short_line_length": (20, ANNOTATE),
     "annotate.custom": (["rules:length"], ANNOTATE),
     "clean.preset": ("books", CLEAN),
-    "clean.sources": ({"s": {"preset": "books"}}, CLEAN),
+    "clean.sources": ({"s": {"fineweb": None}}, CLEAN),
     "clean.words": ("punctuation", CLEAN),
     "clean.lines": ("paragraphs", CLEAN),
     "clean.not_text": (None, CLEAN),
