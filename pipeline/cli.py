@@ -168,9 +168,9 @@ def plan(
     check_text(read, base, steps)
     costs = estimate(read, base, steps, store)
     if as_json:
-        _print_json({"run": read.name, "stages": plan_facts(steps), "cost": costs})
+        _print_json({"run": read.name, "stages": plan_facts(steps), "clean": read.rules_told(), "cost": costs})
     else:
-        print_plan(read.name, steps, costs, Console())
+        print_plan(read.name, steps, {"clean": read.rules_told(), **costs}, Console())
 
 
 @_command("submit mine.yaml --workdir /shared/work")

@@ -37,7 +37,7 @@ EXPORT = ("export",)
 
 # Field: (another value, the stages that are built anew). A list of models is spoken of by its first item.
 TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
-    "format": (None, NOTHING),  # only one is known
+    "format": (1, NOTHING),
     "name": ("other", NOTHING),
     "description": ("words", NOTHING),
     "collect.sources.name": ("other", COLLECT),
@@ -71,7 +71,15 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "annotate.end_marks": ("fineweb", ANNOTATE),
     "annotate.short_line_length": (20, ANNOTATE),
     "annotate.custom": (["rules:length"], ANNOTATE),
+    "clean.preset": ("books", CLEAN),
+    "clean.sources": ({"s": {"fineweb": None}}, CLEAN),
     "clean.words": ("punctuation", CLEAN),
+    "clean.lines": ("paragraphs", CLEAN),
+    "clean.not_text": (None, CLEAN),
+    "clean.not_text.max_control_characters": (0.5, CLEAN),
+    "clean.not_text.max_lost_characters": (0.5, CLEAN),
+    "clean.not_text.max_unassigned_characters": (0.5, CLEAN),
+    "clean.not_text.max_capitals_within": (0.5, CLEAN),
     "clean.chain": (["language"], CLEAN),
     "clean.block_lists": ({"words": ["a.txt"]}, CLEAN),
     "clean.block_lists.domains": (["a.txt"], CLEAN),
@@ -427,7 +435,10 @@ BESIDE: dict[str, dict[str, Any]] = {
 def fields_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Dotted names of all fields: values, and sections that can be left out or set to null."""
     for name, field in model.model_fields.items():
-        inner = models_in(field.annotation)
+        # A section by source has the fields of the section that it is in.
+        inner = [
+            each for each in models_in(field.annotation) if not each.model_fields.keys() <= model.model_fields.keys()
+        ]
         if not inner or (prefix and type(None) in getattr(field.annotation, "__args__", ())):
             yield prefix + name
         for each in inner:
