@@ -13,6 +13,7 @@ from data.sources.record import DamagedStream, Record, Unreadable, excerpt, rest
 from data.sources.streams.byte_stream import compression_of
 from data.sources.streams.input import Input, ReadLimits
 
+BOM = b"\xef\xbb\xbf"
 BEGINNING_BYTES = 1 << 16
 
 
@@ -34,12 +35,17 @@ def read_json(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterato
         return
     number = 0
     try:
-        pieces = cast("IO[bytes]", Stream(input.chunks()))
+        pieces = cast("IO[bytes]", Stream(_without_mark(input.chunks())))
         prefix = "item" if _beginning(input).startswith(b"[") else ""
         for number, fields in enumerate(ijson.items(pieces, prefix, use_float=True)):
             yield _record(str(number), fields, source, limits)
     except (DamagedStream, ijson.JSONError, UnicodeDecodeError) as problem:
         yield rest_unreadable(str(number), problem)
+
+
+def _without_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield next(pieces, b"").removeprefix(BOM)
+    yield from pieces
 
 
 def _record(place: str, fields: object, source: SourceConfig, limits: ReadLimits) -> Record | Unreadable:
@@ -74,4 +80,4 @@ def _is_object(line: bytes) -> bool:
 
 def _is_one_object(input: Input, limits: ReadLimits) -> bool:
     content = read_whole(input, limits)
-    return isinstance(content, bytes) and _is_object(content.removeprefix(b"\xef\xbb\xbf"))
+    return isinstance(content, bytes) and _is_object(content.removeprefix(BOM))
