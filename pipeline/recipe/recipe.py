@@ -241,8 +241,8 @@ class Recipe(Section):
     """
 
     format: Annotated[Literal[1, 2], "display"] = 2
-    """The format that the recipe is written in. With 1, rules of `clean` that are not written are FineWeb's, whatever the source;
-    since 2 they are those of a preset."""
+    """The format that the recipe is written in. With 1, rules of `clean` that are not written are FineWeb's, whatever the source,
+    and `dedup` cuts no documents; since 2 they are those of a preset, and it may."""
     name: Annotated[str, "display"] = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
     """What the run is called, by commands and in the folder runs/."""
     description: Annotated[str, "display"] = ""
@@ -294,6 +294,9 @@ class Recipe(Section):
         network = values.get("network")
         if isinstance(network, Mapping) and "path" in network:
             named["vocab"] = {"tokenizer": network["path"]}
+        dedup = values.get("dedup", named.get("dedup", {}))
+        if values.get("format") == 1 and isinstance(dedup, Mapping):  # Recipes of that time know of no parts.
+            values = {**values, "dedup": {"parts": None, **dedup}}
         return {**named, **values}
 
     @model_validator(mode="after")

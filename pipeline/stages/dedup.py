@@ -2,7 +2,7 @@
 
 There are four steps. The first computes the signatures of every shard. The second matches signatures, with a task for each
 partition of the bands. The third decides which document of each group of duplicates is kept. The fourth writes each shard without
-the duplicates.
+the duplicates; where few documents are left, it cuts the long ones into parts.
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,15 @@ from pipeline.stages.stage import Context, Input, Made, Stage, add_up, document_
 PARTITIONS = 16  # of the band hashes; the number is fixed, so that the files do not depend on the number of workers
 
 
+class DedupCounts(LanguageCounts):
+    """What dedup counted: in - cut + parts = out + dropped."""
+
+    cut: int = 0
+    """Long documents that were cut into parts."""
+    parts: int = 0
+    """The parts, each of which is a document from here on."""
+
+
 def _run(context: Context, inputs: Mapping[str, Path], config: DedupConfig, out: Path) -> Made:
     documents = document_shards(inputs["documents"])
     context.map(sign_shard, numbered(documents, config=config), out, "signatures")
@@ -28,20 +37,22 @@ def _run(context: Context, inputs: Mapping[str, Path], config: DedupConfig, out:
     ]
     context.map(match_partition, partitions, out, "matches")
     edges = sorted(out.glob("matches/*/edges.parquet"))
-    context.map(
+    (found,) = context.map(
         resolve_duplicates,
         [Shard("all", {"signatures": signatures, "edges": edges, "config": config})],
         out,
         "duplicates",
     )
+    are_few = config.parts and found["documents"] - found["duplicates"] < config.parts.under_documents
     shards = numbered(
         documents,
+        parts=config.parts if are_few else None,
         duplicates=out / "duplicates" / "all" / "duplicates.parquet",
         config=config,
         benchmark_files=list(_sources(config, context.base).values()),
     )
     results = context.map(dedup_shard, shards, out, "shards")
-    return Made(LanguageCounts(**add_up(results)), joined(result["content"] for result in results))
+    return Made(DedupCounts(**add_up(results)), joined(result["content"] for result in results))
 
 
 def _sources(config: DedupConfig, base: Path) -> dict[str, Path]:
@@ -54,7 +65,7 @@ STAGE = Stage(
     version=1,
     inputs=(Input("documents", label="clean"),),
     gives="documents",
-    counts=LanguageCounts,
+    counts=DedupCounts,
     libraries=("numpy", "pyarrow", "scipy", "unicode", "xxhash"),
     run=_run,
     content=documents_below,
