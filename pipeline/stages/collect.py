@@ -46,7 +46,7 @@ def _source(file: SourceFile) -> Source:
 
 STAGE = Stage(
     name="collect",
-    version=7,
+    version=8,
     inputs=(),
     gives="documents",
     counts=CorpusCounts,
