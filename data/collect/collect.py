@@ -75,6 +75,7 @@ class Counts:
     dropped: Counter[str] = field(default_factory=Counter)
     bytes_dropped: Counter[str] = field(default_factory=Counter)
     licenses: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)  # characters that the extraction left out, by kind
     bits_out: Counter[int] = field(default_factory=Counter)  # documents by how many bits their number of characters has
 
     def drop(self, rule: str, size: int) -> None:
@@ -94,7 +95,9 @@ class Counts:
         """All counts of a shard of `source`."""
         sources = {"documents_by_source": {source: self.documents_out}, "bytes_by_source": {source: self.bytes_out}}
         counts = {name: dict(value) if isinstance(value, dict) else value for name, value in vars(self).items()}
+        left_out = {f"{source}: {kind}": number for kind, number in counts.pop("left_out").items()}
         lengths = {str(1 << bits >> 1): number for bits, number in counts.pop("bits_out").items()}
+        counts |= {"left_out": left_out} if left_out else {}
         return counts | {"lengths_out": lengths} | sources  # `data.profile.count_lengths` counts them the same way
 
 
@@ -124,6 +127,7 @@ def collect_shard(out: Path, shard: CollectShard, config: CollectConfig) -> dict
                 counts.drop("withdrawn", record.bytes)
                 continue
             found = make_document(id, locator, record, fields, source, config.normalise)
+            counts.left_out.update(() if isinstance(found, Unreadable) else found.left_out)
             if isinstance(found, Unreadable):
                 quarantine.append(quarantine_row(locator, found, source))
                 counts.quarantined += 1
@@ -168,14 +172,13 @@ def _dataset_path(files: Sequence[SourceFile], source: SourceConfig) -> str:
 
 def rejected_row(document: Document, source: SourceConfig, rule: str) -> dict[str, object]:
     """The row of a document that has no text, or none that may be kept."""
-    _, _, _, uri, license, meta = document
     row: dict[str, object] = {
         "id": document.id,
         "text": "",
         "source": source.name,
-        "uri": uri,
-        "license": license,
-        "meta": meta,
+        "uri": document.uri,
+        "license": document.license,
+        "meta": document.meta,
     }
     return row | {"rule": rule, "detail": DETAILS[rule]}
 

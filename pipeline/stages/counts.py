@@ -40,6 +40,9 @@ class CorpusCounts(DocumentCounts):
     """Documents that were passed on, by licence."""
     lengths_out: Mapping[str, int]
     """Documents that were passed on, by the power of two that is next below their characters."""
+    left_out: Mapping[str, int] = Field(default={})
+    """Characters of pages and articles that the extraction left out, by source and kind (`web: navigation`): of HTML those
+    of the text that are no white space, of Wikipedia those of the markup."""
 
 
 class LanguageCounts(CorpusCounts):
