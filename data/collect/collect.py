@@ -3,11 +3,12 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 from data.collect.config import CollectConfig
 from data.collect.document_writer import DocumentWriter
@@ -62,6 +63,17 @@ def plan_shards(config: CollectConfig, base: Path) -> list[CollectShard]:
     ]
 
 
+class Dropped(NamedTuple):
+    """A document that does not pass, the rule that says so, and the bytes that are counted as lost."""
+
+    document: Document
+    rule: str
+    bytes: int
+
+
+Outcome: TypeAlias = Document | Dropped | Unreadable
+
+
 @dataclass
 class Counts:
     """Counts of the records that came in and of their outcomes."""
@@ -102,15 +114,35 @@ class Counts:
 
 
 def collect_shard(out: Path, shard: CollectShard, config: CollectConfig) -> dict[str, object]:
-    """Write the documents of `shard` into documents-NNNNN.parquet, each of about `shard_mb` of text; return counts.
+    """Write the documents of `shard` as `write_documents` does; ids are made from the places of the records.
 
-    `content` among them is the hash of the documents in order (see `data.content`).
-
-    A record without text goes to rejected.parquet under the rule `empty`, one that was withdrawn under the rule `withdrawn` and
-    without its text; one that cannot be read goes to quarantine.parquet with its error.
+    A document that was withdrawn goes to rejected.parquet under the rule `withdrawn` and without its text.
     """
     source = next(source for source in config.sources if source.name == shard.source)
     withdrawn = read_withdrawn(shard.withdrawn) if shard.withdrawn else frozenset()
+
+    def make(locator: str, record: Record | Unreadable, fields: Fields) -> Outcome:
+        id = document_id(source.name, locator)
+        if withdrawn and (uri := withdrawn_uri(withdrawn, id, locator, record, fields)):
+            return Dropped(Document(id, b"", 0, uri, source.license, "{}"), "withdrawn", record.bytes)
+        return make_document(id, locator, record, fields, source, config.normalise)
+
+    return write_documents(out, shard, source, config, make)
+
+
+def write_documents(
+    out: Path,
+    shard: CollectShard,
+    source: SourceConfig,
+    config: CollectConfig,
+    make: Callable[[str, Record | Unreadable, Fields], Outcome],
+) -> dict[str, object]:
+    """Write what `make(locator, record, fields)` makes of the records of `shard`; gives counts.
+
+    Documents go into documents-NNNNN.parquet, each of about `shard_mb` of text; `content` among the counts is the hash of the
+    documents in order (see `data.content`). What is dropped goes to rejected.parquet under its rule, which is `empty` for a
+    document without text; a record that cannot be read goes to quarantine.parquet with its error.
+    """
     counts = Counts()
     with (
         DocumentWriter(out, source.name, config.shard_mb * MEGABYTE) as documents,
@@ -121,22 +153,19 @@ def collect_shard(out: Path, shard: CollectShard, config: CollectConfig) -> dict
             counts.documents_in += 1
             counts.bytes_in += record.bytes
             locator = f"{path}#{record.place}"
-            id = document_id(source.name, locator)
-            if withdrawn and (uri := withdrawn_uri(withdrawn, id, locator, record, fields)):
-                rejected.append(rejected_row(Document(id, b"", 0, uri, source.license, "{}"), source, "withdrawn"))
-                counts.drop("withdrawn", record.bytes)
-                continue
-            found = make_document(id, locator, record, fields, source, config.normalise)
-            counts.left_out.update(() if isinstance(found, Unreadable) else found.left_out)
-            if isinstance(found, Unreadable):
-                quarantine.append(quarantine_row(locator, found, source))
+            made = make(locator, record, fields)
+            if isinstance(made, Document):
+                counts.left_out.update(made.left_out)
+                made = made if made.text else Dropped(made, "empty", 0)
+            if isinstance(made, Unreadable):
+                quarantine.append(_quarantine_row(locator, made, source))
                 counts.quarantined += 1
-            elif not found.text:
-                rejected.append(rejected_row(found, source, "empty"))
-                counts.drop("empty", 0)
+            elif isinstance(made, Dropped):
+                rejected.append(_rejected_row(made.document, source, made.rule))
+                counts.drop(made.rule, made.bytes)
             else:
-                documents.append(found)
-                counts.pass_on(found)
+                documents.append(made)
+                counts.pass_on(made)
     return counts.result(source.name) | {"content": str(documents.content)}
 
 
@@ -170,7 +199,7 @@ def _dataset_path(files: Sequence[SourceFile], source: SourceConfig) -> str:
     return str(Path(files[0].absolute).parents[len(inside.parts) - 1])
 
 
-def rejected_row(document: Document, source: SourceConfig, rule: str) -> dict[str, object]:
+def _rejected_row(document: Document, source: SourceConfig, rule: str) -> dict[str, object]:
     """The row of a document that has no text, or none that may be kept."""
     row: dict[str, object] = {
         "id": document.id,
@@ -183,7 +212,7 @@ def rejected_row(document: Document, source: SourceConfig, rule: str) -> dict[st
     return row | {"rule": rule, "detail": DETAILS[rule]}
 
 
-def quarantine_row(locator: str, record: Unreadable, source: SourceConfig) -> dict[str, object]:
+def _quarantine_row(locator: str, record: Unreadable, source: SourceConfig) -> dict[str, object]:
     """The row of a record that cannot be read."""
     return {
         "source": source.name,

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr, field_validator, model_validator
 
 from data.clean.annotate_config import AnnotateConfig
 from data.clean.config import CleanConfig
@@ -19,6 +19,7 @@ from model.formats.hf_config import architecture
 from model.network.config import ModelConfig
 from model.training.train_config import TrainConfig
 from pipeline.recipe.section import Section
+from pipeline.recipe.written import Places
 
 SEQUENCE_LENGTH: int = TrainConfig.model_fields["sequence_length"].default  # That of the network is as long.
 MAX_TRIALS = 1000  # A sweep with more is likely a mistake.
@@ -276,6 +277,8 @@ class Recipe(Section):
     tracking: Annotated[TrackingConfig, "display"] = TrackingConfig()
     """Where metrics go besides the terminal and `metrics.jsonl`."""
 
+    _places: Places = PrivateAttr(default_factory=dict)  # Where its values are written, for messages about them.
+
     @model_validator(mode="before")
     @classmethod
     def _leave_out(cls, values: Any) -> Any:
@@ -310,6 +313,20 @@ class Recipe(Section):
                 architecture(self.pretrain.model)
             except ValueError as error:
                 raise ValueError(f"export: {error}") from error
+        return self
+
+    @property
+    def places(self) -> Places:
+        """Where the values of the recipe are written; empty when it was not read from a file."""
+        return self._places
+
+    def __eq__(self, other: object) -> bool:
+        """Two recipes are equal when their values are, wherever they are written."""
+        return isinstance(other, Recipe) and self.__dict__ == other.__dict__
+
+    def written_at(self, places: Places) -> "Recipe":
+        """The same recipe, with the places where its values are written."""
+        self._places = places
         return self
 
     def sections(self, stage: str) -> list[tuple[str, Section]]:
