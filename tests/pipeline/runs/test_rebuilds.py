@@ -282,6 +282,8 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "evaluate.max_new_tokens": (8, EVALUATE),
     "evaluate.temperature": (0.0, EVALUATE),
     "evaluate.top_k": (5, EVALUATE),
+    "evaluate.baseline_order": (3, EVALUATE),
+    "evaluate.baseline_tokens": (1000, EVALUATE),
     "evaluate.resamples": (500, EVALUATE),
     "evaluate.seed": (1, EVALUATE),
     "evaluate.batch_size": (2, NOTHING),

@@ -45,7 +45,7 @@ INTERVAL = {"value": 1.5, "low": 1.25, "high": 1.75}
 RIVAL = {"bits_per_byte": 2.5, "perplexity": 200.0, "difference": INTERVAL}
 EVALUATION = {
     "test": {
-        "all": {"documents": 17, "bits_per_byte": INTERVAL, "perplexity": INTERVAL, "bigram": RIVAL, "unigram": RIVAL}
+        "all": {"documents": 17, "bits_per_byte": INTERVAL, "perplexity": INTERVAL, "5-gram": RIVAL, "unigram": RIVAL}
     },
     "tasks": {"cloze": {"accuracy": INTERVAL, "items": 50, "chance": 0.25}},
 }
@@ -83,7 +83,8 @@ def test_a_card_with_everything() -> None:
         ["dedup", "1,234", "1,200", "language 30, c4.lorem_ipsum 1", "3"],
     ]
     assert evaluation[2] == ["this network", "1.5000 [1.2500, 1.7500]", "1.50 [1.25, 1.75]"]
-    assert evaluation[3] == ["Kneser-Ney bigram of training tokens", "2.5000", "200.00"]
+    assert evaluation[3] == ["Kneser-Ney 5-gram of training tokens", "2.5000", "200.00"]
+    assert "- Beside the Kneser-Ney 5-gram: the network is better by 1.5000 [1.2500, 1.7500] bits per byte.\n" in body
     assert finetuning[2:] == [
         ["this network", "0.9000", "0.8000"], ["the same from random weights", "0.9000", "0.8000"],
         ["majority class", "0.5000", "0.3300"],
