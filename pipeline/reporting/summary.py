@@ -115,6 +115,8 @@ def _finetuning_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
         "  from random weights": {name: scores["random_weights"][name]["mean"] for name in ("accuracy", "macro_f1")},
         "  majority class": scores["majority_class"],
     }
+    if "tfidf" in scores:  # Earlier versions did not compute it.
+        lines["  TF-IDF, no network"] = scores["tfidf"]
     return [(name, f"accuracy {line['accuracy']:.4f}, macro-F1 {line['macro_f1']:.4f}") for name, line in lines.items()]
 
 
