@@ -5,6 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from data.section import ANY, Needs, Section
+from data.text.words import Numbers
 
 
 class MinHashConfig(Section):
@@ -12,7 +13,10 @@ class MinHashConfig(Section):
     found as not; a pair that shares 0.8 of them is found with probability 0.924. Source: FineWeb (Penedo et al. 2024)."""
 
     shingle_words: int = Field(default=5, gt=0)
-    """How many normalised words in a row make a shingle. Unit: words."""
+    """How many normalised words in a row make a shingle; in scripts without spaces each letter is a word. Unit: words."""
+    numbers: Numbers = Field("zero", json_schema_extra={"founding": "zero"})
+    """With zero all numbers are alike, as in texts that differ in dates and counters; with keep they count as they are written,
+    as in tables, exercises and reports. Source: datatrove (zero)."""
     bands: int = Field(default=14, gt=0, le=256)
     """Number of bands; two documents that agree in all rows of one band are duplicates. More bands find less similar ones."""
     rows: int = Field(default=8, gt=0, le=256)

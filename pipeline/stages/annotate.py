@@ -29,7 +29,7 @@ def _content(artifact: Path) -> str:
 
 STAGE = Stage(
     name="annotate",
-    version=2,
+    version=3,
     inputs=(Input("documents", label="collect"),),
     gives="annotations",
     counts=DocumentCounts,

@@ -85,7 +85,7 @@ def _sources(config: CleanConfig, base: Path) -> dict[str, Path]:
 
 STAGE = Stage(
     name="clean",
-    version=4,
+    version=5,
     inputs=(Input("documents", label="collect"), Input("annotations", label="annotate", optional=True)),
     gives="documents",
     counts=CleanCounts,

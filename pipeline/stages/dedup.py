@@ -51,7 +51,7 @@ def _sources(config: DedupConfig, base: Path) -> dict[str, Path]:
 
 STAGE = Stage(
     name="dedup",
-    version=1,
+    version=2,
     inputs=(Input("documents", label="clean"),),
     gives="documents",
     counts=LanguageCounts,
