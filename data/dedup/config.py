@@ -28,13 +28,16 @@ class MinHashConfig(Section):
 class ContaminationConfig(Section):
     """Which evaluation files training text must not share n-grams with."""
 
-    needs: ClassVar[Needs] = {"ngram": {"files": ANY}}
+    needs: ClassVar[Needs] = {"ngram": {"files": ANY}, "min_item_words": {"files": ANY}}
 
     files: tuple[str, ...] = ()
-    """Files of evaluation tasks, JSON Lines; every string in a record counts."""
+    """Files of evaluation tasks, JSON Lines, an item a line; the strings of an item count in their order as one text."""
     ngram: int = Field(default=13, gt=0)
-    """A document that shares so many normalised words in a row with a file is dropped; a row that is mostly numbers counts
-    for nothing. Unit: words. Source: Brown et al. 2020, appendix C."""
+    """A document that shares so many normalised words in a row with an item is dropped; a row that is mostly numbers counts
+    for nothing, and in scripts without spaces 2 or 4 letters are a word. Unit: words. Source: Brown et al. 2020, appendix C."""
+    min_item_words: int | None = Field(8, gt=0, json_schema_extra={"founding": None})
+    """Of an item, or a string of one, that is shorter than `ngram` but not than this a document must have the whole to be
+    dropped; a shorter one drops nothing, and with null none does. Unit: words. Source: Brown et al. 2020, appendix C."""
 
 
 class DedupConfig(Section):
