@@ -92,7 +92,7 @@ def _plan_stage(
 ) -> Step:
     stage, config, links = place.stage, place.config, place.links
     sources = hash_sources(stage, config, base, hashes)
-    libraries = library_versions(stage.libraries)
+    libraries = library_versions((*stage.libraries, *stage.extras(config)))
     keys = labelled(links, {name: step.key for name, step in steps.items()})
     key = _identity(stage, config, {**keys, **sources}).name
     again = _times_again(store, stage, key, rebuild)

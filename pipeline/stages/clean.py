@@ -17,6 +17,7 @@ from data.clean.chain import ChainInputs
 from data.clean.clean import clean_shard
 from data.clean.config import BoilerplateConfig, CleanConfig
 from data.clean.custom import code_files, load_function
+from data.clean.language_models import distribution
 from data.content import joined
 from orchestration.files import read_json
 from orchestration.shards import Shard
@@ -93,5 +94,6 @@ STAGE = Stage(
     run=_run,
     content=documents_below,
     map_work=MapWork(clean_shard, _shards),
+    extras=lambda config: (distribution(config.language.model),) if config.language else (),
     sources=_sources,
 )

@@ -67,6 +67,7 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "annotate.families": (["gopher_quality"], ANNOTATE),
     "annotate.words": ("punctuation", ANNOTATE),
     "annotate.characters": (500, ANNOTATE),
+    "annotate.language_model": ("py3langid", ANNOTATE),
     "annotate.stop_words": (["der", "die"], ANNOTATE),
     "annotate.end_marks": ("fineweb", ANNOTATE),
     "annotate.short_line_length": (20, ANNOTATE),
@@ -94,6 +95,8 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "clean.language.min_fraction": (0.4, CLEAN),
     "clean.language.allowed": (["de"], CLEAN),
     "clean.language.threshold": (0.5, CLEAN),
+    "clean.language.model": ("py3langid", CLEAN),
+    "clean.language.thresholds": ({"en": 0.5}, CLEAN),
     "clean.language.characters": (500, CLEAN),
     "clean.gopher_repetition": (None, CLEAN),
     "clean.gopher_repetition.duplicate_paragraphs": (0.01, CLEAN),
@@ -355,7 +358,7 @@ BESIDE: dict[str, dict[str, Any]] = {
             "annotate": {},
             "clean": dict.fromkeys(("language", "gopher_repetition", "gopher_quality", "fineweb")),
         }
-        for name in ("words", "characters", "stop_words", "end_marks", "short_line_length")
+        for name in ("words", "characters", "language_model", "stop_words", "end_marks", "short_line_length")
     },
     "collect.sources.text.documents": _source("a.txt"),
     "collect.sources.csv.delimiter": _source("a.csv"),
