@@ -67,6 +67,7 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "annotate.families": (["gopher_quality"], ANNOTATE),
     "annotate.words": ("punctuation", ANNOTATE),
     "annotate.characters": (500, ANNOTATE),
+    "annotate.language_model": ("py3langid", ANNOTATE),
     "annotate.stop_words": (["der", "die"], ANNOTATE),
     "annotate.end_marks": ("fineweb", ANNOTATE),
     "annotate.short_line_length": (20, ANNOTATE),
@@ -102,6 +103,8 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "clean.language.min_fraction": (0.4, CLEAN),
     "clean.language.allowed": (["de"], CLEAN),
     "clean.language.threshold": (0.5, CLEAN),
+    "clean.language.model": ("py3langid", CLEAN),
+    "clean.language.thresholds": ({"en": 0.5}, CLEAN),
     "clean.language.characters": (500, CLEAN),
     "clean.gopher_repetition": (None, CLEAN),
     "clean.gopher_repetition.duplicate_paragraphs": (0.01, CLEAN),
@@ -165,9 +168,11 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "dedup.minhash.bands": (10, DEDUP),
     "dedup.minhash.rows": (5, DEDUP),
     "dedup.minhash.seed": (2, DEDUP),
+    "dedup.minhash.numbers": ("keep", DEDUP),
     "dedup.contamination": (None, DEDUP),
     "dedup.contamination.files": (["b.jsonl"], DEDUP),
     "dedup.contamination.ngram": (8, DEDUP),
+    "dedup.contamination.min_item_words": (10, DEDUP),
     "vocab.size": (600, VOCAB),
     "vocab.pre_tokenizer": ("gpt2", VOCAB),
     "vocab.special_tokens": (["<|x|>"], VOCAB),
@@ -367,7 +372,7 @@ BESIDE: dict[str, dict[str, Any]] = {
             "annotate": {},
             "clean": dict.fromkeys(("language", "gopher_repetition", "gopher_quality", "fineweb")),
         }
-        for name in ("words", "characters", "stop_words", "end_marks", "short_line_length")
+        for name in ("words", "characters", "language_model", "stop_words", "end_marks", "short_line_length")
     },
     "collect.sources.text.documents": _source("a.txt"),
     "collect.sources.csv.delimiter": _source("a.csv"),
