@@ -19,12 +19,12 @@ PARTITIONS = 16  # of the band hashes; the number is fixed, so that the files do
 
 
 class DedupCounts(LanguageCounts):
-    """What dedup counted: in - cut + parts = out + dropped."""
+    """What dedup counted: in + added = out + dropped."""
 
-    cut: int = 0
+    documents_cut: int = 0
     """Long documents that were cut into parts."""
-    parts: int = 0
-    """The parts, each of which is a document from here on."""
+    documents_added: int = 0
+    """By how many documents there are more for that."""
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: DedupConfig, out: Path) -> Made:
