@@ -1,10 +1,11 @@
 """The goldens of dedup: exact and near duplicates and contamination, each alone, then all of them in two shards."""
 
 import json
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from data.dedup.config import ContaminationConfig, DedupConfig, MinHashConfig
+from data.dedup.config import ContaminationConfig, DedupConfig, MinHashConfig, PartsConfig
 from data.dedup.dedup import dedup_shard, match_partition, resolve_duplicates, sign_shard
 from pipeline.goldens.content import Golden, Values, shards_made, write_documents
 from pipeline.goldens.texts import GERMAN, PROSE
@@ -39,10 +40,16 @@ CONFIGS = {
 }
 
 
-def _dedup(config: DedupConfig, folder: Path) -> Values:
+LONG = [
+    {"long": "\n\n".join(f"{name}. {PROSE}" for name in ("One", "Two", "Three")), "word": "x" * 1500},
+    {"prose": PROSE},
+]
+
+
+def _dedup(config: DedupConfig, folder: Path, texts: Sequence[Mapping[str, str]] = TEXTS) -> Values:
     task = {"question": QUESTION, "choices": ["the first", f"the {NUMBERS}"]}
     (folder / "tasks.jsonl").write_text(json.dumps(task) + "\n", encoding="utf-8")
-    documents = [write_documents(folder / f"{number}.parquet", texts) for number, texts in enumerate(TEXTS)]
+    documents = [write_documents(folder / f"{number}.parquet", named) for number, named in enumerate(texts)]
     signed = [_new(folder / f"signed-{path.stem}") for path in documents]
     for out, path in zip(signed, documents, strict=True):
         sign_shard(out, path, config)
@@ -54,7 +61,7 @@ def _dedup(config: DedupConfig, folder: Path) -> Values:
     outs = [_new(folder / f"shard-{path.stem}") for path in documents]
     tasks = [folder / "tasks.jsonl"]
     counts = [
-        dedup_shard(out, path, folder / "duplicates.parquet", config, tasks)
+        dedup_shard(out, path, folder / "duplicates.parquet", config, tasks, config.parts if texts is LONG else None)
         for out, path in zip(outs, documents, strict=True)
     ]
     return shards_made(outs, counts)
@@ -65,4 +72,7 @@ def _new(folder: Path) -> Path:
     return folder
 
 
-GOLDENS: dict[str, Golden] = {name: partial(_dedup, config) for name, config in CONFIGS.items()}
+GOLDENS: dict[str, Golden] = {
+    **{name: partial(_dedup, config) for name, config in CONFIGS.items()},
+    "parts": partial(_dedup, DedupConfig(parts=PartsConfig(kilobytes=1)), texts=LONG),
+}
