@@ -80,6 +80,8 @@ def _losses(counts: Mapping[str, Any]) -> str:
     parts = [f"dropped {sum(counts['dropped'].values()):,}" + (f" ({dropped})" if dropped else "")]
     if counts["quarantined"]:
         parts.append(f"quarantined {counts['quarantined']:,}")
+    if added := counts.get("documents_added"):
+        parts.append(f"{counts['documents_cut']:,} long ones cut into {counts['documents_cut'] + added:,} parts")
     return ", ".join(parts)
 
 

@@ -93,7 +93,7 @@ def _dedup(made: _Made) -> Iterator[Alarm]:
         lost = 1 - left.get(source, 0) / max(before, 1)
         largest = made.counts.get("largest_near_duplicates", {}).get(source, 0)
         is_one_group = largest > MUCH * before
-        if before < FEW_DOCUMENTS or (lost <= MUCH and not is_one_group) or made.counts.get("parts"):
+        if before < FEW_DOCUMENTS or (lost <= MUCH and not is_one_group) or made.counts.get("documents_added"):
             continue
         group = f"; {largest:,} of them are near-duplicates of one another" if is_one_group else ""
         yield _alarm(

@@ -23,12 +23,12 @@ PARTITIONS = 16  # of the band hashes; the number is fixed, so that the files do
 
 
 class DedupCounts(LanguageCounts):
-    """What dedup counted: in - cut + parts = out + dropped."""
+    """What dedup counted: in + added = out + dropped."""
 
-    cut: int = 0
+    documents_cut: int = 0
     """Long documents that were cut into parts."""
-    parts: int = 0
-    """The parts, each of which is a document from here on."""
+    documents_added: int = 0
+    """By how many documents there are more for that."""
     documents_in_by_source: Mapping[str, int] = Field(default={})
     """Documents that came in, by source."""
     largest_near_duplicates: Mapping[str, int] = Field(default={})

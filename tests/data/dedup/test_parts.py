@@ -64,16 +64,16 @@ def test_long_documents_are_cut_and_duplicates_are_not(tmp_path: Path) -> None:
     config = DedupConfig(
         minhash=None,
         parts=PartsConfig(kilobytes=1),
-        contamination=ContaminationConfig(files=("tasks.jsonl",), ngram=18),
+        contamination=ContaminationConfig(files=("tasks.jsonl",), ngram=19),
     )
     counts = deduplicated(tmp_path, {"a": long, "b": long, "c": "Short."}, config, [tmp_path / "tasks.jsonl"])
     kept = read_table(tmp_path / "documents-00000.parquet").to_pylist()
     dropped = read_table(tmp_path / "rejected.parquet").to_pylist()
-    number = counts["parts"]
-    assert (counts["cut"], counts["documents_in"]) == (1, 3)
+    number = counts["documents_added"] + 1
+    assert (counts["documents_cut"], counts["documents_in"]) == (1, 3)
     assert {row["id"] for row in [*kept, *dropped]} == {"b", "c", *(f"a/{n}" for n in range(1, number + 1))}
     assert {row["id"]: row["rule"] for row in dropped}["b"] == "exact_duplicate"
     assert {row["rule"] for row in dropped if row["id"].startswith("a/")} == {"contaminated"}
     assert len(kept) > 2, "a part with a question of the tasks takes no other part with it"
-    assert counts["documents_in"] - counts["cut"] + number == len(kept) + len(dropped)
+    assert counts["documents_in"] + counts["documents_added"] == len(kept) + len(dropped)
     assert all(row["uri"] == "a" for row in kept if row["id"].startswith("a/"))

@@ -26,7 +26,7 @@ def alarms(
 def cleaned(documents: int, size: int) -> dict[str, Any]:
     counts = {"documents_in": 60, "documents_out": documents, "bytes_in": 1000, "bytes_out": size}
     dropped = {"c4.curly_bracket": 60 - documents - 1, "fineweb.line_punctuation": 1}
-    return {"by_source": {"s": {**counts, "dropped": dropped, "examples": {name: ("a", "b", "c") for name in dropped}}}}
+    return {"by_source": {"s": {**counts, "dropped": dropped, "examples": dict.fromkeys(dropped, ("a", "b", "c"))}}}
 
 
 def test_a_source_that_loses_most_of_it_is_told_with_rules_examples_and_the_command() -> None:
