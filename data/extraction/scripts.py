@@ -15,6 +15,7 @@ INLINE_TAG = re.compile(
     rb"</?(?:a|abbr|b|bdi|cite|code|em|font|i|mark|small|span|strong|su[bp]|tt|u|var)\b[^<>]*+>", re.IGNORECASE
 )
 OF_A_NOTE = re.compile(rb"href=[\"']?[^\"'<>\s]*#|\b(?:foot)?(?:note|reference|fnref|cite_ref|noteref)", re.IGNORECASE)
+LINK_BEFORE = re.compile(rb"<a\s[^<>]*+>\s*+\Z")
 BESIDE = 16  # So many bytes beside a script are looked at.
 LONGEST_TAG = 500
 
@@ -48,7 +49,8 @@ def html_with_script_marks(html: bytes) -> bytes:
     for script in SCRIPT_ELEMENT.finditer(html):
         name, attributes, content = script.groups()
         text = unescape(TAG.sub("", content[:LONGEST_TAG].decode(errors="replace")))
-        if OF_A_NOTE.search((attributes or b"") + content[:LONGEST_TAG]):
+        around = LINK_BEFORE.search(html, max(0, script.start() - LONGEST_TAG), script.start())
+        if OF_A_NOTE.search((attributes or b"") + content[:LONGEST_TAG] + (around[0] if around else b"")):
             prefix, suffix = note_marks(text)
         else:
             before, after = _text_before(html, script.start()), _text_after(html, script.end())

@@ -97,6 +97,13 @@ def test_boxes_of_links_notices_and_what_is_hidden_go(furniture: str) -> None:
     assert "Another page" not in shown(furniture)
 
 
+def test_a_box_stays_among_paragraphs_that_are_no_p() -> None:
+    para = f'<div class="para">{SENTENCE}</div>'
+    box = f'<div class="sidebar"><div class="titlepage"><p class="title"><strong>NOTE</strong> A box</p></div>{OTHER}</div>'
+    page = f'<body><div class="section">{para * 3}{box}{box}<div class="para">{SENTENCE}<ul><li>a</li></ul></div></div></body>'
+    assert html_to_text(page).count(OTHER) == 2
+
+
 def test_a_column_beside_the_text_is_no_box_in_it() -> None:
     column = f'<div id="sidebar"><h3>About</h3><p>{SENTENCE}</p><ul>{LINKS * 3}</ul></div>'
     page = f'<body><div id="page"><div id="content">{PROSE * 5}</div>{column}</div></body>'
@@ -137,6 +144,7 @@ def test_a_link_to_the_next_page_within_a_sentence_stays() -> None:
         "<li> for founders. See <a href='/l'>founders loan</a>. </li><li> for firms in trouble, by a river</li>",
         "<li>Take the flour, see <a href='/f'>all about flour</a>, by a river<ul><li>then <a href='/w'>water</a> of the river"
         "</li></ul></li>",
+        "<li>path <a href='/s'>&lt;string></a> of a river</li><li>length <a href='/n'>&lt;number></a></li>",
     ],
 )
 @pytest.mark.parametrize("depth", [0, 2, 5])

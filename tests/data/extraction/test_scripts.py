@@ -23,6 +23,7 @@ SENTENCE = "The mill at the river grinds rye and wheat for the village, and its 
         ("log<sub>2</sub>8, 101<sub>2</sub>, 2<sup>n</sup>, 2<sup>n-1</sup>", "log_2 8, 101_2, 2^n, 2^n-1"),
         ("in 1990<sup><a href='#n1'>3</a></sup>.", "in 1990[3]."),
         ("in 1990<sup class='reference'><a href='x'>[3]</a></sup>.", "in 1990[3]."),
+        ("in 1990<a class='footnote' href='#FOOT3'><sup>3</sup></a>.", "in 1990[3]."),
         ("a word<sup id='fnref1'><a href='#fn1'>3</a></sup>.", "a word[3]."),
     ],
 )
