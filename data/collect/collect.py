@@ -3,11 +3,12 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 from data.collect.config import CollectConfig
 from data.collect.document_writer import DocumentWriter
@@ -15,6 +16,7 @@ from data.collect.fields import Document, Fields, fields_of, make_document, with
 from data.collect.withdrawn import read_withdrawn, withdrawn_path
 from data.documents import EXCERPT_CHARACTERS, QUARANTINE_SCHEMA, REJECTED_SCHEMA, document_id
 from data.sources.config import SourceConfig, format_of
+from data.sources.encodings import UTF8
 from data.sources.listing import SourceFile, file_name, list_files
 from data.sources.readers import reader
 from data.sources.record import Record, Unreadable
@@ -62,6 +64,17 @@ def plan_shards(config: CollectConfig, base: Path) -> list[CollectShard]:
     ]
 
 
+class Dropped(NamedTuple):
+    """A document that does not pass, the rule that says so, and the bytes that are counted as lost."""
+
+    document: Document
+    rule: str
+    bytes: int
+
+
+Outcome: TypeAlias = Document | Dropped | Unreadable
+
+
 @dataclass
 class Counts:
     """Counts of the records that came in and of their outcomes."""
@@ -75,6 +88,8 @@ class Counts:
     dropped: Counter[str] = field(default_factory=Counter)
     bytes_dropped: Counter[str] = field(default_factory=Counter)
     licenses: Counter[str] = field(default_factory=Counter)
+    encodings: Counter[str] = field(default_factory=Counter)  # records of files that are not UTF-8
+    left_out: Counter[str] = field(default_factory=Counter)  # characters that the extraction left out, by kind
     bits_out: Counter[int] = field(default_factory=Counter)  # documents by how many bits their number of characters has
 
     def drop(self, rule: str, size: int) -> None:
@@ -94,20 +109,42 @@ class Counts:
         """All counts of a shard of `source`."""
         sources = {"documents_by_source": {source: self.documents_out}, "bytes_by_source": {source: self.bytes_out}}
         counts = {name: dict(value) if isinstance(value, dict) else value for name, value in vars(self).items()}
+        left_out = {f"{source}: {kind}": number for kind, number in counts.pop("left_out").items()}
         lengths = {str(1 << bits >> 1): number for bits, number in counts.pop("bits_out").items()}
+        counts |= {"left_out": left_out} if left_out else {}
         return counts | {"lengths_out": lengths} | sources  # `data.profile.count_lengths` counts them the same way
 
 
 def collect_shard(out: Path, shard: CollectShard, config: CollectConfig) -> dict[str, object]:
-    """Write the documents of `shard` into documents-NNNNN.parquet, each of about `shard_mb` of text; return counts.
+    """Write the documents of `shard` as `write_documents` does; ids are made from the places of the records.
 
-    `content` among them is the hash of the documents in order (see `data.content`).
-
-    A record without text goes to rejected.parquet under the rule `empty`, one that was withdrawn under the rule `withdrawn` and
-    without its text; one that cannot be read goes to quarantine.parquet with its error.
+    A document that was withdrawn goes to rejected.parquet under the rule `withdrawn` and without its text.
     """
     source = next(source for source in config.sources if source.name == shard.source)
     withdrawn = read_withdrawn(shard.withdrawn) if shard.withdrawn else frozenset()
+
+    def make(locator: str, record: Record | Unreadable, fields: Fields) -> Outcome:
+        id = document_id(source.name, locator)
+        if withdrawn and (uri := withdrawn_uri(withdrawn, id, locator, record, fields)):
+            return Dropped(Document(id, b"", 0, uri, source.license, "{}"), "withdrawn", record.bytes)
+        return make_document(id, locator, record, fields, source, config.normalise)
+
+    return write_documents(out, shard, source, config, make)
+
+
+def write_documents(
+    out: Path,
+    shard: CollectShard,
+    source: SourceConfig,
+    config: CollectConfig,
+    make: Callable[[str, Record | Unreadable, Fields], Outcome],
+) -> dict[str, object]:
+    """Write what `make(locator, record, fields)` makes of the records of `shard`; gives counts.
+
+    Documents go into documents-NNNNN.parquet, each of about `shard_mb` of text; `content` among the counts is the hash of the
+    documents in order (see `data.content`). What is dropped goes to rejected.parquet under its rule, which is `empty` for a
+    document without text; a record that cannot be read goes to quarantine.parquet with its error.
+    """
     counts = Counts()
     with (
         DocumentWriter(out, source.name, config.shard_mb * MEGABYTE) as documents,
@@ -117,22 +154,22 @@ def collect_shard(out: Path, shard: CollectShard, config: CollectConfig) -> dict
         for path, fields, record in records_of(shard, source, config):
             counts.documents_in += 1
             counts.bytes_in += record.bytes
+            if isinstance(record, Record) and record.encoding != UTF8:
+                counts.encodings[record.encoding] += 1
             locator = f"{path}#{record.place}"
-            id = document_id(source.name, locator)
-            if withdrawn and (uri := withdrawn_uri(withdrawn, id, locator, record, fields)):
-                rejected.append(rejected_row(Document(id, b"", 0, uri, source.license, "{}"), source, "withdrawn"))
-                counts.drop("withdrawn", record.bytes)
-                continue
-            found = make_document(id, locator, record, fields, source, config.normalise)
-            if isinstance(found, Unreadable):
-                quarantine.append(quarantine_row(locator, found, source))
+            made = make(locator, record, fields)
+            if isinstance(made, Document):
+                counts.left_out.update(made.left_out)
+                made = made if made.text else Dropped(made, "empty", 0)
+            if isinstance(made, Unreadable):
+                quarantine.append(_quarantine_row(locator, made, source))
                 counts.quarantined += 1
-            elif not found.text:
-                rejected.append(rejected_row(found, source, "empty"))
-                counts.drop("empty", 0)
+            elif isinstance(made, Dropped):
+                rejected.append(_rejected_row(made.document, source, made.rule))
+                counts.drop(made.rule, made.bytes)
             else:
-                documents.append(found)
-                counts.pass_on(found)
+                documents.append(made)
+                counts.pass_on(made)
     return counts.result(source.name) | {"content": str(documents.content)}
 
 
@@ -166,21 +203,20 @@ def _dataset_path(files: Sequence[SourceFile], source: SourceConfig) -> str:
     return str(Path(files[0].absolute).parents[len(inside.parts) - 1])
 
 
-def rejected_row(document: Document, source: SourceConfig, rule: str) -> dict[str, object]:
+def _rejected_row(document: Document, source: SourceConfig, rule: str) -> dict[str, object]:
     """The row of a document that has no text, or none that may be kept."""
-    _, _, _, uri, license, meta = document
     row: dict[str, object] = {
         "id": document.id,
         "text": "",
         "source": source.name,
-        "uri": uri,
-        "license": license,
-        "meta": meta,
+        "uri": document.uri,
+        "license": document.license,
+        "meta": document.meta,
     }
     return row | {"rule": rule, "detail": DETAILS[rule]}
 
 
-def quarantine_row(locator: str, record: Unreadable, source: SourceConfig) -> dict[str, object]:
+def _quarantine_row(locator: str, record: Unreadable, source: SourceConfig) -> dict[str, object]:
     """The row of a record that cannot be read."""
     return {
         "source": source.name,

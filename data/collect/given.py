@@ -8,14 +8,11 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from data.collect.collect import MEGABYTE, CollectShard, Counts, plan_shards, quarantine_row, records_of, rejected_row
-from data.collect.document_writer import DocumentWriter
+from data.collect.collect import CollectShard, plan_shards, write_documents
 from data.collect.fields import Document, Fields, make_document
 from data.collect.given_config import DocumentsConfig
-from data.documents import QUARANTINE_SCHEMA, REJECTED_SCHEMA
-from data.sources.config import SourceConfig
 from data.sources.record import Record, Unreadable
-from data.tables import TableWriter, row_groups
+from data.tables import row_groups
 
 FORMATS = ("jsonl", "parquet", "arrow")
 PARTITION_DOCUMENTS = 10_000_000  # whose ids one task holds, as hashes of 8 bytes
@@ -35,43 +32,17 @@ def plan_given(config: DocumentsConfig, base: Path) -> list[CollectShard]:
 
 
 def take_documents(out: Path, shard: CollectShard, config: DocumentsConfig) -> dict[str, object]:
-    """Write the documents of `shard` into documents-NNNNN.parquet, each of about `shard_mb` of text; gives counts.
+    """Write the documents of `shard` as `write_documents` does, with their own ids; one without an id cannot be read."""
+    source = next(source for source in config.collect.sources if source.name == shard.source)
 
-    `content` among them is the hash of the documents in order. A record without text goes to rejected.parquet; one without an id,
-    or that cannot be read, goes to quarantine.parquet with its error.
-    """
-    collect = config.collect
-    source = next(source for source in collect.sources if source.name == shard.source)
-    counts = Counts()
-    with (
-        DocumentWriter(out, source.name, config.shard_mb * MEGABYTE) as documents,
-        TableWriter(out / "rejected.parquet", REJECTED_SCHEMA) as rejected,
-        TableWriter(out / "quarantine.parquet", QUARANTINE_SCHEMA) as quarantine,
-    ):
-        for path, fields, record in records_of(shard, source, collect):
-            counts.documents_in += 1
-            counts.bytes_in += record.bytes
-            locator = f"{path}#{record.place}"
-            found = _document(locator, record, fields, source)
-            if isinstance(found, Unreadable):
-                quarantine.append(quarantine_row(locator, found, source))
-                counts.quarantined += 1
-            elif not found.text:
-                rejected.append(rejected_row(found, source, "empty"))
-                counts.drop("empty", 0)
-            else:
-                documents.append(found)
-                counts.pass_on(found)
-    return counts.result(source.name) | {"content": str(documents.content)}
+    def make(locator: str, record: Record | Unreadable, fields: Fields) -> Document | Unreadable:
+        own = record.fields.get(fields.id or "") if isinstance(record, Record) else None
+        if isinstance(record, Record) and (not isinstance(own, str | int) or isinstance(own, bool) or own == ""):
+            error = f"no id: {source.id_field!r} has to be a text or a whole number"
+            return Unreadable(record.place, error, "", record.bytes)
+        return make_document(str(own), locator, record, fields, source, None)
 
-
-def _document(locator: str, record: Record | Unreadable, fields: Fields, source: SourceConfig) -> Document | Unreadable:
-    own = record.fields.get(fields.id or "") if isinstance(record, Record) else None
-    if isinstance(record, Record) and (not isinstance(own, str | int) or isinstance(own, bool) or own == ""):
-        return Unreadable(
-            record.place, f"no id: {source.id_field!r} has to be a text or a whole number", "", record.bytes
-        )
-    return make_document(str(own), locator, record, fields, source, None)
+    return write_documents(out, shard, source, config.collect, make)
 
 
 def partitions(documents: int) -> int:

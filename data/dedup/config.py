@@ -40,6 +40,16 @@ class ContaminationConfig(Section):
     dropped; a shorter one drops nothing, and with null none does. Unit: words. Source: Brown et al. 2020, appendix C."""
 
 
+class PartsConfig(Section):
+    """When long documents are cut into parts, each a document called `ID/1` and so on, so that a few books can be split."""
+
+    under_documents: int = Field(default=1000, gt=0)
+    """Documents are cut only where fewer are left when duplicates are dropped. Unit: documents."""
+    kilobytes: int = Field(default=16, gt=0)
+    """A document with more text is cut at ends of paragraphs, else of lines, sentences or words, into parts of at most so much.
+    Unit: kilobytes (2^10 bytes)."""
+
+
 class DedupConfig(Section):
     """What counts as a duplicate; `null` switches a section off."""
 
@@ -49,3 +59,5 @@ class DedupConfig(Section):
     """Near-duplicates by MinHash, of which one is kept; null looks for none."""
     contamination: ContaminationConfig | None = None
     """Evaluation files that training text must not share n-grams with; null has none."""
+    parts: PartsConfig | None = Field(PartsConfig(), json_schema_extra={"founding": None})
+    """Long documents in parts, where there are few; null cuts none."""

@@ -9,6 +9,7 @@ Which documents survive depends neither on how the corpus was cut into shards no
 """
 
 import unicodedata
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ import pyarrow.parquet as pq
 
 from data.content import ContentHasher
 from data.dedup.components import connected_components, smallest_members
-from data.dedup.config import DedupConfig
+from data.dedup.config import DedupConfig, PartsConfig
 from data.dedup.contamination import Benchmark
 from data.dedup.minhash import band_keys
+from data.dedup.parts import with_parts
 from data.documents import REJECTED_SCHEMA, SCHEMA, add_documents, content_hash, document_file
 from data.profile import Profile, text_bytes
 from data.tables import TableWriter, read_table, row_groups, write_table
@@ -143,9 +145,17 @@ def _largest_groups(sources: pa.Array, labels: np.ndarray, copies: np.ndarray) -
 
 
 def dedup_shard(
-    out: Path, documents: Path, duplicates: Path, config: DedupConfig, benchmark: Path | None = None
+    out: Path,
+    documents: Path,
+    duplicates: Path,
+    config: DedupConfig,
+    benchmark: Path | None = None,
+    parts: PartsConfig | None = None,
 ) -> dict[str, Any]:
     """Write documents-00000.parquet without duplicates and contaminated documents, and these to rejected.parquet.
+
+    With `parts`, long documents that are no duplicates are cut, and a part counts as a document: `cut` among the counts is the
+    number of documents that were cut, and `parts` that of their parts.
 
     `duplicates` is what `resolve_duplicates` wrote, `benchmark` the folder of what `read_benchmark` wrote. The detail of a
     duplicate is the id that is kept in its place, that of a contaminated document the words that it shares. Returns the counts of
@@ -162,12 +172,16 @@ def dedup_shard(
         shared = kept_out.shared_row(text)
         return ("contaminated", shared) if shared else (None, None)
 
-    profile, hasher, bytes_in = Profile(), ContentHasher(), 0
+    profile, hasher, bytes_in, cuts = Profile(), ContentHasher(), 0, Counter[str]()
     with (
         TableWriter(out / document_file(), SCHEMA, even_empty=True) as kept_file,
         TableWriter(out / "rejected.parquet", REJECTED_SCHEMA) as rejected_file,
     ):
         for group in row_groups(documents):
+            if parts:
+                whole = group
+                group, cut = with_parts(group, reasons, parts)
+                cuts.update(cut=cut, parts=len(group) - len(whole) + cut)
             found = [why_dropped(id.as_py(), text.as_py()) for id, text in zip(group["id"], group["text"], strict=True)]
             rules, details = (pa.array([each[place] for each in found], pa.string()) for place in (0, 1))
             kept = group.filter(rules.is_null())
@@ -179,5 +193,5 @@ def dedup_shard(
             profile.keep(kept)
             profile.drop(rejected)
             bytes_in += text_bytes(group["text"])
-    counts = {"documents_in": len(ids), "quarantined": 0, "bytes_in": bytes_in}
+    counts = {"documents_in": len(ids), "quarantined": 0, "bytes_in": bytes_in, **cuts}
     return counts | profile.counts() | {"content": str(hasher.content)}

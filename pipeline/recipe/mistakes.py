@@ -42,6 +42,25 @@ def lines(mistakes: Sequence[Mistake], values: Mapping[str, Any], where: str, pl
     ]
 
 
+def in_section(recipe: Recipe, section: str, words: str) -> str:
+    """The line for a mistake in a section that is found when the recipe is planned: its place in the file, and the words.
+
+    `section` is the name by which the run calls it. The place is that of the value, or else of the field, that the words name.
+    """
+    values = recipe.model_dump(mode="json")
+    location = _location(values, section)
+    named = [
+        (len(str(value)), *location, *below)
+        for below, value in _plain_values(_value_at(values, location), ())
+        if value and isinstance(value, str) and value in words
+    ]
+    if named:
+        location = max(named, key=lambda found: found[0])[1:]
+    elif location not in recipe.places:
+        location = ()  # The section is one that every recipe has; the words name another that is written.
+    return ": ".join(filter(None, (_place(Mistake(location, words), "", recipe.places), words)))
+
+
 def found_by_pydantic(error: ValidationError, values: Mapping[str, Any]) -> list[Mistake]:
     """The mistakes that an error tells of."""
     spots = [(item, _spot(item["loc"], values, tags=True)) for item in error.errors()]
@@ -70,6 +89,21 @@ def _plain_values(tree: Any, location: Location) -> Iterator[tuple[Location, Any
             yield from _plain_values(value, (*location, name))
     else:
         yield location, tree
+
+
+def _location(values: Mapping[str, Any], section: str) -> Location:
+    """Where a section stands: at its name, or in the list of those that have names of their own."""
+    for stage in ("evaluate", "finetune"):
+        for number, each in enumerate(values[stage] if isinstance(values[stage], list) else []):
+            if each["name"] == section:
+                return (stage, number)
+    return (section,)
+
+
+def _value_at(values: Any, location: Location) -> Any:
+    for part in location:
+        values = values[part]
+    return values
 
 
 def _is_below(location: Location, other: Location) -> bool:

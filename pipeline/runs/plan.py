@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from orchestration.identity import Identity, library_versions
 from orchestration.store import Artifact, Store
 from pipeline.recipe.fields import named_fields, output_fields
+from pipeline.recipe.mistakes import in_section
 from pipeline.recipe.recipe import Recipe
 from pipeline.runs.artifacts import Choice, choose, content_of, possible, refuse_damage
 from pipeline.runs.reasons import reason_to_build
@@ -72,7 +73,8 @@ def make_plan(
     steps: dict[str, Step] = {}
     try:
         for place in arrange(recipe):
-            step = _plan_stage(place, steps, base, store, view, hashes, place.name in rebuild)
+            sources = _hash_sources(recipe, place, base, hashes)
+            step = _plan_stage(place, steps, sources, store, view, place.name in rebuild)
             if step.artifact:
                 refuse_damage(step.artifact, verify)
             steps[place.name] = step
@@ -82,16 +84,9 @@ def make_plan(
 
 
 def _plan_stage(
-    place: Place,
-    steps: Mapping[str, Step],
-    base: Path,
-    store: Store,
-    view: Path,
-    hashes: SourceHashes,
-    rebuild: bool,
+    place: Place, steps: Mapping[str, Step], sources: Mapping[str, str], store: Store, view: Path, rebuild: bool
 ) -> Step:
     stage, config, links = place.stage, place.config, place.links
-    sources = hash_sources(stage, config, base, hashes)
     libraries = library_versions((*stage.libraries, *stage.extras(config)))
     keys = labelled(links, {name: step.key for name, step in steps.items()})
     key = _identity(stage, config, {**keys, **sources}).name
@@ -113,6 +108,14 @@ def _plan_stage(
         shown = " or ".join(names) if len(names) <= 3 else "one of its inputs"
         return _with(step, "depends", f"built only if {shown} comes out otherwise")
     return _with(step, "build", reason_to_build(store, stage, identity, last, givers, pending))
+
+
+def _hash_sources(recipe: Recipe, place: Place, base: Path, hashes: SourceHashes) -> dict[str, str]:
+    """As `hash_sources`; what is missing is told with its line in the recipe."""
+    try:
+        return hash_sources(place.stage, place.config, base, hashes)
+    except ValueError as error:
+        raise ValueError(in_section(recipe, place.name, str(error))) from error
 
 
 def labelled(links: Sequence[Link], values: Mapping[str, str]) -> dict[str, str]:

@@ -65,10 +65,13 @@ def make_trials(recipe: Recipe) -> list[Trial]:
     fields, trials = list(recipe.sweep.values), []
     for number, values in enumerate(itertools.product(*recipe.sweep.values.values()), 1):
         changed: Mapping[str, Any] = {**plain, "name": f"{recipe.name}.{number}"}
-        for field, value in zip(fields, values, strict=True):
-            changed = with_value(changed, field, value)
         chosen = dict(zip(fields, values, strict=True))
-        trials.append(Trial(chosen, check_recipe(changed, f"sweep, trial {number}")))
+        places = dict(recipe.places)
+        for field, value in chosen.items():
+            changed = with_value(changed, field, value)
+            written = recipe.places.get(("sweep", "values", field))
+            places[tuple(field.split("."))] = f"{written or 'sweep'} (trial {number})"
+        trials.append(Trial(chosen, check_recipe(changed, f"sweep, trial {number}", places)))
     return trials
 
 

@@ -2,7 +2,8 @@
 
 Evaluation files, if there are any, are read in a step of their own. There are four more. The first computes the signatures of
 every shard. The second matches signatures, with a task for each partition of the bands. The third decides which document of
-each group of duplicates is kept. The fourth writes each shard without the duplicates.
+each group of duplicates is kept. The fourth writes each shard without the duplicates; where few documents are left, it cuts the
+long ones into parts.
 """
 
 from collections.abc import Mapping
@@ -22,8 +23,12 @@ PARTITIONS = 16  # of the band hashes; the number is fixed, so that the files do
 
 
 class DedupCounts(LanguageCounts):
-    """What dedup counted."""
+    """What dedup counted: in - cut + parts = out + dropped."""
 
+    cut: int = 0
+    """Long documents that were cut into parts."""
+    parts: int = 0
+    """The parts, each of which is a document from here on."""
     documents_in_by_source: Mapping[str, int] = Field(default={})
     """Documents that came in, by source."""
     largest_near_duplicates: Mapping[str, int] = Field(default={})
@@ -47,6 +52,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: DedupConfig, out:
     resolving = [Shard("all", {"signatures": signatures, "edges": edges, "config": config})]
     resolved = context.map(resolve_duplicates, resolving, out, "duplicates")[0]
     counts = {name: resolved[name] for name in ("documents_in_by_source", "largest_near_duplicates")}
+    are_few = config.parts and resolved["documents"] - resolved["duplicates"] < config.parts.under_documents
     benchmark = None
     if config.contamination:
         reading = [Shard("all", {"files": _files(config, context.base), "config": config.contamination})]
@@ -54,6 +60,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: DedupConfig, out:
         benchmark = out / "benchmark" / "all"
     shards = numbered(
         documents,
+        parts=config.parts if are_few else None,
         duplicates=out / "duplicates" / "all" / "duplicates.parquet",
         config=config,
         benchmark=benchmark,

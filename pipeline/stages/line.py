@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from pipeline.recipe.mistakes import in_section
 from pipeline.recipe.recipe import Recipe
 from pipeline.stages.annotate import STAGE as ANNOTATE
 from pipeline.stages.clean import STAGE as CLEAN
@@ -79,7 +80,10 @@ def arrange(recipe: Recipe) -> list[Place]:
     places: list[Place] = []
     for stage in STAGES:
         for name, config in recipe.sections(stage.name):
-            links = tuple(link for taken in stage.inputs for link in _links(taken, name, places))
+            try:
+                links = tuple(link for taken in stage.inputs for link in _links(taken, name, places))
+            except ValueError as error:
+                raise ValueError(in_section(recipe, name, str(error))) from None
             places.append(Place(name, stage, config, links))
     return places
 

@@ -56,7 +56,7 @@ def ours() -> Callable[[list[str]], list[bool]]:
 
     def keeps(texts: list[str]) -> list[bool]:
         drafts = [Draft({"text": text}) for text in texts]
-        run_all(drafts, chain, None)
+        run_all(drafts, chain)
         return [draft.rejection is None for draft in drafts]
 
     return keeps

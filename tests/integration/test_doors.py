@@ -153,7 +153,7 @@ def test_a_stage_whose_input_nothing_gives_is_refused_with_the_remedy(line: Any,
         ),
     ):
         refused = line.refuse("plan", written(theirs, {"name": "refused", **recipe}), "--workdir", tmp_path)
-        assert refused.startswith(f"gristmill: {words}")
+        assert words in refused
 
 
 def test_an_evaluation_is_known_by_its_name_in_overrides(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_block_lists_come_first_and_mixed_paragraphs_are_cut(tmp_path: Path) -> 
 
     def run(text: str, uri: str) -> Draft:
         draft = Draft({"text": text, "uri": uri})
-        run_chain(draft, chain, config.pii)
+        run_chain(draft, chain)
         return draft
 
     assert run(PROSE, "https://x.ads.example/1").rejection == ("block_lists.blocked_domain", "ads.example")
@@ -140,11 +140,11 @@ def test_boilerplate_is_cut_before_the_families(tmp_path: Path) -> None:
     ]
     write_table(tmp_path / "documents.parquet", rows, SCHEMA)
     config = CleanConfig(boilerplate={}, language=None)
-    count_lines(tmp_path, tmp_path / "documents.parquet", config.boilerplate, 1)
-    repeated_lines(tmp_path, [tmp_path / "counts.parquet"], 0, config.boilerplate)
+    count_lines(tmp_path, tmp_path / "documents.parquet", config, 1)
+    repeated_lines(tmp_path, [tmp_path / "counts.parquet"], 0, config)
     assert len(pq.read_table(tmp_path / "repeated.parquet"))
     draft = Draft(rows[0])
-    run_chain(draft, make_chain(config, ChainInputs(repeated=[tmp_path / "repeated.parquet"])), None)
+    run_chain(draft, make_chain(config, ChainInputs(repeated=[tmp_path / "repeated.parquet"])))
     assert menu not in draft.text
     assert draft.lines_dropped["boilerplate"] >= 2
 

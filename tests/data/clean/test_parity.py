@@ -112,7 +112,7 @@ def our_chain(families: tuple[str, ...], splitter: WordSplitter, end_marks: bool
 
 def ours(text: str, families: tuple[str, ...], splitter: WordSplitter, end_marks: bool = False) -> tuple[str, str]:
     draft = Draft({"text": text}, splitter)
-    run_chain(draft, our_chain(families, splitter, end_marks), None)
+    run_chain(draft, our_chain(families, splitter, end_marks))
     return (draft.rejection.rule, text) if draft.rejection else ("kept", draft.text)
 
 

@@ -37,7 +37,7 @@ EXPORT = ("export",)
 
 # Field: (another value, the stages that are built anew). A list of models is spoken of by its first item.
 TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
-    "format": (None, NOTHING),  # only one is known
+    "format": (1, NOTHING),
     "name": ("other", NOTHING),
     "description": ("words", NOTHING),
     "collect.sources.name": ("other", COLLECT),
@@ -72,7 +72,15 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "annotate.end_marks": ("fineweb", ANNOTATE),
     "annotate.short_line_length": (20, ANNOTATE),
     "annotate.custom": (["rules:length"], ANNOTATE),
+    "clean.preset": ("books", CLEAN),
+    "clean.sources": ({"s": {"fineweb": None}}, CLEAN),
     "clean.words": ("punctuation", CLEAN),
+    "clean.lines": ("paragraphs", CLEAN),
+    "clean.not_text": (None, CLEAN),
+    "clean.not_text.max_control_characters": (0.5, CLEAN),
+    "clean.not_text.max_lost_characters": (0.5, CLEAN),
+    "clean.not_text.max_unassigned_characters": (0.5, CLEAN),
+    "clean.not_text.max_capitals_within": (0.5, CLEAN),
     "clean.chain": (["language"], CLEAN),
     "clean.block_lists": ({"words": ["a.txt"]}, CLEAN),
     "clean.block_lists.domains": (["a.txt"], CLEAN),
@@ -151,6 +159,9 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "clean.pii.github_token": (None, CLEAN),
     "clean.pii.private_key": (None, CLEAN),
     "clean.pii.jwt": (None, CLEAN),
+    "dedup.parts": (None, DEDUP),
+    "dedup.parts.under_documents": (500, DEDUP),
+    "dedup.parts.kilobytes": (8, DEDUP),
     "dedup.exact": (False, DEDUP),
     "dedup.minhash": (None, DEDUP),
     "dedup.minhash.shingle_words": (4, DEDUP),
@@ -226,6 +237,7 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "pretrain.training.decay_share": (0.5, PRETRAIN),
     "pretrain.training.optimizer": ("muon", PRETRAIN),
     "pretrain.training.muon_momentum": (0.9, PRETRAIN),
+    "pretrain.training.muon_dtype": ("float32", PRETRAIN),
     "pretrain.training.adam_beta1": (0.8, PRETRAIN),
     "pretrain.training.adam_beta2": (0.99, PRETRAIN),
     "pretrain.training.adam_eps": (1.0e-6, PRETRAIN),
@@ -287,6 +299,8 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "evaluate.max_new_tokens": (8, EVALUATE),
     "evaluate.temperature": (0.0, EVALUATE),
     "evaluate.top_k": (5, EVALUATE),
+    "evaluate.baseline_order": (3, EVALUATE),
+    "evaluate.baseline_tokens": (1000, EVALUATE),
     "evaluate.resamples": (500, EVALUATE),
     "evaluate.seed": (1, EVALUATE),
     "evaluate.batch_size": (2, NOTHING),
@@ -371,6 +385,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     **{f"clean.language.{name}": _language(unit="paragraph") for name in ("paragraph_characters", "min_fraction")},
     "pretrain.training.decay_share": _training(schedule="warmup_stable_decay"),
     "pretrain.training.muon_momentum": _training(optimizer="muon"),
+    "pretrain.training.muon_dtype": _training(optimizer="muon"),
     "pretrain.training.spikes.window": _training(spikes={"deviations": 6}),
     "pretrain.training.sample_tokens": _training(prompts=["The"]),
     **{
@@ -432,7 +447,10 @@ BESIDE: dict[str, dict[str, Any]] = {
 def fields_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Dotted names of all fields: values, and sections that can be left out or set to null."""
     for name, field in model.model_fields.items():
-        inner = models_in(field.annotation)
+        # A section by source has the fields of the section that it is in.
+        inner = [
+            each for each in models_in(field.annotation) if not each.model_fields.keys() <= model.model_fields.keys()
+        ]
         if not inner or (prefix and type(None) in getattr(field.annotation, "__args__", ())):
             yield prefix + name
         for each in inner:

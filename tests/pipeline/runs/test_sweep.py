@@ -55,7 +55,7 @@ def test_every_combination_is_a_trial_with_its_values() -> None:
     ("values", "expected"),
     [
         ({"pretrain.training.learning_rat": [0.1]}, "did you mean learning_rate?"),
-        ({RATE: [0.1, -1]}, r"sweep, trial 2: pretrain.training.learning_rate: .*greater than 0"),
+        ({RATE: [0.1, -1]}, r"sweep \(trial 2\): pretrain.training.learning_rate: .*greater than 0"),
         ({RATE: []}, "has no values to try"),
         ({"name": ["a"]}, "name is nothing that trials can differ in"),
         ({RATE: [0.1] * 40, SIZE: [300] * 40}, "more than 1000 combinations"),
