@@ -117,8 +117,11 @@ class Words:
         return int(self.arrays.counts[self.text])
 
     def __contains__(self, word: str) -> bool:
-        """Whether one of the words is `word`."""
+        """Whether one of the words is `word`, or, if it is several letters of a script without spaces, whether they stand in a
+        row."""
         spaced = self.arrays.spaced[self.text]
+        if has_unspaced(word):
+            return self.arrays.has_unspaced and word in spaced.replace(" ", "")
         return word.split() == [word] and (f" {word} " in spaced or word in spaced.split())
 
     @property

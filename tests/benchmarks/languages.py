@@ -13,14 +13,16 @@ import subprocess
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
 from data.clean.chain import ChainInputs, Draft, make_chain, run_chain
-from data.clean.config import CleanConfig, LanguageModel
+from data.clean.config import LanguageModel, Rules
 from data.clean.language import identify
 from data.clean.language_codes import iso_639
 from data.clean.language_models import DISTRIBUTIONS, distribution
+from data.clean.presets import PRESETS, Preset
 from data.dedup.config import MinHashConfig
 from data.dedup.minhash import band_keys
 from data.text.word_arrays import words_of
@@ -33,8 +35,8 @@ LEAST_LETTERS = 1500  # Translations of less are fragments.
 LEAST_PARAGRAPH = 50  # characters; shorter ones are headings
 PIECE = 100  # A piece has at least so many words' worth of whole paragraphs.
 _ENTRY = re.compile(r"code: '([^']+)'.*?iso6393: '([^']+)'.*?name: (?:'([^']+)'|\"([^\"]+)\")", re.DOTALL)
-NO_STOP_WORDS = {"min_stop_words": None}  # Those of Gopher are English.
-PRESETS = {"web": CleanConfig(language=None, pii=None, gopher_quality=NO_STOP_WORDS)}
+# Presets that drop documents, without the language that they allow and without Gopher's stop words, which are English.
+SHOWN: tuple[Preset, ...] = ("web", "wiki", "books", "none")
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Found:
 
     translation: Translation
     identified: dict[LanguageModel, float]  # share of the paragraphs that a model names right
-    rejected: dict[str, str]  # the rule that rejects it, by preset; "" where it is kept
+    rejected: dict[Preset, str]  # the rule that rejects it, by preset; "" where it is kept
     pairs: int
     found: int  # pairs of near-duplicates that are found
     confused: int  # pairs of neighbours that are taken for near-duplicates
@@ -95,16 +97,24 @@ def measure(translation: Translation, models: Sequence[LanguageModel]) -> Found:
     return Found(
         translation,
         identified,
-        {name: _rejected("\n\n".join(translation.paragraphs), rules) for name, rules in PRESETS.items()},
+        {preset: _rejected("\n\n".join(translation.paragraphs), rules_of(preset)) for preset in SHOWN},
         len(pieces),
         sum(not mine.isdisjoint(other) for mine, other in zip(keys, changed, strict=True)),
         sum(not mine.isdisjoint(other) for mine, other in pairwise(keys)),
     )
 
 
-def _rejected(text: str, rules: CleanConfig) -> str:
-    draft = Draft({"text": text}, rules.words)
-    run_chain(draft, make_chain(rules, ChainInputs()), None)
+@cache
+def rules_of(preset: Preset) -> Rules:
+    """The rules of a preset that do not depend on the language."""
+    rules = Rules.model_validate(PRESETS[preset])
+    quality = rules.gopher_quality and rules.gopher_quality.model_copy(update={"min_stop_words": None})
+    return rules.model_copy(update={"language": None, "gopher_quality": quality})
+
+
+def _rejected(text: str, rules: Rules) -> str:
+    draft = Draft({"text": text}, rules.words, rules.lines)
+    run_chain(draft, make_chain(rules, ChainInputs()))
     return draft.rejection.rule if draft.rejection else ""
 
 
@@ -140,11 +150,11 @@ def installed() -> list[LanguageModel]:
 
 def table(found: Sequence[Found], models: Sequence[LanguageModel]) -> list[str]:
     """The lines of a table in Markdown."""
-    columns = ["code", "language", *models, *PRESETS, "near-duplicates", "confused"]
+    columns = ["code", "language", *models, *SHOWN, "near-duplicates", "confused"]
     lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
     for each in found:
         shares = [f"{100 * each.identified[model]:.0f}" for model in models]
-        kept = [each.rejected[name] or "kept" for name in PRESETS]
+        kept = [each.rejected[preset] or "kept" for preset in SHOWN]
         cells = [
             each.translation.code,
             each.translation.name,

@@ -122,3 +122,9 @@ def test_texts_are_normalised_as_by_datatrove(text: str) -> None:
 def test_sentences_end_as_their_script_ends_them(line: str, sentences: int) -> None:
     assert count_sentences(line) == sentences
     assert line[-1] in LINE_ENDS or line[-1] == "好"
+
+
+def test_a_word_of_several_letters_is_among_the_words_of_its_script() -> None:
+    words = words_of("และคน การพัฒนา 中文，所以 so")
+    assert all(word in words for word in ("และ", "การ", "所以", "中", "so"))
+    assert all(word not in words for word in ("ที่", "以所", "s"))
