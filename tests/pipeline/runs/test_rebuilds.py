@@ -107,6 +107,7 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "clean.language.threshold": (0.5, CLEAN),
     "clean.language.model": ("py3langid", CLEAN),
     "clean.language.thresholds": ({"en": 0.5}, CLEAN),
+    "clean.language.rules": ({"en": {"c4": None}}, CLEAN),
     "clean.language.characters": (500, CLEAN),
     "clean.gopher_repetition": (None, CLEAN),
     "clean.gopher_repetition.duplicate_paragraphs": (0.01, CLEAN),
