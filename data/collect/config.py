@@ -15,8 +15,8 @@ class CollectConfig(Section):
     withdrawn: str | None = None
     """A text file of what is left out: each line is a document's id, a record's own id or a uri."""
     normalise: Normalisation = "ftfy"
-    """How text is brought into one form: ftfy repairs mojibake, HTML entities and control characters and normalises (NFC, one
-    kind of line end); nfc only normalises."""
+    """How text is brought into one form: ftfy repairs mojibake, removes control characters and normalises (NFC, one kind of
+    line end); nfc only normalises."""
     shard_mb: int = Field(default=64, gt=0)
     """One task reads so much input, and one file of documents has so much text. Unit: megabytes (2^20 bytes)."""
     max_record_mb: int = Field(default=64, gt=0, le=512)

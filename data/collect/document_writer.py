@@ -45,7 +45,7 @@ class DocumentWriter:
         self._rows.append(document)
         self._in_file += size
         self._held += size
-        id, text, _, uri, license, meta = document
+        id, text, _, uri, license, meta, _ = document
         self._hasher.add(text, (id, self._source, uri, license, None, None, meta))  # in the order of SCHEMA
 
     @property

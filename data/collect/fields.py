@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from data.extraction.html import html_to_text
+from data.extraction.html import extract
 from data.sources.config import FIXED_FIELDS, Format, SourceConfig
-from data.sources.record import Record, Unreadable
+from data.sources.record import NOTHING, Record, Unreadable
 from data.text.normalise import Normalisation, Utf8, encode, normalise, normalise_utf8
 
 AS_JSON = json.JSONEncoder(sort_keys=True, default=str, allow_nan=False)
@@ -21,6 +21,7 @@ class Document(NamedTuple):
     uri: str
     license: str
     meta: str  # a JSON object
+    left_out: Mapping[str, int] = NOTHING  # characters that the extraction left out, by kind
 
 
 class Fields(NamedTuple):
@@ -57,16 +58,17 @@ def make_document(
     if isinstance(record, Unreadable):
         return record
     try:
-        text = _text(record.fields, fields.text)
+        text, left_out = _text(record.fields, fields.text), record.left_out
         if source.html:
-            text = encode(_main_content(str(text), source))
+            _, content, found = extract(str(text), extractor=source.extractor)
+            text, left_out = encode(content), found
         uri = _string(record.fields, fields.uri) or locator
         license = (fields.license and _string(record.fields, fields.license)) or source.license
         meta = _meta(record.fields, fields) if fields.meta else "{}"
     except (TypeError, ValueError) as problem:
         return Unreadable(record.place, str(problem), _beginning(record.fields), record.bytes)
     text = text if method is None else normalise_utf8(text, method)
-    return Document(id, text.content, text.characters, normalise(uri, "nfc"), normalise(license, "nfc"), meta)
+    return Document(id, text.content, text.characters, normalise(uri, "nfc"), normalise(license, "nfc"), meta, left_out)
 
 
 def withdrawn_uri(
@@ -77,11 +79,6 @@ def withdrawn_uri(
     uri = str(own.get(fields.uri or "") or locator)
     names = (id, str(own.get(fields.id or "", "")), uri)
     return uri if any(normalise(name, "nfc") in withdrawn for name in names) else None
-
-
-def _main_content(page: str, source: SourceConfig) -> str:
-
-    return html_to_text(page, extractor=source.extractor)
 
 
 def _text(fields: Mapping[str, object], name: str) -> Utf8:

@@ -1,10 +1,11 @@
 """HTML to text: the main content of a page, without navigation, headers, footers and notices.
 
-resiliparse does the work; `_prepared` and `_move_shallow_lists` keep it from what it gets wrong, each remedy with its reason.
+resiliparse does the work; `_prepared` and `boilerplate` keep it from what it gets wrong, each remedy with its reason.
 """
 
 import logging
 import re
+from collections import Counter
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -12,7 +13,9 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 from resiliparse.parse.html import HTMLTree
 
+from data.extraction.boilerplate import characters, shown_characters, without_boilerplate
 from data.extraction.html_bounds import bounded, check_classes, check_depth, check_for_trafilatura
+from data.extraction.html_names import without_plain_names
 
 Extractor = Literal["resiliparse", "trafilatura"]
 
@@ -22,6 +25,7 @@ class Extracted(NamedTuple):
 
     title: str  # empty where the page has none
     text: str
+    left_out: Counter[str]  # characters of the page's text that are not in this, by kind; white space is not counted
 
 
 # A character for private use, as bytes or as a reference: fonts of icons use these.
@@ -55,14 +59,15 @@ SKIPPED = ", ".join((
     # numbers beside lines of code
     *(".linenos", ".lineno", ".gutter"),
 ))  # fmt: skip
-# Lists with at most two elements between them and the body are dropped for their place.
-SHALLOW_LISTS = "body > ul, body > * > ul, body > * > * > ul"
 # Cookie notices by the names that makers of consent software give them; looked for where the word is.
 COOKIE_NOTICES = ", ".join((
     *("#onetrust-consent-sdk", "#CybotCookiebotDialog", "#cookie-law-info-bar", "#moove_gdpr_cookie_info_bar"),
     *("#usercentrics-root", "#didomi-host", "#qc-cmp2-container", "#sp_message_container", ".cookiebar", ".cc-window"),
     *(".cky-consent-container", ".cmplz-cookiebanner", ".osano-cm-window", ".fc-consent-root", ".gdpr-banner"),
 ))  # fmt: skip
+
+# Classes and ids in these selectors.
+KEPT_NAMES = frozenset(re.findall(r"[.#]([\w-]+)", f"{SKIPPED} {COOKIE_NOTICES}"))
 
 
 def html_to_text(
@@ -91,14 +96,23 @@ def extract(
     html = page.encode(errors="replace") if isinstance(page, str) else to_utf8(page, declared_encoding)
     check_classes(html)
     html = _prepared(html)
+    judged = main_content and extractor == "resiliparse"
+    html, selectors = without_plain_names(html, KEPT_NAMES) if judged else (html, [])
     tags = html.count(b"<")
     html = bounded(html, tags)
     tree = HTMLTree.parse(html.decode())
     check_depth(tree, tags)
     title = " ".join((tree.title or "").split())
-    by_trafilatura = main_content and extractor == "trafilatura"
-    text = _by_trafilatura(tree, html) if by_trafilatura else _by_resiliparse(tree, html, main_content)
-    return Extracted(title.replace(COMPANY, ""), text.replace(COMPANY, ""))
+    if not main_content:
+        return Extracted(title.replace(COMPANY, ""), _by_resiliparse(tree, html, False).replace(COMPANY, ""), Counter())
+    shown = shown_characters(tree)
+    if judged:
+        left_out = without_boilerplate(tree, html, selectors)
+        text = _by_resiliparse(tree, html, main_content=True)
+    else:
+        left_out, text = Counter[str](), _by_trafilatura(tree, html)
+    left_out["other"] = max(0, shown - left_out.total() - characters(text))
+    return Extracted(title.replace(COMPANY, ""), text.replace(COMPANY, ""), +left_out)
 
 
 def to_utf8(page: bytes, declared: str | None) -> bytes:
@@ -167,20 +181,7 @@ def _is_plain(attributes: bytes) -> bool:
 def _by_resiliparse(tree: HTMLTree, html: bytes, main_content: bool) -> str:
 
     skipped = [SKIPPED, COOKIE_NOTICES] if b"ookie" in html else [SKIPPED]
-    _move_shallow_lists(tree)
     return extract_plain_text(tree, main_content=main_content, skip_elements=skipped)
-
-
-def _move_shallow_lists(tree: HTMLTree) -> None:
-    """Move lists near the root three elements away from it."""
-    if tree.document is None:
-        return
-    for found in tree.document.query_selector_all(SHALLOW_LISTS).values():
-        outer, middle, inner = (tree.document.create_element("div") for _ in range(3))
-        found.before(outer)
-        outer.append(middle)
-        middle.append(inner)
-        inner.append(found)
 
 
 def _by_trafilatura(tree: HTMLTree, html: bytes) -> str:

@@ -2,16 +2,21 @@
 
 One pass over the markup with a stack, as MediaWiki's preprocessor works
 (https://www.mediawiki.org/wiki/Preprocessor_ABNF): an end matches only what was opened last, and what is never closed
-is text. Nothing is expanded: the text of a template is not in the page, so templates leave nothing behind, but for a
-few that only dress up what they are given.
+is text. Nothing is expanded: the text of a template is not in the page, so templates leave nothing behind, but for
+those that only dress up what they are given. What is left out is counted by kind.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from html import unescape
 from itertools import pairwise
+from typing import NamedTuple
 
-from data.extraction.wikitext_templates import template_text
+from data.extraction.scripts import END, LOWERED, RAISED, with_script_marks
+from data.extraction.wikitext_functions import function_value
+from data.extraction.wikitext_lines import readable_lines
+from data.extraction.wikitext_templates import likely_text, template_text
 from data.extraction.wikitext_variants import LANGUAGES, with_first_variants
 
 MAX_DEPTH = 100  # Markup may be nested so deep; the work is bounded by characters times depth.
@@ -46,11 +51,17 @@ DROPPED_TAGS = _names(
     "ref references gallery timeline imagemap score graph mapframe maplink templatedata templatestyles table includeonly "
     "indicator categorytree inputbox hiero"
 )
+LEFT_OUT_TAGS = {
+    "ref": "notes and marks",
+    "references": "notes and marks",
+    "table": "tables",
+    "gallery": "files and categories",
+}
 RAW_TAGS = _names("nowiki math chem ce pre code source syntaxhighlight")
 BREAKING_TAGS = _names("br hr p div blockquote center poem li ul ol dl dd dt h1 h2 h3 h4 h5 h6")
 INLINE_TAGS = _names(
     "a abbr b bdi bdo big cite data del dfn em font i ins kbd mark noinclude onlyinclude q rb rp rt ruby s samp section "
-    "small span strike strong sub sup time translate tt tvar u var wbr"
+    "small span strike strong time translate tt tvar u var wbr"
 )
 END_OF_TAG = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in DROPPED_TAGS | RAW_TAGS}
 EXTENSION_TAGS = END_OF_TAG.keys() - {"table", "code"}  # MediaWiki finds these and comments before all other markup.
@@ -59,8 +70,11 @@ ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]
 # A link to the page in another language, by its code; not the prefixes of other kinds that are as short.
 INTERLANGUAGE = re.compile(r"(?!(?:doi|mod|re|rfc|voy):)[a-z]{2,3}(?:-[a-z-]+)?:")
 NOWIKI = re.compile(r"</?nowiki\s*+/?>", re.IGNORECASE)
-ITEM = re.compile(r"[*#:;]+")
 GONE = "\1"  # stands where something was left out
+OURS = re.compile(f"[\0-{END}]")  # the characters that stand for something here
+# A template with such text before it on its line, or such behind it, stands in a sentence.
+SENTENCE_BEFORE, SENTENCE_BEHIND = re.compile(r"[\w,%)\"”»’]\s\Z"), re.compile(r"[ \xa0][^\W\d_A-Z]")
+END_OF_WORD = re.compile(r"[\s,.;:!?)\"”»’/–-]|\Z")
 # What a removal leaves behind: a pronunciation in brackets, two spaces, a space before a full stop.
 LEFT_OVER = [
     (re.compile(r" \([\s,;:]*+\x01[\s,;:\x01]*+\)"), ""),
@@ -88,24 +102,41 @@ class Frame:
         return ["".join(self.pieces[before + 1 : after]) for before, after in pairwise(edges)]
 
 
+class Plain(NamedTuple):
+    """A page in plain text."""
+
+    text: str
+    left_out: Counter[str]  # characters of wikitext that are not in the text, by what they were in
+
+
 def wikitext_to_text(
     wikitext: str, dropped_namespaces: frozenset[str] = FILES_AND_CATEGORIES, language: str | None = None
 ) -> str:
+    """The readable text of a page: see `plain`."""
+    return plain(wikitext, dropped_namespaces, language).text
+
+
+def plain(
+    wikitext: str, dropped_namespaces: frozenset[str] = FILES_AND_CATEGORIES, language: str | None = None
+) -> Plain:
     """The readable text of a page: headings, paragraphs and lists between blank lines.
 
     Links into `dropped_namespaces` (in lower case; files and categories by the names that the wiki has for them) are left
     out. Of texts in several variants of `language`, a code, the first is taken. Raises ValueError for markup that is open
     more than MAX_DEPTH deep.
     """
-    source = wikitext.replace("\0", "").replace(GONE, "")
-    text, kept = _Page(_without_comments(source), dropped_namespaces).text()
+    source = OURS.sub("", wikitext)
+    page = _Page(_without_comments(source), dropped_namespaces)
+    text = page.text()
     text = ENTITY.sub(_space, text).replace("\xa0", " ")
     text = with_first_variants(text) if language in LANGUAGES else text
     for pattern, replacement in LEFT_OVER:
         text = pattern.sub(replacement, text)
-    text = BLANK_LINES.sub("\n\n", _readable_lines(text))
+    text = BLANK_LINES.sub("\n\n", with_script_marks(readable_lines(text)))
     # Other entities come last: they are often written where the character itself would be markup.
-    return KEPT.sub(lambda place: _unescape(kept[int(place[1])]), _unescape(text)).strip()
+    text = KEPT.sub(lambda place: _unescape(page.kept[int(place[1])]), _unescape(text)).strip()
+    page.left_out["comments"] += len(source) - page.size
+    return Plain(text, +page.left_out)
 
 
 def _space(entity: re.Match[str]) -> str:
@@ -148,14 +179,16 @@ class _Page:
 
     def __init__(self, source: str, dropped_namespaces: frozenset[str]) -> None:
         self.source = source
+        self.size = len(source)
         self.dropped_namespaces = dropped_namespaces
         self.position = 0
         self.stack = [Frame("", "")]
         self.kept: list[str] = []  # text that no later step may touch; \0number\0 stands in its place
         self.never_closed: set[str] = set()  # names of tags without an end tag in the rest of the page
+        self.left_out: Counter[str] = Counter()
 
-    def text(self) -> tuple[str, list[str]]:
-        """The text without inline markup, and what was kept out of it."""
+    def text(self) -> str:
+        """The text without inline markup; what is in `kept` has to be put in."""
         while match := TOKEN.search(self.source, self.position):
             if match.start() > self.position:
                 self.stack[-1].pieces.append(self.source[self.position : match.start()])
@@ -163,7 +196,7 @@ class _Page:
             self._take(match[0])
         rest = self.source[self.position :]
         pieces = [piece for frame in self.stack for piece in (frame.opened, *frame.pieces)]
-        return "".join([*pieces, rest]), self.kept
+        return "".join([*pieces, rest])
 
     def _take(self, token: str) -> None:
         top = self.stack[-1]
@@ -188,7 +221,7 @@ class _Page:
             case "]]" if self._reach("[[", through="[{|"):
                 self._end_link()
             case "|}" if self._reach("{|", through="[["):
-                self.stack.pop()
+                self._leave_out("tables", self.stack.pop())
             case "]" if top.kind == "[":
                 self._end_site_link()
             case "''":
@@ -229,14 +262,41 @@ class _Page:
             frame = self.stack.pop()
             opening = len(frame.opened)
             used = min(3, opening, closing)
-            arguments = [argument.replace(GONE, "") for argument in frame.arguments()]
-            text = (used == 2 and template_text(arguments)) or GONE
+            text = (used == 2 and self._template(frame)) or GONE
             closing -= used
             if opening - used >= 2:
                 self.stack.append(Frame("{{", "{" * (opening - used), [text]))
             else:
                 self.stack[-1].pieces.append("{" * (opening - used) + text)
         self.stack[-1].pieces.append("}" * closing)
+
+    def _template(self, frame: Frame) -> str:
+        """The text of a template or a parser function, which was taken from the stack; empty where it has none."""
+        arguments = frame.arguments()
+        value = function_value(arguments, GONE)
+        if value is not None:
+            return value
+        arguments = [argument.replace(GONE, "") for argument in arguments]
+        text = template_text(arguments)
+        if not text and self._in_a_sentence():
+            text = likely_text(arguments) if text is None else text
+            kind = "notes and marks" if text is None else "templates in sentences"
+        else:
+            kind = "templates"
+        if not text:
+            self._leave_out(kind, frame)
+        return text or ""
+
+    def _in_a_sentence(self) -> bool:
+        """Whether there is running text on the line of the template that ends here, and a space between that and it."""
+        before = "".join(self.stack[-1].pieces[-3:])[-2:]
+        behind = self.source[self.position : self.position + 2]
+        if END_OF_WORD.match(behind) is None:
+            return False
+        return bool(SENTENCE_BEFORE.search(before) or (before[-1:] in "\n" and SENTENCE_BEHIND.match(behind)))
+
+    def _leave_out(self, kind: str, frame: Frame) -> None:
+        self.left_out[kind] += len(frame.opened) + sum(map(len, frame.pieces))
 
     def _end_link(self) -> None:
         arguments = [argument.replace(GONE, "") for argument in self.stack[-1].arguments()]
@@ -250,6 +310,7 @@ class _Page:
             namespace, colon, _ = target.partition(":")
             if colon and namespace.strip().lower() in self.dropped_namespaces:
                 label = GONE
+                self.left_out["files and categories"] += sum(map(len, arguments))
             elif len(arguments) == 1 and INTERLANGUAGE.match(target):
                 label = ""
         self.stack[-1].pieces.append(label)
@@ -276,48 +337,12 @@ class _Page:
                 self.kept.append(NOWIKI.sub("", content) if name in ("code", "pre") else content)
             elif name in DROPPED_TAGS:
                 pieces.append(GONE)
+                self.left_out[LEFT_OUT_TAGS.get(name, "other tags")] += end.start() - self.position if end else 0
             self.position = end.end() if end else self.position
+        elif name in ("sup", "sub"):
+            pieces.append(END if token[1] == "/" else RAISED if name == "sup" else LOWERED)
         elif name in BREAKING_TAGS:
             pieces.append("\n")
         elif name not in INLINE_TAGS:
             pieces.append("<")
             self.position -= len(token) - 1
-
-
-def _readable_lines(text: str) -> str:
-    """The text with its headings and list items without markup, and no headings of sections that have no text."""
-    lines: list[tuple[int, str]] = []  # each line with the level of its heading, or 0
-    for raw in text.split("\n"):
-        line = raw.strip()
-        level = _heading_level(line)
-        if level:
-            _drop_empty_sections(lines, level)
-            lines.append((level, line[level:-level].strip()))
-        elif line.startswith("----"):
-            lines += [(0, ""), (0, line.lstrip("-").lstrip())]
-        elif item := ITEM.match(line):
-            if content := line[item.end() :].strip():
-                bullet = "  " * (len(item[0]) - 1) + "- " if item[0][-1] in "*#" else ""
-                lines.append((0, bullet + content))
-        else:
-            lines.append((0, line))
-    _drop_empty_sections(lines, 1)
-    return "\n".join(f"\n{line}\n" if level else line for level, line in lines)
-
-
-def _heading_level(line: str) -> int:
-    if not line.startswith("=") or not line.strip("="):
-        return 0
-    return min(len(line) - len(line.lstrip("=")), len(line) - len(line.rstrip("=")), 6)
-
-
-def _drop_empty_sections(lines: list[tuple[int, str]], level: int) -> None:
-    """Take away the headings at the end that a heading of `level` leaves without text."""
-    blank = len(lines)
-    while blank and lines[blank - 1] == (0, ""):
-        blank -= 1
-    while blank and lines[blank - 1][0] >= level:
-        blank -= 1
-        while blank and lines[blank - 1] == (0, ""):
-            blank -= 1
-        del lines[blank:]

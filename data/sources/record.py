@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+NOTHING: Mapping[str, int] = {}
+
 
 class Record(NamedTuple):
     """One record of a file. `place` tells where it begins and never depends on how the work was cut.
@@ -14,6 +16,7 @@ class Record(NamedTuple):
     fields: Mapping[str, object]
     bytes: int  # size of the record in the decompressed file, or of its text where the file has columns
     encoding: str = "utf-8"  # that of the file
+    left_out: Mapping[str, int] = NOTHING  # characters that an extraction left out, by kind
 
 
 class Unreadable(NamedTuple):

@@ -1,8 +1,11 @@
 """ftfy (https://ftfy.readthedocs.io), asked only about lines that it could change: it reads two or three MB/s.
 
-ftfy changes a line for a character that it always replaces, for an HTML entity, for a form other than NFC, or for what matches
-its pattern of bad sequences (`ftfy.badness`). Each match of that is in one run of characters that are not ASCII, with some ASCII
-around it. So runs tell, and there are few different ones.
+It is asked to repair, not to enforce a form: full-width punctuation, half-width kana, ligatures and the ideographic space are how
+their authors wrote, and `&amp;` in a text is `&amp;`, because whatever had entities has decoded them before.
+
+ftfy then changes a line for a character that it always replaces, for a form other than NFC, or for what matches its pattern of
+bad sequences (`ftfy.badness`). Each match of that is in one run of characters that are not ASCII, with some ASCII around it. So
+runs tell, and there are few different ones.
 """
 
 import re
@@ -12,16 +15,21 @@ from typing import Literal
 import ftfy
 import stringzilla
 from ftfy.badness import BADNESS_RE, MOJIBAKE_CATEGORIES
-from ftfy.chardata import CONTROL_CHARS, HTML_ENTITY_RE, LIGATURES, WIDTH_MAP
+from ftfy.chardata import CONTROL_CHARS
 
 from data.text.nfc import nfc, with_sorted_marks
 
-# A harmless character is left as it is; one with another form may be replaced by it; a suspect one may be wrongly decoded,
-# depending on its neighbours; a control is removed or replaced.
 # A run is harmless, or only not in its usual form, or perhaps wrongly decoded, or has a character that is removed.
 Kind = Literal["harmless", "form", "suspect", "control"]
 
-CONFIG = ftfy.TextFixerConfig(uncurl_quotes=False, normalization="NFC", explain=False)
+CONFIG = ftfy.TextFixerConfig(
+    unescape_html=False,
+    fix_latin_ligatures=False,
+    fix_character_width=False,
+    uncurl_quotes=False,
+    normalization="NFC",
+    explain=False,
+)
 # What may be combining marks that were wrongly decoded: ftfy, too, sorts them in the square of their number, so it gets
 # fewer at a time.
 MARKS = re.compile("[^\0-\x7f]{1000}")
@@ -30,9 +38,6 @@ ASCII_CONTROLS = bytes([*(code for code in CONTROL_CHARS if code < 128), ord("\r
 # For bytes of UTF-8: what is not ASCII stays, a control is a bell, the rest are spaces, between which the runs stand.
 BELL = 7
 RUNS = bytes(code if code > 127 else BELL if code in ASCII_CONTROLS else ord(" ") for code in range(256))
-ENTITY = re.compile(HTML_ENTITY_RE.pattern.encode())
-FORMS = LIGATURES | WIDTH_MAP
-FORM = re.compile(f"[{re.escape(''.join(map(chr, sorted(FORMS))))}]")
 # The characters that ftfy removes or replaces, and the newlines that `normalise` replaces.
 CONTROL = re.compile(f"[\r\x80-\x9f\u2028\u2029{re.escape(''.join(map(chr, sorted(CONTROL_CHARS))))}]")
 # A test that is quick beside the pattern: what is bad has a control character, or one of a few that are bad alone, or two
@@ -43,8 +48,11 @@ COMMON = "".join(MOJIBAKE_CATEGORIES[name] for name in ("common", "lower_common"
     "Ё-Я", "ЁЃ-Я"
 )
 SUSPECT = re.compile(f"[ŒœÂÃ]|[^{UNKNOWN}{COMMON}][^{UNKNOWN}]|[^{UNKNOWN}][^{UNKNOWN}{COMMON}]")
-# Characters of Chinese, Japanese and Korean that nothing is done to, whatever they stand beside: they make long runs.
-EAST_ASIAN = re.compile("[\u3001\u3002\u300c-\u300f\u3041-\u3096\u30a1-\u30fc\u4e00-\u9fff\uac00-\ud7a3]++")
+# Characters of Chinese, Japanese and Korean, their full-width punctuation included, that nothing is done to, whatever they
+# stand beside: they make long runs.
+EAST_ASIAN = re.compile(
+    "[\u3000-\u3002\u300c-\u300f\u3041-\u3096\u30a1-\u30fc\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff65]++"
+)
 # Of each kind of ASCII that the pattern asks for around a run.
 BEFORE = ("", "a", "Z", "a ", " ", ".")
 BEHIND = ("", "aa", " ", ".a")
@@ -63,48 +71,25 @@ def kinds_of(content: bytes) -> set[Kind]:
     return set() if _harmless.issuperset(runs) else {*map(_kind_of, set(runs).difference(_harmless))} - {"harmless"}
 
 
-def is_clean(content: bytes, kinds: set[Kind]) -> bool:
-    """Whether UTF-8 text with such characters is NFC with no newline but \\n, and has nothing that ftfy could change."""
-    return not kinds and not _has_entity(content)
-
-
-def _has_entity(content: bytes) -> bool:
-    """Whether there is an entity that ftfy unescapes: one on a line before the first with a tag."""
-    if b"&" not in content:
-        return False
-    tag = content.find(b"<")
-    return ENTITY.search(content, 0, len(content) if tag < 0 else content.rfind(b"\n", 0, tag) + 1) is not None
-
-
 def repair(text: str) -> str:
-    """`text` with wrongly decoded characters, entities, ligatures, wide forms and controls repaired, in NFC."""
-    entities = True
+    """`text` with wrongly decoded characters and controls repaired, in NFC."""
     lines = text.split("\n")
     for number, line in enumerate(lines):
-        entities = entities and "<" not in line  # like ftfy: after a tag, entities are meant as such
         end = "\n" if number < len(lines) - 1 else ""
-        plain = line.isascii() and line.isprintable() and "&" not in line  # most lines are plain
-        lines[number] = line + end if plain else _repaired(line + end, entities)
+        plain = line.isascii() and line.isprintable()  # most lines are plain
+        lines[number] = line + end if plain else _repaired(line + end)
     return "".join(lines)
 
 
-def _repaired(line: str, entities: bool) -> str:
-    content = line.encode()
-    kinds = kinds_of(content)
-    has_entity = entities and ENTITY.search(content) is not None
-    if not (kinds or has_entity):
+def _repaired(line: str) -> str:
+    kinds = kinds_of(line.encode())
+    if not kinds:
         return line
-    if not (has_entity or "control" in kinds or ("suspect" in kinds and BADNESS_RE.search(line))):
-        other = in_usual_form(line)
-        if other == line or _repaired(other, entities) == other:  # ftfy also goes on until nothing changes
+    if not ("control" in kinds or ("suspect" in kinds and BADNESS_RE.search(line))):
+        other = nfc(line)
+        if other == line or _repaired(other) == other:  # ftfy also goes on until nothing changes
             return other
-    config = CONFIG_OF_MARKS if MARKS.search(line) else CONFIG
-    return ftfy.fix_text(with_sorted_marks(line), config if entities else config._replace(unescape_html=False))
-
-
-def in_usual_form(text: str) -> str:
-    """`text` with ligatures and wide forms as the characters that they stand for, in NFC."""
-    return nfc(FORM.sub(lambda match: FORMS[ord(match[0])], text))
+    return ftfy.fix_text(with_sorted_marks(line), CONFIG_OF_MARKS if MARKS.search(line) else CONFIG)
 
 
 def _kind_of(run: bytes) -> Kind:
@@ -128,7 +113,7 @@ def _find_kind(run: str) -> Kind:
     if CONTROL.search(run):
         return "control"
     # When a run begins with a mark, that mark composes with the character before it.
-    usual = not (unicodedata.combining(run[0]) or FORM.search(run)) and unicodedata.is_normalized("NFC", run)
+    usual = not unicodedata.combining(run[0]) and unicodedata.is_normalized("NFC", run)
     if SUSPECT.search(run) and not (usual and _is_never_bad(run)):
         return "suspect"
     return "harmless" if usual else "form"

@@ -27,8 +27,9 @@ class Utf8:
 def normalise(text: str, method: Normalisation = "ftfy") -> str:
     """`text` in NFC with newlines as \\n, lone surrogates as U+FFFD and no white space around it. Idempotent.
 
-    "ftfy" also repairs text that was decoded with a wrong encoding, unescapes HTML entities and removes control
-    characters (https://ftfy.readthedocs.io); curly quotes stay as they are.
+    "ftfy" also repairs text that was decoded with a wrong encoding and removes control characters
+    (https://ftfy.readthedocs.io). A text that is not broken stays as its author wrote it, full-width punctuation, ligatures,
+    curly quotes and HTML entities included.
     """
     if method == "nfc" and text.isascii() and "\r" not in text:
         return text.strip()
@@ -45,13 +46,11 @@ def normalise_utf8(text: Utf8, method: Normalisation) -> Utf8:
     if "control" in kinds:
         text = encode(_one_newline(str(text)))
         kinds = mojibake.kinds_of(text.content)
-    if mojibake.is_clean(text.content, kinds):
+    if not kinds:
         return _strip(text)
-    if kinds <= {"form"}:
-        usual = encode(mojibake.in_usual_form(str(text)))
-        if mojibake.is_clean(
-            usual.content, mojibake.kinds_of(usual.content)
-        ):  # every line by itself would become the same
+    if kinds == {"form"}:
+        usual = encode(nfc(str(text)))
+        if not mojibake.kinds_of(usual.content):  # every line by itself would become the same
             return _strip(usual)
     return _in_nfc(mojibake.repair(str(text)))
 

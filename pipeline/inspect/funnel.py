@@ -43,6 +43,8 @@ def print_funnel(view: Path, console: Console) -> None:
         _add_stage(table, stage, found[stage]["counts"])
     with paged(console) as page:
         print_wide(table, page)
+        for line in left_out_lines(found):
+            page.print(Text(line))
         if stages:
             print_corpus(corpus(view, stages), page)
 
@@ -53,6 +55,19 @@ def _add_stage(table: Table, stage: str, counts: Mapping[str, Any]) -> None:
         shown = "" if documents is None else f"{documents:,}"
         table.add_row(name, shown, _share(documents, counts["documents_in"]), "-" if held is None else size(held))
     table.add_row()
+
+
+def left_out_lines(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a line for each source of whose pages the extraction left something out, the largest kind first."""
+    left_out: dict[str, dict[str, int]] = {}
+    for stage in FIRST:
+        for name, number in found.get(stage, {"counts": {}})["counts"].get("left_out", {}).items():
+            source, kind = name.split(": ", 1)
+            left_out.setdefault(source, {})[kind] = number
+    for source, kinds in left_out.items():
+        largest_first = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
+        shown = ", ".join(f"{kind} {number:,}" for kind, number in largest_first)
+        yield f"characters of {source} that the extraction left out: {shown}"
 
 
 def funnel_lines(counts: Mapping[str, Any], takes_text: bool) -> Iterator[Line]:
@@ -162,7 +177,8 @@ def facts(
         return iter([find(view, document)])
     if what == "funnel":
         stages = [name for name in STAGES if name in manifests(view)]
-        return iter([{"funnel": funnel(view), "corpus": corpus(view, stages) if stages else {}}])
+        left_out = list(left_out_lines(manifests(view)))
+        return iter([{"funnel": funnel(view), "left_out": left_out, "corpus": corpus(view, stages) if stages else {}}])
     return islice(select(view, stage, what, rule, source), limit)
 
 

@@ -155,9 +155,8 @@ def _choose_rules(group: Group, look: Look, folder: Path, base: Path) -> ChosenS
         f"rules `{preset}`: {reason}; {kept.share:.0%} of the sample's text is kept{_most_dropped(kept)}",
     ]
     seen += [f"read as {', '.join(look.encodings)}"] if look.encodings else []
-    seen += [f"{look.unreadable:,} records of the sample cannot be read, {look.empty:,} are empty"] * bool(
-        look.unreadable or look.empty
-    )
+    for number, words in ((look.unreadable, "cannot be read"), (look.empty, "have no text")):
+        seen += [f"{number:,} records of the sample {words}"] * (number > 0)
     seen += [f"{look.duplicates:.0%} of the sample's documents are copies of others"] * (look.duplicates > 0.01)
     source = _seen_from(group.source, folder, base)
     return ChosenSource(source, preset, preset == group.preset, languages, tuple(seen))
@@ -207,9 +206,8 @@ def _unspaced(looks: Sequence[tuple[Group, Look]], size: int) -> float:
 
 def _prompts(looks: Sequence[tuple[Group, Look]]) -> list[str]:
     """Beginnings of some of the texts, as prompts for samples."""
-    texts = sorted(
-        {text.strip().partition("\n")[0] for _, look in looks for text in look.texts if text.strip()}, key=len
-    )
+    lines = {text.strip().partition("\n")[0] for _, look in looks for text in look.texts}
+    texts = sorted((line for line in lines if line[:1].isalpha()), key=lambda line: (len(line), line))
     chosen = [texts[len(texts) * (2 * n + 1) // (2 * PROMPTS)] for n in range(PROMPTS)] if texts else []
     return list(dict.fromkeys(_beginning(text) for text in chosen)) or ["The"]
 

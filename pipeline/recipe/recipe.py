@@ -121,6 +121,11 @@ class EvaluateConfig(Section):
     """Logits are divided by it before a token of a sample text is drawn; 0 takes the likeliest token each time."""
     top_k: int | None = Field(default=50, gt=0)
     """Each token of a sample text is drawn among so many of the likeliest; null draws among all. Unit: tokens."""
+    baseline_order: int = Field(default=5, ge=2, le=9, json_schema_extra={"founding": 2})
+    """Order of the n-gram model beside the network (interpolated, modified Kneser-Ney, Chen and Goodman 1998). Unit: tokens."""
+    baseline_tokens: int = Field(default=2**24, gt=0, json_schema_extra={"founding": 2**28})
+    """Training tokens that the n-gram models see at most, of each token shard the same share; order 5 takes about 200
+    bytes of memory for each. Unit: tokens."""
     resamples: int = Field(default=2000, ge=100)
     """Number of bootstrap resamples from which each 95 % interval is computed (Efron 1979)."""
     seed: int = Field(default=0, ge=0, lt=2**32)

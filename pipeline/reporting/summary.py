@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from model.evaluation.reportable import LARGEST
 from orchestration.files import folder_bytes, read_json
 from orchestration.progress import duration
 from pipeline.runs.plan import Step
 from pipeline.runs.view import manifests
+from pipeline.stages.score_words import compared, interval, number, rivals
 
 DOCUMENT_STAGES = ("collect", "documents", "clean", "dedup")
 
@@ -96,21 +96,18 @@ def _training_rows(counts: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _evaluation_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = _test_rows(scores["test"]["all"]) if scores["test"] else []
     for task, result in scores["tasks"].items():
-        rows.append((f"task {task}", f"accuracy {_interval(result['accuracy'], 3)}, chance {result['chance']:.3f}"))
+        rows.append((f"task {task}", f"accuracy {interval(result['accuracy'], 3)}, chance {result['chance']:.3f}"))
     return rows
 
 
 def _test_rows(test: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = [
-        ("perplexity", f"{_interval(test['perplexity'], 2)} on {test['documents']} test documents"),
-        ("bits per byte", _interval(test["bits_per_byte"], 4)),
+        ("perplexity", f"{interval(test['perplexity'], 2)} on {test['documents']} test documents"),
+        ("bits per byte", interval(test["bits_per_byte"], 4)),
     ]
-    for name, title in (("bigram", "  Kneser-Ney bigram"), ("unigram", "  unigram")):
-        rival = test[name]
-        rows.append(
-            (title, f"{rival['bits_per_byte']:.4f}, the network is better by {_interval(rival['difference'], 4)}")
-        )
-    return rows
+    return rows + [
+        (f"  {name}", f"{rival['bits_per_byte']:.4f}, {compared(rival)}") for name, rival in rivals(test).items()
+    ]
 
 
 def _finetuning_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -120,19 +117,9 @@ def _finetuning_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
         "  from random weights": {name: scores["random_weights"][name]["mean"] for name in ("accuracy", "macro_f1")},
         "  majority class": scores["majority_class"],
     }
+    if "tfidf" in scores:  # Earlier versions did not compute it.
+        lines["  TF-IDF, no network"] = scores["tfidf"]
     return [(name, f"accuracy {line['accuracy']:.4f}, macro-F1 {line['macro_f1']:.4f}") for name, line in lines.items()]
-
-
-def _interval(interval: Mapping[str, float], digits: int) -> str:
-    value, low, high = (_number(interval[name], digits) for name in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"
-
-
-def _number(value: float, digits: int) -> str:
-    """A number with so many decimals; one of hundreds of digits, as a perplexity can be, by its exponent."""
-    if value >= LARGEST:
-        return f"above {LARGEST:.0e}"
-    return f"{value:.{digits}f}" if abs(value) < 1e12 else f"{value:.{digits}e}"
 
 
 def _near(path: Path) -> Path:
@@ -211,7 +198,7 @@ def _shown(name: str, value: Any) -> str:
     if name == "flops":
         return f"{value:.3g}"
     if isinstance(value, float):
-        return _number(value, 4) if abs(value) >= 1e12 else f"{value:,.4f}"
+        return number(value, 4) if abs(value) >= 1e12 else f"{value:,.4f}"
     if isinstance(value, list):
         return "  ".join(_shown(name, each) for each in value)
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -18,6 +18,7 @@ from data.clean.chain import ChainInputs
 from data.clean.clean import clean_shard
 from data.clean.config import CleanConfig
 from data.clean.custom import code_files, load_function
+from data.clean.language_models import distribution
 from data.content import joined
 from orchestration.files import read_json
 from orchestration.shards import Shard
@@ -103,7 +104,7 @@ def _sources(config: CleanConfig, base: Path) -> dict[str, Path]:
 
 STAGE = Stage(
     name="clean",
-    version=4,
+    version=5,
     inputs=(Input("documents", label="collect"), Input("annotations", label="annotate", optional=True)),
     gives="documents",
     counts=CleanCounts,
@@ -111,5 +112,6 @@ STAGE = Stage(
     run=_run,
     content=documents_below,
     map_work=MapWork(clean_shard, _shards),
+    extras=lambda config: (distribution(config.language.model),) if config.language else (),
     sources=_sources,
 )

@@ -47,6 +47,9 @@ class RecordCounts(CorpusCounts):
 
     encodings: Mapping[str, int] = Field(default={})
     """Records of files that are not UTF-8, by the encoding that they were read in."""
+    left_out: Mapping[str, int] = Field(default={})
+    """Characters of pages and articles that the extraction left out, by source and kind (`web: navigation`): of HTML those
+    of the text that are no white space, of Wikipedia those of the markup."""
 
 
 class LanguageCounts(CorpusCounts):

@@ -66,7 +66,7 @@ def measures(
     yield "short_lines", sum([len(line) <= config.short_line_length for line in lines]) / len(lines)
     newlines = text.count("\n")
     yield "duplicate_line_characters", count_duplicates(lines)[1] / (len(text) - newlines)
-    yield "newlines", newlines / len(words)
+    yield "newlines", newlines / words.worth()
 
 
 FAMILY = Family(

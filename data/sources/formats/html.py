@@ -16,8 +16,8 @@ def read_html(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterato
         yield page
         return
     try:
-        title, text = extract(page, extractor=source.extractor)
+        title, text, left_out = extract(page, extractor=source.extractor)
     except ValueError as problem:
         yield Unreadable("0", str(problem), excerpt(page), len(page))
         return
-    yield Record("0", {source.text_field: text} | ({"title": title} if title else {}), len(page))
+    yield Record("0", {source.text_field: text} | ({"title": title} if title else {}), len(page), left_out=left_out)

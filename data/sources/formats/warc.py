@@ -13,7 +13,16 @@ from fastwarc.warc import ArchiveIterator, WarcRecord
 from data.extraction.html import extract, to_utf8
 from data.sources.config import SourceConfig
 from data.sources.formats.gzip_members import gzip_members
-from data.sources.record import EXCERPT_BYTES, DamagedStream, Record, Unreadable, excerpt, first_line, too_large
+from data.sources.record import (
+    EXCERPT_BYTES,
+    NOTHING,
+    DamagedStream,
+    Record,
+    Unreadable,
+    excerpt,
+    first_line,
+    too_large,
+)
 from data.sources.streams.byte_stream import compression_of, decompressed
 from data.sources.streams.input import FILE_BYTES, Input, ReadLimits
 from data.sources.streams.placed_bytes import PlacedBytes, placed_bytes
@@ -195,9 +204,9 @@ def _document(raw: RawRecord, source: SourceConfig, limit: int) -> Record | Unre
         if cut := record.headers.get("WARC-Truncated"):
             raise ValueError(f"the page was cut short when it was fetched: {cut}")
         content = _payload(record, raw.content, limit)
-        title, text = "", ""
+        title, text, left_out = "", "", NOTHING
         if content_type in HTML:
-            title, text = extract(content, extractor=source.extractor, declared_encoding=charset)
+            title, text, left_out = extract(content, extractor=source.extractor, declared_encoding=charset)
         else:
             text = to_utf8(content, charset).decode()
     except (OSError, ValueError, StopIteration) as problem:
@@ -211,7 +220,9 @@ def _document(raw: RawRecord, source: SourceConfig, limit: int) -> Record | Unre
         "id": record.headers.get("WARC-Record-ID"),
         "language": record.headers.get("WARC-Identified-Content-Language"),
     }
-    return Record(raw.place, {name: value for name, value in fields.items() if value is not None}, size)
+    return Record(
+        raw.place, {name: value for name, value in fields.items() if value is not None}, size, left_out=left_out
+    )
 
 
 def _opened(content: bytes, decode: Literal["transfer", "all"] = "transfer") -> WarcRecord:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 from xml.parsers import expat
 
-from data.extraction.wikitext import FILES_AND_CATEGORIES, wikitext_to_text
+from data.extraction.wikitext import FILES_AND_CATEGORIES, plain
 from data.sources.config import SourceConfig
 from data.sources.record import EXCERPT_BYTES, DamagedStream, Record, Unreadable, excerpt, rest_unreadable, too_large
 from data.sources.streams.input import Input, ReadLimits
@@ -168,7 +168,7 @@ def _record(page: Page, wiki: Wiki, source: SourceConfig) -> Record | Unreadable
         if found.get("model", "wikitext") != "wikitext":
             raise ValueError(f"the page is no wikitext but {found['model']}")
         wanted = "redirect" not in found and found.get("namespace", "0") in map(str, source.wikipedia.namespaces)
-        text = wikitext_to_text(found.get("text", ""), wiki.dropped_namespaces, wiki.language) if wanted else ""
+        text, left_out = plain(found.get("text", "") if wanted else "", wiki.dropped_namespaces, wiki.language)
     except (ValueError, expat.ExpatError) as problem:
         return Unreadable(page.place, str(problem), excerpt(page.content), size)
     fields: dict[str, object] = {name: found[name] for name in PATHS.values() if name in found}
@@ -178,7 +178,7 @@ def _record(page: Page, wiki: Wiki, source: SourceConfig) -> Record | Unreadable
         fields["uri"] = f"{wiki.address}/{quote(title, safe=SAFE_IN_ADDRESSES)}"
     if wiki.language is not None:
         fields["language"] = wiki.language
-    return Record(f"page {found['id']} revision {found.get('revision', 0)}", fields, size)
+    return Record(f"page {found['id']} revision {found.get('revision', 0)}", fields, size, left_out=left_out)
 
 
 def _parse(content: bytes) -> dict[str, str]:

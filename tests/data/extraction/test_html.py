@@ -24,7 +24,7 @@ def body(content: str) -> str:
 
 @pytest.mark.parametrize("extractor", ["resiliparse", "trafilatura"])
 def test_the_main_content_is_kept_and_the_surroundings_go(extractor: Extractor) -> None:
-    title, text = extract(PAGE.encode(), extractor=extractor)
+    title, text, _ = extract(PAGE.encode(), extractor=extractor)
     assert title == "A title"
     assert "Heading" in text and "First. The quick" in text and "Second & last. The quick" in text
     for chrome in ("Home page", "Log in", "cookies", "Copyright", "hidden", "Accept", "privacy choices"):
@@ -122,7 +122,7 @@ def test_an_icon_is_no_text(icon: str) -> None:
 
 def test_trafilatura_gets_the_same_page_without_marks_of_ours() -> None:
     page = PAGE.replace("First.", "First <a href=x>→</a> <a href=y>人</a>").replace(" A\n title", "→")
-    title, text = extract(page, extractor="trafilatura")
+    title, text, _ = extract(page, extractor="trafilatura")
     assert title == "→" and "First → 人" in text and "\ufdd0" not in text
 
 
