@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from data.dedup.config import ContaminationConfig, DedupConfig, PartsConfig
 from data.dedup.contamination import read_benchmark
 from data.dedup.dedup import dedup_shard, resolve_duplicates, sign_shard
-from data.dedup.parts import cut
+from data.dedup.parts import cut, parts_of
 from data.documents import SCHEMA
 from data.tables import read_table, write_table
 
@@ -48,6 +48,13 @@ def test_a_part_ends_at_the_best_place(text: str, end: str) -> None:
 def test_a_text_that_is_short_enough_stays_whole() -> None:
     assert cut("x" * 600, 600) == ["x" * 600]
     assert cut("", 600) == [""]
+
+
+def test_only_a_few_documents_are_cut() -> None:
+    config = DedupConfig(parts=PartsConfig(under_documents=50))
+    assert parts_of(config, 49) == config.parts
+    assert parts_of(config, 50) is None
+    assert parts_of(DedupConfig(parts=None), 1) is None
 
 
 def deduplicated(folder: Path, texts: dict[str, str], config: DedupConfig, tasks: Path) -> dict[str, Any]:
