@@ -87,9 +87,11 @@ class AnnotateConfig(Section):
             asked["language.model"] = clean.language.model, self.language_model
             asked["language.unit"] = clean.language.unit, "document"
         for family, measured_with in self.sections():
-            if section := getattr(clean, family.name):
-                for field in filter(partial(is_at_work, section), family.deciding):
-                    asked[f"{family.name}.{field}"] = getattr(section, field), getattr(measured_with, field)
+            own = clean.language.of_languages(family.name, getattr(clean, family.name)) if clean.language else {}
+            by_language = {f"language.rules.{code}.{family.name}": section for code, section in own.items()}
+            for name, section in {family.name: getattr(clean, family.name), **by_language}.items():
+                for field in filter(partial(is_at_work, section), family.deciding) if section else ():
+                    asked[f"{name}.{field}"] = getattr(section, field), getattr(measured_with, field)
         if any(getattr(clean, family.name) for family, _ in self.sections()):
             asked["words"] = clean.words, self.words
             asked["lines"] = clean.lines, "as_written"

@@ -146,7 +146,8 @@ def run_chain(draft: Draft, chain: Chain) -> None:
 def _steps(entry: str, rules: Rules, inputs: ChainInputs) -> Iterator[Step]:
     name, _, rule = entry.partition(".")
     section = getattr(rules, name)
-    if section is None:
+    by_language = rules.language.of_languages(name, section) if rules.language and name in FAMILIES else {}
+    if section is None and not by_language:
         return
     annotated = inputs.annotate is not None and name in inputs.annotate.families
     if name == "block_lists":
@@ -160,10 +161,13 @@ def _steps(entry: str, rules: Rules, inputs: ChainInputs) -> Iterator[Step]:
         yield from map(_score, section)
     elif name == "custom":
         yield from (_custom(each, inputs.base) for each in section)
-    elif FAMILIES[name].cutter:
-        yield _cutting(FAMILIES[name], rule, section)
     else:
-        yield _measuring(FAMILIES[name], rule, section, rules.lines, annotated)
+        step = _of_family(FAMILIES[name], rule, section, rules.lines, annotated)
+        others = {
+            language: _of_family(FAMILIES[name], rule, own, rules.lines, annotated)
+            for language, own in by_language.items()
+        }
+        yield _by_language(step, others) if others else step
 
 
 def _block_lists(lists: BlockLists) -> Step:
@@ -193,6 +197,17 @@ def _boilerplate(repeated: Boilerplate) -> Step:
         draft.cut(text, {"boilerplate": lines} if lines else {})
 
     return step
+
+
+def _of_family(family: Family, rule: str, config: Section | None, lines: Lines, annotated: bool) -> Step:
+    if config is None:
+        return lambda draft: None
+    return _cutting(family, rule, config) if family.cutter else _measuring(family, rule, config, lines, annotated)
+
+
+def _by_language(step: Step, others: Mapping[str, Step]) -> Step:
+    """The step of a document's language if it has one of its own, or else `step`."""
+    return lambda draft: others.get(draft.language or "", step)(draft)
 
 
 def _cutting(family: Family, rule: str, config: Section) -> Step:

@@ -1,6 +1,6 @@
 """What the cleaning stage is told: which rules, in which order, with which limits."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -68,6 +68,31 @@ class LanguageConfig(Section):
     """A paragraph that is shorter is judged together with those that follow it. Unit: characters."""
     min_fraction: float = Field(default=0.5, ge=0, le=1)
     """A document of which paragraphs were dropped is rejected when less of it is left. Unit: share of the characters."""
+
+    rules: dict[str, dict[str, dict[str, Any] | None]] = Field({}, json_schema_extra={"founding": {}})
+    """Limits for documents of single languages, by family of rules, in place of those that hold for all:
+    `{th: {gopher_quality: {stop_words: [และ, ที่, ใน]}}, ta: {gopher_quality: {max_mean_word_length: 15}}, he: {fineweb: null}}`.
+    They hold for families that the chain has after language. Source: FineWeb-2 (Penedo et al. 2025), which has its own for each
+    language."""
+
+    @field_validator("rules")
+    @classmethod
+    def _known(cls, rules: dict[str, dict[str, dict[str, Any] | None]]) -> dict[str, dict[str, dict[str, Any] | None]]:
+        for language, families in rules.items():
+            for name, fields in families.items():
+                if name not in FAMILIES:
+                    raise ValueError(f"{language}: there is no family {name}; known are {', '.join(FAMILIES)}")
+                FAMILIES[name].config.model_validate(fields or {})
+        return rules
+
+    def of_languages(self, family: str, section: Section | None) -> dict[str, Section | None]:
+        """By language what stands in the place of `section`, a family's section for all languages."""
+        found: dict[str, Section | None] = {}
+        for language, families in self.rules.items():
+            if family in families:
+                fields, begin = families[family], section.model_dump() if section else {}
+                found[language] = None if fields is None else FAMILIES[family].config.model_validate(begin | fields)
+        return found
 
     def threshold_of(self, language: str) -> float:
         """The least score for a language."""

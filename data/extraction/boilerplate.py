@@ -28,7 +28,10 @@ FURNITURE = {
 TO_NEIGHBOURS = 'a[rel~="prev"], a[rel~="previous"], a[rel~="next"], a[rel~="up"], a[accesskey="p"], a[accesskey="n"]'
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 NO_ROWS = frozenset((*HEADINGS, "html", "body", "main", "article", "section"))
-TEXT_ELEMENTS = frozenset((*HEADINGS, "p", "pre", "blockquote", "dl", "ol", "table", "figure"))
+TEXT_ELEMENTS = frozenset(("p", "pre", "blockquote", "dl", "ol", "table", "figure"))
+BLOCKS = "div, p, section, article, ul, table, h1, h2, h3"
+NEAR = 3  # elements
+LEAST_TEXT = 10  # characters with which a paragraph begins, if it is no p
 # Lists with at most two elements between them and the body are dropped for their place.
 SHALLOW_LISTS = "body > ul, body > * > ul, body > * > * > ul"
 WHITE = " \n\t\r\xa0"
@@ -45,7 +48,7 @@ LONGEST_ROW = 400
 LINKS_IN_PROSE = 0.4  # of the characters of prose may be links
 LINKS_OF_RESILIPARSE = 0.2  # A list with a larger share of links is dropped by it.
 LINKS_IN_LISTS = 0.6  # of the characters of a list of the article may be links
-LEAST_ITEM = 15  # Its items have so much text beside the links, on average.
+LEAST_ITEM = 4  # Its items have so much text beside the links, on average: more than a number in brackets.
 MOST_CLIMBED = 6  # A link stands so deep in its row.
 
 
@@ -190,16 +193,30 @@ def _slug(text: str) -> str:
 
 
 def _is_beside_text(element: ElementNode) -> bool:
-    """Whether what stands before or behind an element is text, as it is of a box in a text, not of a column beside it."""
-    beside = (element.previous_element_sibling, element.next_element_sibling)
-    return any(sibling is not None and sibling.tag in TEXT_ELEMENTS for sibling in beside)
+    """Whether there is a paragraph or the like near `element`, as there is of a box in a text, not of a column beside it."""
+    before = after = element
+    for _ in range(NEAR):
+        before = before and before.previous_element_sibling
+        after = after and after.next_element_sibling
+        if any(sibling is not None and _is_paragraph(sibling) for sibling in (before, after)):
+            return True
+    return False
+
+
+def _is_paragraph(element: ElementNode) -> bool:
+    if element.tag in TEXT_ELEMENTS:
+        return True
+    if element.tag != "div" or element.first_child is None:
+        return False
+    begins_with_text = element.first_child.tag == "#text" and characters(element.first_child.text) > LEAST_TEXT
+    return (begins_with_text or element.query_selector(BLOCKS) is None) and _Measured(element).is_prose(LEAST_PROSE)
 
 
 def _kind_of_list(tree: HTMLTree, element: ElementNode, measured: _Measured) -> str | None:
     """The kind under which a list goes; links in one that stays become text where resiliparse would take it for one of links."""
     if not measured.links or measured.own >= (1 - LINKS_OF_RESILIPARSE) * measured.text:
         return None
-    if measured.own < (1 - LINKS_IN_LISTS) * measured.text or measured.own <= LEAST_ITEM * measured.html.count("<li"):
+    if measured.own < (1 - LINKS_IN_LISTS) * measured.text or measured.own < LEAST_ITEM * measured.html.count("<li"):
         return "lists of links"
     for link in element.query_selector_all("a").values():
         link.replace_with(tree.create_text_node(link.text or ""))

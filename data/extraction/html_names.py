@@ -78,7 +78,8 @@ def without_plain_names(html: bytes, kept: frozenset[str]) -> tuple[bytes, list[
         classes, id = class_before or class_behind or b"", id_before or id_behind or b""
         of_classes, of_id = _meaning(classes, kept), _meaning_of_id(id, kept)
         if not (of_classes or of_id):
-            return b"<" + tag
+            # A div with many links is treated in another way without a name.
+            return b'<div class="-"' if tag == b"div" else b"<" + tag
         if of_classes == "looked at":
             selectors[f'[class="{classes.decode()}"]'] = None
         if of_id == "looked at":

@@ -100,7 +100,12 @@ def _line_rules(text: str, config: C4Config) -> Iterator[tuple[str, Callable[[li
     if (longest := config.max_word_length) and len(text) > longest:
         yield "word_length", lambda lines: [line for line in lines if len(line) <= longest or _longest(line) <= longest]
     if fewest := config.min_words_per_line:
-        yield "words_per_line", lambda lines: [line for line in lines if _has_words(line, fewest)]
+        yield (
+            "words_per_line",
+            lambda lines: [
+                line for line in lines if len(line.split(None, fewest - 1)) >= fewest or _has_words(line, fewest)
+            ],
+        )
     if config.remove_citations and "[" in text:
         yield "citations", lambda lines: [_CITATION.sub("", line) if "[" in line else line for line in lines]
     if config.require_end_mark:
@@ -108,8 +113,8 @@ def _line_rules(text: str, config: C4Config) -> Iterator[tuple[str, Callable[[li
 
 
 def _has_words(line: str, fewest: int) -> bool:
-    words = line.split(None, fewest - 1)
-    return len(words) >= fewest or (has_unspaced(line) and len(split_words(line)) >= fewest)
+    """Whether a line has so many words although it has fewer between spaces."""
+    return has_unspaced(line) and len(split_words(line)) >= fewest
 
 
 def _longest(line: str) -> int:

@@ -80,9 +80,10 @@ def measures(
     """
     counted = words.kinds >= NO_MARK
     yield "word_count", words.worth(counted)
-    spaced = counted & (words.kinds < HALF)
-    if 2 * spaced.sum() > counted.sum():  # a text without such words has no mean length
-        yield "mean_word_length", int(words.lengths[spaced].sum()) / int(spaced.sum())
+    spaced = counted & (words.kinds < HALF) if words.arrays.has_unspaced else counted
+    count = int(spaced.sum())
+    if 2 * count > counted.sum():  # a text without such words has no mean length
+        yield "mean_word_length", int(words.lengths[spaced].sum()) / count
     count = words.worth()
     yield "hashes", text.count("#") / count
     ellipses = sum(map(text.count, _ELLIPSES))

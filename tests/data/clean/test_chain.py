@@ -152,3 +152,28 @@ def test_boilerplate_is_cut_before_the_families(tmp_path: Path) -> None:
 def test_a_chain_can_be_sent_to_a_worker_and_back_through_json() -> None:
     config = CleanConfig(chain=["gopher_quality.word_count", "c4"], gopher_quality={"min_stop_words": None})
     assert CleanConfig.model_validate(json.loads(config.model_dump_json())) == config
+
+
+THAI = "ท่าเรือเก่าอยู่สุดถนนแคบ และชาวบ้านยืนดูจากกำแพง\n" * 3
+THAI_RULES = {"gopher_quality": {"min_words": None, "stop_words": ["และ", "จาก"]}, "fineweb": None}
+
+
+def test_limits_may_be_those_of_a_language() -> None:
+    chain = ["language", "gopher_quality", "fineweb"]
+    assert rule_of(THAI, chain, language={"allowed": []}) == "gopher_quality.word_count"
+    language = {"allowed": [], "rules": {"th": THAI_RULES}}
+    assert rule_of(THAI, chain, language=language) is None
+    assert rule_of(THAI, chain, language=language, gopher_quality=None) is None
+    assert rule_of(THAI, chain[1:], language=language) == "gopher_quality.word_count"  # nothing names the language
+    assert rule_of(PROSE[:100], chain, language=language) == "gopher_quality.word_count"
+    only = {"allowed": [], "rules": {"th": {"gopher_quality": {"min_words": 100}}}}
+    assert rule_of(THAI, chain, language=only, gopher_quality=None, fineweb=None) == "gopher_quality.word_count"
+    assert rule_of(PROSE[:100], chain, language=only, gopher_quality=None, fineweb=None) is None
+
+
+@pytest.mark.parametrize(
+    "rules", [{"th": {"gopher": {}}}, {"th": {"fineweb": {"min_words": 3}}}, {"th": {"c4": {"min_sentences": -1}}}]
+)
+def test_limits_of_a_language_are_checked(rules: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=r"gopher|min_words|min_sentences"):
+        CleanConfig(language={"rules": rules})

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.text.word_arrays import words_of
-from data.text.words import find_words, has_unspaced, normalize, normalized_words, split_words
+from data.text.words import (
+    LINE_ENDS,
+    count_sentences,
+    find_words,
+    has_unspaced,
+    normalize,
+    normalized_words,
+    split_words,
+)
 
 SENTENCES = {
     "Chinese": ("今天天气很好，我们去公园。", "今 天 天 气 很 好， 我 们 去 公 园。"),
@@ -97,3 +105,26 @@ def test_texts_are_normalised_as_by_datatrove(text: str) -> None:
     from datatrove.utils.text import simplify_text
 
     assert normalize(text).split() == unicodedata.normalize("NFD", simplify_text(text)).split()
+
+
+@pytest.mark.parametrize(
+    ("line", "sentences"),
+    [
+        ("ฉันไปตลาด เธออยู่บ้าน เขานอน", 3),
+        ("ຂ້ອຍໄປຕະຫຼາດ ລາວຢູ່ເຮືອນ", 2),
+        ("བོད་ཡིག། རྒྱ་ཡིག། ང་།", 3),
+        ("今天天气很好。我们去公园！好吗？好", 4),
+        ("ខ្ញុំទៅផ្សារ។ គាត់នៅផ្ទះ។", 2),
+        ("သူသွားသည်။ ကျွန်တော်နေသည်။", 2),
+        ("एक है। दो है।", 2),
+    ],
+)
+def test_sentences_end_as_their_script_ends_them(line: str, sentences: int) -> None:
+    assert count_sentences(line) == sentences
+    assert line[-1] in LINE_ENDS or line[-1] == "好"
+
+
+def test_a_word_of_several_letters_is_among_the_words_of_its_script() -> None:
+    words = words_of("และคน การพัฒนา 中文，所以 so")
+    assert all(word in words for word in ("และ", "การ", "所以", "中", "so"))
+    assert all(word not in words for word in ("ที่", "以所", "s"))
