@@ -204,6 +204,8 @@ def _add_facts(table: Table, facts: Mapping[str, Any], depth: int) -> None:
 def _shown(name: str, value: Any) -> str:
     if "bytes" in name and isinstance(value, int) and name != "bits_per_byte":
         return f"{value / 1e9:,.2f} GB" if value >= 1e9 else f"{value / 1e6:,.1f} MB"
+    if name.startswith("seconds"):
+        return duration(value)
     if name == "flops":
         return f"{value:.3g}"
     if isinstance(value, float):
