@@ -35,7 +35,6 @@ NEAR = 3  # elements
 LEAST_TEXT = 10  # characters with which a paragraph begins, if it is no p
 # Lists with at most two elements between them and the body are dropped for their place.
 SHALLOW_LISTS = "body > ul, body > * > ul, body > * > * > ul"
-WHITE = " \n\t"
 UNSHOWN = "script, style, template, noscript"
 FIELD = re.compile("<(?:form|input|button|textarea|select)[ >]")
 LINK = re.compile("<a(?: [^<>]*+)?+>([^<]*+(?:<(?!/a>)[^<]*+)*+)")
@@ -196,7 +195,8 @@ def _slug(text: str) -> str:
 
 def _is_beside_text(element: ElementNode) -> bool:
     """Whether there is a paragraph or the like near `element`, as there is of a box in a text, not of a column beside it."""
-    before = after = element
+    before: ElementNode | None = element
+    after: ElementNode | None = element
     for _ in range(NEAR):
         before = before and before.previous_element_sibling
         after = after and after.next_element_sibling
@@ -260,7 +260,10 @@ def _renamed(document: DocumentNode, element: ElementNode) -> None:
 
 def characters(text: str | None) -> int:
     """The characters of `text` that are no white space."""
-    return 0 if text is None else len(text) - sum(map(text.count, WHITE))
+    if not text:
+        return 0
+    content = text.encode()
+    return len(text) - (len(content) - len(content.translate(None, b" \t\n\v\f\r")))
 
 
 def shown_characters(tree: HTMLTree) -> int:

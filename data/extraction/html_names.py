@@ -60,7 +60,7 @@ ANY_WORD = frozenset(word.encode() for word in KINDS.keys() | OF_ARTICLES)
 WORD = re.compile(r"[a-z]+")
 WORD_OF_ID = re.compile(rb"[A-Za-z]+")
 # Names of elements as they are mostly written; others are left to resiliparse.
-NAMED = re.compile(rb"<([a-zA-Z][a-zA-Z0-9]*+)((?: (?:class|id)=\"[^\"<>]*+\")++)")
+NAMED = re.compile(rb"<[a-zA-Z][a-zA-Z0-9]*+(?: (?:class|id)=\"[^\"<>]*+\")++")
 NAME = re.compile(rb" (class|id)=\"([^\"]*+)\"")
 QUOTABLE = re.compile(rb"[\w \-.:/]+")
 MOST_NAMES = 100  # Of a page so many names are judged here; what is called by others is left to resiliparse.
@@ -73,28 +73,28 @@ def without_plain_names(html: bytes, kept: frozenset[str]) -> tuple[bytes, list[
     selectors: dict[str, None] = {}
 
     def without(found: re.Match[bytes]) -> bytes:
-        tag, names = found.groups()
-        stay, looked_at = _of_names(names, kept)
-        if looked_at:
-            selectors.update(looked_at)
-        # A div with many links is treated in another way without a name.
-        return b"<" + tag + (stay or (b' class="-"' if tag == b"div" else b""))
+        tag, to_judge = _without_plain(found[0], kept)
+        if to_judge:
+            selectors.update(to_judge)
+        return tag
 
     html = NAMED.sub(without, html)
     return html, [*selectors][:MOST_NAMES]
 
 
 @lru_cache(maxsize=1 << 14)
-def _of_names(names: bytes, kept: frozenset[str]) -> tuple[bytes, dict[str, None]]:
-    """What stays of ` class="a b" id="c"`, and selectors of what of it is to be judged."""
-    stay, selectors = b"", {}
-    for attribute, value in NAME.findall(names):
+def _without_plain(tag: bytes, kept: frozenset[str]) -> tuple[bytes, dict[str, None]]:
+    """What stays of `<div class="a b" id="c"`, and selectors of what of it is to be judged."""
+    stay, selectors = b"", dict[str, None]()
+    for attribute, value in NAME.findall(tag):
         meaning = _meaning(value, kept) if attribute == b"class" else _meaning_of_id(value, kept)
         if meaning:
             stay += b' %b="%b"' % (attribute, value)
         if meaning == "looked at":
             selectors[f'[{attribute.decode()}="{value.decode()}"]'] = None
-    return stay, selectors
+    name = tag[: tag.index(b" ")]
+    # A div with many links is treated in another way without a name.
+    return name + (stay or (b' class="-"' if name == b"<div" else b"")), selectors
 
 
 @lru_cache(maxsize=1 << 14)
