@@ -154,8 +154,8 @@ def dedup_shard(
 ) -> dict[str, Any]:
     """Write documents-00000.parquet without duplicates and contaminated documents, and these to rejected.parquet.
 
-    With `parts`, long documents that are no duplicates are cut, and a part counts as a document: `cut` among the counts is the
-    number of documents that were cut, and `parts` that of their parts.
+    With `parts`, long documents that are no duplicates are cut, and a part counts as a document: among the counts
+    are `documents_cut`, and `documents_added`, by how many documents there are more for that.
 
     `duplicates` is what `resolve_duplicates` wrote, `benchmark` the folder of what `read_benchmark` wrote. The detail of a
     duplicate is the id that is kept in its place, that of a contaminated document the words that it shares. Returns the counts of
@@ -181,7 +181,7 @@ def dedup_shard(
             if parts:
                 whole = group
                 group, cut = with_parts(group, reasons, parts)
-                cuts.update(cut=cut, parts=len(group) - len(whole) + cut)
+                cuts.update(documents_cut=cut, documents_added=len(group) - len(whole))
             found = [why_dropped(id.as_py(), text.as_py()) for id, text in zip(group["id"], group["text"], strict=True)]
             rules, details = (pa.array([each[place] for each in found], pa.string()) for place in (0, 1))
             kept = group.filter(rules.is_null())

@@ -5,10 +5,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from data.dedup.config import PartsConfig
+from data.dedup.config import DedupConfig, PartsConfig
 
 # Where a text may be cut, the best first: after a paragraph, a line, a sentence (also of scripts without spaces), a word.
 _ENDS = tuple(end.encode() for end in ("\n\n", "\n", ". ", "? ", "! ", "。", "！", "？", " "))
+
+
+def parts_of(config: DedupConfig, documents: int) -> PartsConfig | None:
+    """How long documents are cut where so many `documents` are left; None where they are many."""
+    return config.parts if config.parts and documents < config.parts.under_documents else None
 
 
 def cut(text: str, most: int) -> list[str]:

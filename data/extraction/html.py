@@ -15,7 +15,9 @@ from resiliparse.parse.html import HTMLTree
 
 from data.extraction.boilerplate import characters, shown_characters, without_boilerplate
 from data.extraction.html_bounds import bounded, check_classes, check_depth, check_for_trafilatura
+from data.extraction.html_formulas import AROUND, SHOWN_OF_SCRIPTS, formula_of_image, write_formulas
 from data.extraction.html_names import without_plain_names
+from data.extraction.scripts import html_with_script_marks
 
 Extractor = Literal["resiliparse", "trafilatura"]
 
@@ -53,7 +55,7 @@ COMPANY = "\ufdd0"  # This code point is no character; it is put beside the lone
 # These elements are never content, whatever their place. One selector with many parts is faster than many selectors.
 SKIPPED = ", ".join((
     # alt_texts=False would leave these out, but with them whole figures, code and caption included
-    *("video", "audio", "object", "svg", "annotation"),
+    *("video", "audio", "object", "svg"),
     # DocBook's links to the previous and next chapter, tables of contents, "[edit]" beside a wiki's headings
     *(".navheader", ".navfooter", ".toc", "#toc", ".table-of-contents", ".mw-editsection"),
     # numbers beside lines of code
@@ -67,7 +69,7 @@ COOKIE_NOTICES = ", ".join((
 ))  # fmt: skip
 
 # Classes and ids in these selectors.
-KEPT_NAMES = frozenset(re.findall(r"[.#]([\w-]+)", f"{SKIPPED} {COOKIE_NOTICES}"))
+KEPT_NAMES = frozenset(re.findall(r"[.#]([\w-]+)", f"{SKIPPED} {COOKIE_NOTICES} {AROUND} {SHOWN_OF_SCRIPTS}"))
 
 
 def html_to_text(
@@ -95,13 +97,14 @@ def extract(
     """
     html = page.encode(errors="replace") if isinstance(page, str) else to_utf8(page, declared_encoding)
     check_classes(html)
-    html = _prepared(html)
+    html = html_with_script_marks(_prepared(html))
     judged = main_content and extractor == "resiliparse"
     html, selectors = without_plain_names(html, KEPT_NAMES) if judged else (html, [])
     tags = html.count(b"<")
     html = bounded(html, tags)
     tree = HTMLTree.parse(html.decode())
     check_depth(tree, tags)
+    write_formulas(tree, html)
     title = " ".join((tree.title or "").split())
     if not main_content:
         return Extracted(title.replace(COMPANY, ""), _by_resiliparse(tree, html, False).replace(COMPANY, ""), Counter())
@@ -167,12 +170,14 @@ def _what_stays(unwanted: re.Match[bytes]) -> bytes:
     name, attributes, content, cell = unwanted.groups()
     if name is not None:
         return content if _is_plain(attributes) else unwanted[0]
-    return b"" if cell is None else b"<" + cell
+    return formula_of_image(unwanted[0]) if cell is None else b"<" + cell
 
 
 @lru_cache(maxsize=1 << 14)
 def _is_plain(attributes: bytes) -> bool:
     """Whether the extraction treats an element inside a line with these attributes as text, wherever it is."""
+    if b"math" in attributes.lower():
+        return False
     # Some names count from a depth on, some only where there are cookies.
     probe = b"<!--cookies--><body><div><div><div><p>a<span" + attributes + b">b</span>c"
     return _by_resiliparse(HTMLTree.parse_from_bytes(probe), probe, main_content=True) == "abc"

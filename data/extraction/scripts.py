@@ -8,6 +8,17 @@ RAISED, LOWERED, END = "\2", "\3", "\4"
 SCRIPT = re.compile(f"([{RAISED}{LOWERED}])([^{RAISED}-{END}]*+){END}")
 MARKERS = re.compile(f"[{RAISED}-{END}]")
 
+# The same as elements of HTML, which hold no others of them.
+SCRIPT_ELEMENT = re.compile(rb"<(su[pb])(\s[^<>]*+)?>((?:[^<]++|<(?!/?su[pb]\b))*+)</\1\s*+>", re.IGNORECASE)
+TAG = re.compile(r"<[^<>]*+>")
+INLINE_TAG = re.compile(
+    rb"</?(?:a|abbr|b|bdi|cite|code|em|font|i|mark|small|span|strong|su[bp]|tt|u|var)\b[^<>]*+>", re.IGNORECASE
+)
+OF_A_NOTE = re.compile(rb"href=[\"']?[^\"'<>\s]*#|\b(?:foot)?(?:note|reference|fnref|cite_ref|noteref)", re.IGNORECASE)
+LINK_BEFORE = re.compile(rb"<a\s[^<>]*+>\s*+\Z")
+BESIDE = 16  # So many bytes beside a script are looked at.
+LONGEST_TAG = 500
+
 SIGNS = "-+−–±"
 # After a letter or a bracket a sign with something behind it makes an exponent (m<sup>-1</sup>); a sign alone is a charge.
 SIGNED = re.compile(rf"[{SIGNS}]\s*+\w")
@@ -28,6 +39,41 @@ def _marked(script: re.Match[str]) -> str:
     after = script.string[script.end() : script.end() + 1]
     prefix, suffix = script_marks(script[1] == RAISED, before, unescape(script[2][:100]), after)
     return prefix + script[2] + suffix
+
+
+def html_with_script_marks(html: bytes) -> bytes:
+    """A page with marks before and behind its superscripts and subscripts, and brackets around marks of notes."""
+    if b"<su" not in html and b"<SU" not in html:
+        return html
+    parts, done = [], 0
+    for script in SCRIPT_ELEMENT.finditer(html):
+        name, attributes, content = script.groups()
+        text = unescape(TAG.sub("", content[:LONGEST_TAG].decode(errors="replace")))
+        around = LINK_BEFORE.search(html, max(0, script.start() - LONGEST_TAG), script.start())
+        if OF_A_NOTE.search((attributes or b"") + content[:LONGEST_TAG] + (around[0] if around else b"")):
+            prefix, suffix = note_marks(text)
+        else:
+            before, after = _text_before(html, script.start()), _text_after(html, script.end())
+            prefix, suffix = script_marks(name.lower() == b"sup", before, text, after)
+        parts += [html[done : script.start()], prefix.encode(), script[0], suffix.encode()]
+        done = script.end()
+    return b"".join([*parts, html[done:]])
+
+
+def _text_before(html: bytes, at: int) -> str:
+    """The end of the text before a place, inside the same block."""
+    while html[at - 1 : at] == b">":
+        begin = html.rfind(b"<", max(0, at - LONGEST_TAG), at)
+        if begin < 0 or INLINE_TAG.fullmatch(html, begin, at) is None:
+            return ""
+        at = begin
+    return unescape(html[max(0, at - BESIDE) : at].decode(errors="replace"))
+
+
+def _text_after(html: bytes, at: int) -> str:
+    while (tag := INLINE_TAG.match(html, at)) and not tag[0].lower().startswith((b"<sub", b"<sup")):
+        at = tag.end()
+    return unescape(html[at : at + BESIDE].decode(errors="replace"))
 
 
 def script_marks(raised: bool, before: str, content: str, after: str) -> tuple[str, str]:

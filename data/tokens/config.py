@@ -66,7 +66,8 @@ class Splits(Section):
 
 
 class TokenizeConfig(Splits):
-    """How documents are split and stored as tokens."""
+    """How documents are split and stored as tokens. A split that would be empty gets its share, at least one document, of the
+    largest split."""
 
     dtype: Literal["auto", "uint16", "int32"] = "auto"
     """How token ids are stored; auto takes uint16 below 65,536 ids, else int32."""

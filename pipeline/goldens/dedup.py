@@ -1,10 +1,11 @@
 """The goldens of dedup: exact and near duplicates and contamination, each alone, then all of them in two shards."""
 
 import json
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from data.dedup.config import ContaminationConfig, DedupConfig, MinHashConfig
+from data.dedup.config import ContaminationConfig, DedupConfig, MinHashConfig, PartsConfig
 from data.dedup.contamination import read_benchmark
 from data.dedup.dedup import dedup_shard, match_partition, resolve_duplicates, sign_shard
 from pipeline.goldens.content import Golden, Values, shards_made, write_documents
@@ -58,9 +59,15 @@ CONFIGS = {
 }
 
 
-def _dedup(config: DedupConfig, folder: Path) -> Values:
+LONG = [
+    {"long": "\n\n".join(f"{name}. {PROSE}" for name in ("One", "Two", "Three")), "word": "x" * 1500},
+    {"prose": PROSE},
+]
+
+
+def _dedup(config: DedupConfig, folder: Path, texts: Sequence[Mapping[str, str]] = TEXTS) -> Values:
     (folder / "tasks.jsonl").write_text("".join(json.dumps(task) + "\n" for task in TASKS), encoding="utf-8")
-    documents = [write_documents(folder / f"{number}.parquet", texts) for number, texts in enumerate(TEXTS)]
+    documents = [write_documents(folder / f"{number}.parquet", named) for number, named in enumerate(texts)]
     signed = [_new(folder / f"signed-{path.stem}") for path in documents]
     for out, path in zip(signed, documents, strict=True):
         sign_shard(out, path, config)
@@ -74,7 +81,9 @@ def _dedup(config: DedupConfig, folder: Path) -> Values:
     if config.contamination:
         read_benchmark(benchmark := _new(folder / "benchmark"), {"tasks": folder / "tasks.jsonl"}, config.contamination)
     counts = [
-        dedup_shard(out, path, folder / "duplicates.parquet", config, benchmark)
+        dedup_shard(
+            out, path, folder / "duplicates.parquet", config, benchmark, config.parts if texts is LONG else None
+        )
         for out, path in zip(outs, documents, strict=True)
     ]
     return shards_made(outs, counts)
@@ -85,4 +94,7 @@ def _new(folder: Path) -> Path:
     return folder
 
 
-GOLDENS: dict[str, Golden] = {name: partial(_dedup, config) for name, config in CONFIGS.items()}
+GOLDENS: dict[str, Golden] = {
+    **{name: partial(_dedup, config) for name, config in CONFIGS.items()},
+    "parts": partial(_dedup, DedupConfig(parts=PartsConfig(kilobytes=1)), texts=LONG),
+}

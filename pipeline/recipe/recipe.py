@@ -278,6 +278,8 @@ class Recipe(Section):
     """Fine-tunings for classification, a section or a list of sections with names."""
     export: ExportConfig | None = None
     """The release folder; null writes none."""
+    strict: Annotated[bool, "display"] = False
+    """Whether an alarm ends the run, such as a source that loses most of its documents or a split without any."""
     sweep: Annotated[SweepConfig | None, "display"] = None
     """Trials of this recipe with other values; null runs it once."""
     resources: Annotated[ResourcesConfig, "speed"] = ResourcesConfig()

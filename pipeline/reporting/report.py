@@ -13,7 +13,7 @@ from orchestration.build_record import read_build
 from orchestration.files import read_json, write_text
 from pipeline.inspect.funnel import STAGES, funnel_rows
 from pipeline.pretrain import METRICS
-from pipeline.reporting.summary import summary_rows
+from pipeline.reporting.summary import summary_rows, view_alarms
 from pipeline.runs.view import manifests
 from pipeline.stages.score_words import rivals
 from pipeline.stages.training_log import EVENTS, event_rows, events, metrics, read_log, speed_rows, validation_rows
@@ -39,6 +39,7 @@ def write_report(view: Path) -> Path:
     page = environment.get_template("report.html.j2").render(
         run=view.name,
         summary=summary_rows(view),
+        alarms=view_alarms(view),
         funnel=[row for stage in STAGES if stage in found for row in funnel_rows(stage, found[stage]["counts"])],
         manifests=found,
         training=_training(view) if "pretrain" in found else None,

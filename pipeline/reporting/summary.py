@@ -10,6 +10,8 @@ from rich.text import Text
 
 from orchestration.files import folder_bytes, read_json
 from orchestration.progress import duration
+from pipeline.recipe.reading import load_recipe
+from pipeline.runs.alarms import Alarm, run_alarms
 from pipeline.runs.plan import Step
 from pipeline.runs.view import manifests
 from pipeline.stages.score_words import compared, interval, number, rivals
@@ -30,6 +32,13 @@ def print_summary(view: Path, report: Path, console: Console) -> None:
     table.add_row("report", str(_near(report)))
     console.print()
     console.print(table, highlight=False)
+    for alarm in view_alarms(view):
+        console.print(Text("ALARM  ", "bold red") + Text(str(alarm)), highlight=False, soft_wrap=True)
+
+
+def view_alarms(view: Path) -> list[Alarm]:
+    """The alarms of a run; raises ValueError when its recipe or a manifest is damaged."""
+    return run_alarms(load_recipe(view / "recipe.yaml"), manifests(view), view)
 
 
 def summary_rows(view: Path) -> list[tuple[str, str]]:
@@ -71,6 +80,8 @@ def _losses(counts: Mapping[str, Any]) -> str:
     parts = [f"dropped {sum(counts['dropped'].values()):,}" + (f" ({dropped})" if dropped else "")]
     if counts["quarantined"]:
         parts.append(f"quarantined {counts['quarantined']:,}")
+    if added := counts.get("documents_added"):
+        parts.append(f"{counts['documents_cut']:,} long ones cut into {counts['documents_cut'] + added:,} parts")
     return ", ".join(parts)
 
 

@@ -23,6 +23,7 @@ from pipeline.failures import RunStopped, StageFailed
 from pipeline.recipe.fields import output_fields
 from pipeline.recipe.recipe import Recipe
 from pipeline.releases.origin import with_origin
+from pipeline.runs.alarms import stage_alarms
 from pipeline.runs.artifacts import Choice, changed_libraries, choose, content_of, refuse_damage
 from pipeline.runs.attempts import continue_attempt
 from pipeline.runs.checksums import verify_artifacts
@@ -109,6 +110,7 @@ def _build(steps: Sequence[Step], recipe: Recipe, store: Store, view: Path, arou
         if step.action == "reuse" and step.artifact:
             _record(step, step.artifact.name, store, view)
             _reuse(step.name, step.artifact, store, view, around, "")
+            _raise_alarms(recipe, step.name, step.artifact, around)
             whole[step.name] = step.artifact
     missing = [step for step in steps if step.name not in whole]
     if not missing:
@@ -167,6 +169,7 @@ def _settle(
             _reuse(
                 step.name, choice.artifact, store, view, around, f": {choice.note or 'its input came out as before'}"
             )
+            _raise_alarms(recipe, step.name, choice.artifact, around)
             return
         artifact = _build_stage(step, choice.identity, inputs, context, store, started)
     except Stopped:
@@ -177,6 +180,16 @@ def _settle(
         raise StageFailed(step.name, error) from error
     whole[step.name] = artifact
     _announce(step.name, artifact, view, store, around, time.time() - started)
+    _raise_alarms(recipe, step.name, artifact, around)
+
+
+def _raise_alarms(recipe: Recipe, name: str, artifact: Artifact, around: _Surroundings) -> None:
+    """Say the alarms of a stage; raises StageFailed for the first one where the recipe is strict."""
+    for alarm in stage_alarms(recipe, name, artifact.manifest, artifact.path):
+        around.events.write("alarm", stage=name, words=alarm.words)
+        around.display.say(f"{name:9} ALARM: {alarm.words}{f' (see `{alarm.command}`)' if alarm.command else ''}")
+        if recipe.strict:
+            raise StageFailed(name, ValueError(f"{alarm.words} (the recipe says `strict: true`)"))
 
 
 def _choose(step: Step, whole: Mapping[str, Artifact], context: Context, store: Store, verify: bool) -> Choice:

@@ -15,6 +15,7 @@ from data.content import joined
 from data.dedup.config import DedupConfig
 from data.dedup.contamination import read_benchmark
 from data.dedup.dedup import dedup_shard, match_partition, resolve_duplicates, sign_shard
+from data.dedup.parts import parts_of
 from orchestration.shards import Shard
 from pipeline.stages.counts import LanguageCounts
 from pipeline.stages.stage import Context, Input, Made, Stage, add_up, document_shards, documents_below, numbered
@@ -23,12 +24,12 @@ PARTITIONS = 16  # of the band hashes; the number is fixed, so that the files do
 
 
 class DedupCounts(LanguageCounts):
-    """What dedup counted: in - cut + parts = out + dropped."""
+    """What dedup counted: in + added = out + dropped."""
 
-    cut: int = 0
+    documents_cut: int = 0
     """Long documents that were cut into parts."""
-    parts: int = 0
-    """The parts, each of which is a document from here on."""
+    documents_added: int = 0
+    """By how many documents there are more for that."""
     documents_in_by_source: Mapping[str, int] = Field(default={})
     """Documents that came in, by source."""
     largest_near_duplicates: Mapping[str, int] = Field(default={})
@@ -52,7 +53,6 @@ def _run(context: Context, inputs: Mapping[str, Path], config: DedupConfig, out:
     resolving = [Shard("all", {"signatures": signatures, "edges": edges, "config": config})]
     resolved = context.map(resolve_duplicates, resolving, out, "duplicates")[0]
     counts = {name: resolved[name] for name in ("documents_in_by_source", "largest_near_duplicates")}
-    are_few = config.parts and resolved["documents"] - resolved["duplicates"] < config.parts.under_documents
     benchmark = None
     if config.contamination:
         reading = [Shard("all", {"files": _files(config, context.base), "config": config.contamination})]
@@ -60,7 +60,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: DedupConfig, out:
         benchmark = out / "benchmark" / "all"
     shards = numbered(
         documents,
-        parts=config.parts if are_few else None,
+        parts=parts_of(config, resolved["documents"] - resolved["duplicates"]),
         duplicates=out / "duplicates" / "all" / "duplicates.parquet",
         config=config,
         benchmark=benchmark,

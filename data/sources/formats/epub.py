@@ -29,6 +29,8 @@ EMPTY_ELEMENT = re.compile(
 XML_ENCODING = re.compile(
     rb"\s*<\?xml\s[^<>]*?\bencoding\s*=\s*[\"'](?!(?i:utf|ucs|latin-?1|iso-8859-1[\"']))([\w.:-]{1,40}+)"
 )
+# XHTML may write MathML's names with a prefix, which HTML does not know.
+MATH_PREFIX = re.compile(rb"<(/?)(?:m|mml|math):(?=[a-z])")
 CDATA = b"<![CDATA["  # CDATA holds text as it is; HTML does not know it.
 
 
@@ -68,6 +70,7 @@ def _as_html(page: bytes) -> bytes:
     """A page of XHTML, in UTF-8, as HTML has it."""
     declared = XML_ENCODING.match(page[:1000])
     page = to_utf8(page, declared[1].decode() if declared else None)
+    page = MATH_PREFIX.sub(rb"<\1", page) if b":math" in page else page
     first, *others = page.split(CDATA)
     return _without_empty(first) + b"".join(map(_without_cdata, others))
 

@@ -3,14 +3,16 @@
 import json
 from pathlib import Path
 from string import ascii_lowercase
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from data.dedup.config import ContaminationConfig, DedupConfig, PartsConfig
+from data.dedup.contamination import read_benchmark
 from data.dedup.dedup import dedup_shard, resolve_duplicates, sign_shard
-from data.dedup.parts import cut
+from data.dedup.parts import cut, parts_of
 from data.documents import SCHEMA
 from data.tables import read_table, write_table
 
@@ -48,14 +50,23 @@ def test_a_text_that_is_short_enough_stays_whole() -> None:
     assert cut("", 600) == [""]
 
 
-def deduplicated(folder: Path, texts: dict[str, str], config: DedupConfig, files: list[Path]) -> dict[str, object]:
+def test_only_a_few_documents_are_cut() -> None:
+    config = DedupConfig(parts=PartsConfig(under_documents=50))
+    assert parts_of(config, 49) == config.parts
+    assert parts_of(config, 50) is None
+    assert parts_of(DedupConfig(parts=None), 1) is None
+
+
+def deduplicated(folder: Path, texts: dict[str, str], config: DedupConfig, tasks: Path) -> dict[str, Any]:
     rows = [
         {"id": id, "text": text, "source": "s", "uri": id, "license": "", "meta": "{}"} for id, text in texts.items()
     ]
     write_table(folder / "in.parquet", rows, SCHEMA)
     sign_shard(folder, folder / "in.parquet", config)
     resolve_duplicates(folder, [folder / "signatures.parquet"], [], config)
-    return dedup_shard(folder, folder / "in.parquet", folder / "duplicates.parquet", config, files, config.parts)
+    assert config.contamination
+    read_benchmark(folder, {"tasks": tasks}, config.contamination)
+    return dedup_shard(folder, folder / "in.parquet", folder / "duplicates.parquet", config, folder, config.parts)
 
 
 def test_long_documents_are_cut_and_duplicates_are_not(tmp_path: Path) -> None:
@@ -64,16 +75,16 @@ def test_long_documents_are_cut_and_duplicates_are_not(tmp_path: Path) -> None:
     config = DedupConfig(
         minhash=None,
         parts=PartsConfig(kilobytes=1),
-        contamination=ContaminationConfig(files=("tasks.jsonl",), ngram=18),
+        contamination=ContaminationConfig(files=("tasks.jsonl",), ngram=19),
     )
-    counts = deduplicated(tmp_path, {"a": long, "b": long, "c": "Short."}, config, [tmp_path / "tasks.jsonl"])
+    counts = deduplicated(tmp_path, {"a": long, "b": long, "c": "Short."}, config, tmp_path / "tasks.jsonl")
     kept = read_table(tmp_path / "documents-00000.parquet").to_pylist()
     dropped = read_table(tmp_path / "rejected.parquet").to_pylist()
-    number = counts["parts"]
-    assert (counts["cut"], counts["documents_in"]) == (1, 3)
+    number = counts["documents_added"] + 1
+    assert (counts["documents_cut"], counts["documents_in"]) == (1, 3)
     assert {row["id"] for row in [*kept, *dropped]} == {"b", "c", *(f"a/{n}" for n in range(1, number + 1))}
     assert {row["id"]: row["rule"] for row in dropped}["b"] == "exact_duplicate"
     assert {row["rule"] for row in dropped if row["id"].startswith("a/")} == {"contaminated"}
     assert len(kept) > 2, "a part with a question of the tasks takes no other part with it"
-    assert counts["documents_in"] - counts["cut"] + number == len(kept) + len(dropped)
+    assert counts["documents_in"] + counts["documents_added"] == len(kept) + len(dropped)
     assert all(row["uri"] == "a" for row in kept if row["id"].startswith("a/"))

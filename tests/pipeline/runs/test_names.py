@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from data.clean.not_text import NotTextConfig
 from data.collect.config import CollectConfig
 from data.collect.given_config import DocumentsConfig
+from data.dedup.config import PartsConfig
 from data.tokens.config import TokensConfig
 from orchestration.files import read_json, write_json
 from orchestration.identity import Identity
@@ -145,7 +146,7 @@ def test_every_field_that_was_added_since_has_a_founding_value() -> None:
     # Nothing was made before the stage was there.
     known |= {
         f"{model.__name__}.{name}"
-        for new in (TokensConfig, DocumentsConfig, NotTextConfig)
+        for new in (TokensConfig, DocumentsConfig, NotTextConfig, PartsConfig)
         for model in _models(new)
         for name in model.model_fields
     }
