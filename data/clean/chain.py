@@ -229,14 +229,19 @@ def _measuring(family: Family, rule: str, config: Section, lines: Lines, annotat
     if rule:
         limits = {rule: limits[rule]} if rule in limits else {}
 
+    plain = family.config()
+    english = {rule for rule, field in family.english.items() if getattr(config, field) == getattr(plain, field)}
+    of_any_language = {name: both for name, both in limits.items() if name not in english}
+
     def step(draft: Draft) -> Rejection | None:
+        own = limits if draft.language in (None, "und", "en") else of_any_language
         if annotated and draft.is_as_it_came:
-            scores = ((each, draft.scores[f"{family.name}.{each}"]) for each in limits)
+            scores = ((each, draft.scores[f"{family.name}.{each}"]) for each in own)
             measures: Iterator[tuple[str, float]] = ((each, value) for each, value in scores if value is not None)
         else:
             assert family.measures is not None
-            measures = family.measures(lines_as(lines, draft.text), draft.words, config, limits)
-        found = first_broken(measures, limits)
+            measures = family.measures(lines_as(lines, draft.text), draft.words, config, own)
+        found = first_broken(measures, own)
         return _named(family.name, found) if found else None
 
     return step

@@ -19,8 +19,8 @@ zha:za zho:zh zul:zu
 """
 # The languages that most models know under the name of the group that they are the largest of (ISO 639-3's macrolanguages).
 _OF_GROUPS = """
-arb:ar ayr:ay azj:az cmn:zh ekk:et fuv:ff gaz:om gug:gn khk:mn kmr:ku knc:kr kpv:kv lvs:lv nb:no nob:no npi:ne ory:or pbt:ps
-pes:fa plt:mg quz:qu swh:sw uzn:uz ydd:yi zsm:ms
+als:sq arb:ar ayr:ay azj:az cmn:zh ekk:et fuv:ff gaz:om gug:gn khk:mn kmr:ku knc:kr kpv:kv lvs:lv nb:no nob:no npi:ne ory:or
+pbt:ps pes:fa plt:mg quz:qu swh:sw uzn:uz ydd:yi zsm:ms
 """
 _CODES = dict(pair.split(":") for pair in (*_OF_TWO_LETTERS.split(), *_OF_GROUPS.split()))
 # lid.176 has the codes of Wikipedias, some of which are those of other languages in ISO 639.

@@ -112,6 +112,6 @@ STAGE = Stage(
     run=_run,
     content=documents_below,
     map_work=MapWork(clean_shard, _shards),
-    extras=lambda config: (distribution(config.language.model),) if config.language else (),
+    extras=lambda config: tuple(distribution(rules.language.model) for rules in config.every if rules.language),
     sources=_sources,
 )

