@@ -9,8 +9,9 @@ the previous and the next page goes whatever it is called.
 import re
 from collections import Counter
 from functools import cached_property
+from html import unescape
 
-from resiliparse.parse.html import ElementNode, HTMLTree
+from resiliparse.parse.html import DocumentNode, ElementNode, HTMLTree
 
 from data.extraction.html_names import KINDS, NEVER_TEXT, OF_ROWS, WORD, is_judged
 
@@ -34,7 +35,7 @@ NEAR = 3  # elements
 LEAST_TEXT = 10  # characters with which a paragraph begins, if it is no p
 # Lists with at most two elements between them and the body are dropped for their place.
 SHALLOW_LISTS = "body > ul, body > * > ul, body > * > * > ul"
-WHITE = " \n\t\r\xa0"
+WHITE = " \n\t"
 UNSHOWN = "script, style, template, noscript"
 FIELD = re.compile("<(?:form|input|button|textarea|select)[ >]")
 LINK = re.compile("<a(?: [^<>]*+)?+>([^<]*+(?:<(?!/a>)[^<]*+)*+)")
@@ -78,7 +79,7 @@ class _Measured:
 
     @cached_property
     def own(self) -> int:
-        return max(0, self.text - characters(MARKUP.sub("", "".join(self.links))))
+        return max(0, self.text - characters(unescape(MARKUP.sub("", "".join(self.links)))))
 
     def is_prose(self, least: int) -> bool:
         width = (
@@ -109,7 +110,7 @@ def without_boilerplate(tree: HTMLTree, html: bytes, selectors: list[str]) -> Co
         if gone is not None and gone.contains(element):
             continue
         measured = _Measured(element)
-        kind = _kind_to_leave_out(tree, element, measured)
+        kind = _kind_to_leave_out(document, element, measured)
         if kind is not None:
             gone = element
             left_out[kind] += measured.text
@@ -119,16 +120,17 @@ def without_boilerplate(tree: HTMLTree, html: bytes, selectors: list[str]) -> Co
             break
     if b"rel=" in html or b"accesskey=" in html:
         for link in document.query_selector_all(TO_NEIGHBOURS).values():
-            row = _row_around(link)
+            row = None if gone is not None and gone.contains(link) else _row_around(link)
             if row is not None:
+                gone = row
                 left_out["navigation"] += characters(row.text)
                 row.remove()
     for element in document.query_selector_all(SHALLOW_LISTS).values():
-        _move_down(tree, element)
+        _move_down(document, element)
     return left_out
 
 
-def _kind_to_leave_out(tree: HTMLTree, element: ElementNode, measured: _Measured) -> str | None:
+def _kind_to_leave_out(document: DocumentNode, element: ElementNode, measured: _Measured) -> str | None:
     """The kind under which `element` is left out; None where it stays, then changed so that resiliparse lets it through."""
     tag = element.tag or ""
     if tag == "nav":
@@ -151,11 +153,11 @@ def _kind_to_leave_out(tree: HTMLTree, element: ElementNode, measured: _Measured
         elif words & OF_ROWS and tag not in NO_ROWS and measured.is_row():
             return kind
     if tag == "ul":
-        return _kind_of_list(tree, element, measured)
+        return _kind_of_list(document, element, measured)
     if tag == "aside":
         if not (measured.is_prose(LEAST_PROSE) and _is_beside_text(element)):
             return "boxes"
-        _renamed(tree, element)
+        _renamed(document, element)
     return None
 
 
@@ -212,14 +214,14 @@ def _is_paragraph(element: ElementNode) -> bool:
     return (begins_with_text or element.query_selector(BLOCKS) is None) and _Measured(element).is_prose(LEAST_PROSE)
 
 
-def _kind_of_list(tree: HTMLTree, element: ElementNode, measured: _Measured) -> str | None:
+def _kind_of_list(document: DocumentNode, element: ElementNode, measured: _Measured) -> str | None:
     """The kind under which a list goes; links in one that stays become text where resiliparse would take it for one of links."""
     if not measured.links or measured.own >= (1 - LINKS_OF_RESILIPARSE) * measured.text:
         return None
     if measured.own < (1 - LINKS_IN_LISTS) * measured.text or measured.own < LEAST_ITEM * measured.html.count("<li"):
         return "lists of links"
     for link in element.query_selector_all("a").values():
-        link.replace_with(tree.create_text_node(link.text or ""))
+        link.replace_with(document.create_text_node(link.text or ""))
     return None
 
 
@@ -233,9 +235,9 @@ def _row_around(link: ElementNode) -> ElementNode | None:
     return row
 
 
-def _move_down(tree: HTMLTree, element: ElementNode) -> None:
+def _move_down(document: DocumentNode, element: ElementNode) -> None:
     """Move an element three elements away from the root."""
-    outer, middle, inner = (tree.create_element("div") for _ in range(3))
+    outer, middle, inner = (document.create_element("div") for _ in range(3))
     element.before(outer)
     outer.append(middle)
     middle.append(inner)
@@ -248,9 +250,9 @@ def _without_names(element: ElementNode) -> None:
             element.remove_attribute(attribute)
 
 
-def _renamed(tree: HTMLTree, element: ElementNode) -> None:
+def _renamed(document: DocumentNode, element: ElementNode) -> None:
     """Put a div in the place of `element`, with what is in it."""
-    other = tree.create_element("div")
+    other = document.create_element("div")
     element.before(other)
     other.append(*element.child_nodes.values())
     element.remove()

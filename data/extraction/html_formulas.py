@@ -36,18 +36,19 @@ def formula_of_image(image: bytes) -> bytes:
 
 def write_formulas(tree: HTMLTree, html: bytes) -> None:
     """Put the text of each formula of `tree`, that of the page `html`, in its place."""
-    if tree.document is None:
+    document = tree.document
+    if document is None:
         return
     if b"math/tex" in html:
-        for shown in tree.document.query_selector_all(SHOWN_OF_SCRIPTS).values():
+        for shown in document.query_selector_all(SHOWN_OF_SCRIPTS).values():
             shown.remove()
-        for script in tree.document.query_selector_all(SCRIPTS).values():
-            script.replace_with(tree.create_text_node(_plain(script.text or "")))
+        for script in document.query_selector_all(SCRIPTS).values():
+            script.replace_with(document.create_text_node(_plain(script.text or "")))
     if b"<math" in html:
-        for math in tree.document.query_selector_all("math").values():
+        for math in document.query_selector_all("math").values():
             place = math.closest(AROUND) or math
             if place.parent is not None:  # a formula before this one may have had the same place
-                place.replace_with(tree.create_text_node(_tex(math)))
+                place.replace_with(document.create_text_node(_tex(math)))
 
 
 def _tex(math: ElementNode) -> str:

@@ -60,9 +60,8 @@ ANY_WORD = frozenset(word.encode() for word in KINDS.keys() | OF_ARTICLES)
 WORD = re.compile(r"[a-z]+")
 WORD_OF_ID = re.compile(rb"[A-Za-z]+")
 # Names of elements as they are mostly written; others are left to resiliparse.
-NAMED = re.compile(
-    rb"<([a-zA-Z][a-zA-Z0-9]*+) (?:class=\"([^\"<>]*+)\"(?: id=\"([^\"<>]*+)\")?+|id=\"([^\"<>]*+)\"(?: class=\"([^\"<>]*+)\")?+)"
-)
+NAMED = re.compile(rb"<([a-zA-Z][a-zA-Z0-9]*+)((?: (?:class|id)=\"[^\"<>]*+\")++)")
+NAME = re.compile(rb" (class|id)=\"([^\"]*+)\"")
 QUOTABLE = re.compile(rb"[\w \-.:/]+")
 MOST_NAMES = 100  # Of a page so many names are judged here; what is called by others is left to resiliparse.
 
@@ -74,20 +73,28 @@ def without_plain_names(html: bytes, kept: frozenset[str]) -> tuple[bytes, list[
     selectors: dict[str, None] = {}
 
     def without(found: re.Match[bytes]) -> bytes:
-        tag, class_before, id_behind, id_before, class_behind = found.groups()
-        classes, id = class_before or class_behind or b"", id_before or id_behind or b""
-        of_classes, of_id = _meaning(classes, kept), _meaning_of_id(id, kept)
-        if not (of_classes or of_id):
-            # A div with many links is treated in another way without a name.
-            return b'<div class="-"' if tag == b"div" else b"<" + tag
-        if of_classes == "looked at":
-            selectors[f'[class="{classes.decode()}"]'] = None
-        if of_id == "looked at":
-            selectors[f'[id="{id.decode()}"]'] = None
-        return b"<" + tag + (b' class="%b"' % classes if of_classes else b"") + (b' id="%b"' % id if of_id else b"")
+        tag, names = found.groups()
+        stay, looked_at = _of_names(names, kept)
+        if looked_at:
+            selectors.update(looked_at)
+        # A div with many links is treated in another way without a name.
+        return b"<" + tag + (stay or (b' class="-"' if tag == b"div" else b""))
 
     html = NAMED.sub(without, html)
     return html, [*selectors][:MOST_NAMES]
+
+
+@lru_cache(maxsize=1 << 14)
+def _of_names(names: bytes, kept: frozenset[str]) -> tuple[bytes, dict[str, None]]:
+    """What stays of ` class="a b" id="c"`, and selectors of what of it is to be judged."""
+    stay, selectors = b"", {}
+    for attribute, value in NAME.findall(names):
+        meaning = _meaning(value, kept) if attribute == b"class" else _meaning_of_id(value, kept)
+        if meaning:
+            stay += b' %b="%b"' % (attribute, value)
+        if meaning == "looked at":
+            selectors[f'[{attribute.decode()}="{value.decode()}"]'] = None
+    return stay, selectors
 
 
 @lru_cache(maxsize=1 << 14)

@@ -27,7 +27,8 @@ SAMPLE_BYTES = 24 << 20  # So much text of a source is looked at; a smaller one 
 SAMPLE_FILES = 400
 LANGUAGE_CHARACTERS = 2000  # of each document
 SMALL_SHARE = 0.05  # A language with less of the text is not one of the source's.
-BOOK_CHARACTERS = 50_000  # A source whose documents are longer than this, by their median, is one of books.
+# The median of the documents' characters from which on a source is one of books: where lines are broken by hand, and where not.
+BROKEN_BOOK, BOOK = 20_000, 50_000
 COMPRESSED_TO = 0.3  # the stored size of text under usual compression, for files that are read in part
 TURN = re.compile(r"^(?:\[[^\]\n]{1,30}\] ?)?<?[\w .-]{1,30}>?: ?\S", re.MULTILINE)
 
@@ -42,6 +43,8 @@ class Look:
     """About how many documents the whole source has."""
     bytes: int
     """About how much text it has."""
+    unique_bytes: int
+    """The same without copies of documents."""
     unreadable: int
     empty: int
     encodings: tuple[str, ...]
@@ -72,6 +75,7 @@ def look_at(group: Group, folder: Path) -> Look:
         texts=texts,
         documents=round(len(texts) / share),
         bytes=round(sum(len(document.text) for document in documents) / share),
+        unique_bytes=round(sum(len(text) for text in {document.text for document in documents}) / share),
         unreadable=outcomes["unreadable"],
         empty=outcomes["empty"],
         encodings=tuple(sorted(name for name in outcomes if name not in ("unreadable", "empty", "utf-8"))),
@@ -114,15 +118,15 @@ def _sample(source: SourceConfig, config: CollectConfig, folder: Path) -> tuple[
 
 
 def _kind(texts: Sequence[str]) -> Preset:
-    """The preset of plain text: `books` where lines are broken by hand or texts are long, `chat` where most lines are turns."""
+    """The preset of plain text: `books` where they are long, `chat` where most lines are turns."""
     if not texts:
         return "none"
     lines = sum(text.count("\n") + 1 for text in texts)
     if sum(len(TURN.findall(text)) for text in texts) > lines / 2 and lines > 2 * len(texts):
         return "chat"
     broken = sum(len(text) for text in texts if _is_broken_by_hand(text))
-    long = statistics.median(map(len, texts)) > BOOK_CHARACTERS
-    return "books" if long or 2 * broken > sum(map(len, texts)) else "none"
+    long = BROKEN_BOOK if 2 * broken > sum(map(len, texts)) else BOOK
+    return "books" if statistics.median(map(len, texts)) > long else "none"
 
 
 def _is_broken_by_hand(text: str) -> bool:

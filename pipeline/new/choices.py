@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from model.network.config import ModelConfig, flops_per_token, parameters
 from pipeline.new.machine import Machine
 
-MOST_EPOCHS = 4  # Up to here repeated text is nearly worth new text (Muennighoff et al. 2023).
+# Up to 4 epochs repeated text is nearly worth new text (Muennighoff et al. 2023). How much text there is, is an estimate.
+MOST_EPOCHS = 3.5
 TOKENS_PER_PARAMETER = 20  # Hoffmann et al. 2022
 LEAST_PER_PARAMETER = 8  # Where the text is short and there is time, the network may be so much larger.
 TRAINING_SHARE = 0.7  # of the time; the rest is for the data and the evaluation
@@ -27,7 +28,10 @@ VOCABULARIES = (
     (1e10, 32768, 4.4),
     (math.inf, 65536, 4.6),
 )
-WINDOWS = 64  # Validation and test should have at least so many sequences each.
+WINDOWS, DOCUMENTS = 64, 10  # Validation and test should have at least so many sequences and documents each.
+PART_BYTES = (
+    16_000  # Where there are few documents, long ones are cut into parts of this size, and these go to the splits.
+)
 BUDGET = re.compile(r"(\d+(?:\.\d+)?)(m|h|d|gpuh)")
 SECONDS = {"m": 60, "h": 3600, "d": 86400, "gpuh": 3600}
 
@@ -69,8 +73,8 @@ def budget_seconds(budget: str, machine: Machine) -> float:
     return float(found[1]) * SECONDS[found[2]] / (machine.gpus if found[2] == "gpuh" else 1)
 
 
-def choose(text_bytes: int, unspaced: float, seconds: float, machine: Machine) -> Choices:
-    """Choose for so many bytes of text, `unspaced` of which are in scripts without spaces, and for so much time in all."""
+def choose(text_bytes: int, documents: int, unspaced: float, seconds: float, machine: Machine) -> Choices:
+    """Choose for so much text, of which the share `unspaced` is in scripts without spaces, and for so much time in all."""
     vocab_size, bytes_per_token = _vocabulary(text_bytes, unspaced)
     all_tokens = max(int(text_bytes / bytes_per_token), 1)
     flops = machine.flops * seconds * TRAINING_SHARE
@@ -81,7 +85,8 @@ def choose(text_bytes: int, unspaced: float, seconds: float, machine: Machine) -
     model = _network(most_parameters, vocab_size)
     length = model.max_sequence_length
     batch = _batch(tokens, length)
-    held_out = min(max(WINDOWS * length / all_tokens, 0.005), 0.1)
+    pieces = max(documents, text_bytes // PART_BYTES)
+    held_out = min(max(WINDOWS * length / all_tokens, DOCUMENTS / pieces, 0.005), 0.1)
     trained = all_tokens * (1 - 2 * held_out)
     tokens = min(tokens, MOST_EPOCHS * trained, flops / flops_per_token(model, length))
     steps = max(int(tokens / (batch * length)), 1)

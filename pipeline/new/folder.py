@@ -49,13 +49,14 @@ def write_recipe(
         say(f"  not read: {number:,} {suffix or 'without a suffix'}{f' ({remedy})' if remedy else ''}")
     looks = [(group, look_at(group, folder)) for group in found.groups]
     chosen = [_choose_rules(group, look, folder, out.parent) for group, look in looks if look.texts]
-    size = sum(look.bytes for _, look in looks)
+    size = sum(look.unique_bytes for _, look in looks)
     if not chosen or not size:
         raise ValueError(f"{folder}: its files have no text that could be read")
     for each in chosen:
         for number, line in enumerate(each.seen):
             say(f"{'  ' * (number > 0)}{line}")
-    choices = choose(size, _unspaced(looks, size), seconds, machine)
+    documents = sum(look.documents for _, look in looks)
+    choices = choose(size, documents, _unspaced(looks, size), seconds, machine)
     shown = os.path.relpath(folder, out.parent)
     text = recipe_text(name_of(folder), shown, found.files, chosen, choices, machine, _prompts(looks))
     out.write_text(text, encoding="utf-8")
@@ -174,7 +175,7 @@ def _fitting(group: Group, look: Look) -> tuple[Preset, Kept, str]:
 
 _WHY: dict[Preset, str] = {
     "none": "nothing but what cannot be text is dropped",
-    "books": "long texts, or lines that are broken by hand",
+    "books": "long texts",
     "chat": "most lines are turns of a talk",
     "code": "programs",
     "web": "pages of the web",
@@ -201,7 +202,7 @@ def _seen_from(source: SourceConfig, folder: Path, base: Path) -> SourceConfig:
 
 def _unspaced(looks: Sequence[tuple[Group, Look]], size: int) -> float:
     """The share of the text in languages that put no spaces between words."""
-    return sum(look.bytes * look.languages.get(name, 0) for _, look in looks for name in UNSPACED) / size
+    return sum(look.unique_bytes * look.languages.get(name, 0) for _, look in looks for name in UNSPACED) / size
 
 
 def _prompts(looks: Sequence[tuple[Group, Look]]) -> list[str]:
@@ -213,5 +214,6 @@ def _prompts(looks: Sequence[tuple[Group, Look]]) -> list[str]:
 
 
 def _beginning(text: str) -> str:
+    """The first words of a line; of one in a script without spaces the first characters."""
     words = text.split()
-    return " ".join(words[:4])[:40] if len(words) > 3 else text[:8]
+    return " ".join(words[:4])[:40] if max(map(len, words)) <= 30 else text[:8]
