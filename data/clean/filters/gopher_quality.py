@@ -82,9 +82,9 @@ def measures(
     counted = words.kinds >= NO_MARK
     yield "word_count", words.worth(counted)
     spaced = counted & (words.kinds < HALF) if words.arrays.has_unspaced else counted
-    count = int(spaced.sum())
-    if 2 * count > counted.sum():  # a text without such words has no mean length
-        yield "mean_word_length", int(words.lengths[spaced].sum()) / count
+    letters = int(spaced.sum())
+    if 2 * letters > counted.sum():  # a text without such words has no mean length
+        yield "mean_word_length", int(words.lengths[spaced].sum()) / letters
     count = words.worth()
     yield "hashes", text.count("#") / count
     ellipses = sum(map(text.count, _ELLIPSES))
