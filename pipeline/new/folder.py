@@ -1,19 +1,20 @@
 """From a folder of texts to a recipe: what is there, which rules fit it, and how large a network it can carry."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from data.survey.files import Found, Group, find_files
+from data.survey.files import LISTED, Found, Group, describe, find_files
 from data.survey.texts import Look, look_at
 from data.survey.vocabulary import filled
 from pipeline.new.choices import Choices, Text, budget_seconds, choose, vocabulary_size
 from pipeline.new.header import Header, read_header, seen_from
 from pipeline.new.prompts import prompts
 from pipeline.new.rules import ChosenSource, choose_rules
-from pipeline.new.writing import recipe_text
+from pipeline.new.writing import duration, recipe_text
 from pipeline.runs.machine import Machine, of_cluster, this_machine
 
 DEFAULT_BUDGET = "30m"
@@ -76,6 +77,8 @@ def write_recipe(
     """
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder")
+    if not str(folder.resolve()).isprintable():
+        raise ValueError(f"{str(folder)!r}: a path with characters that cannot be printed, or not in UTF-8, does not go into a recipe; rename the folder")
     if not out.parent.is_dir():
         raise ValueError(f"{out}: there is no folder {out.parent}; make it first")
     machine = machine or this_machine()
@@ -114,8 +117,10 @@ def _text(looks: Sequence[tuple[Group, Look]], chosen: Sequence[ChosenSource]) -
 
 def _tell_files(folder: Path, found: Found, say: Callable[[str], None]) -> None:
     say(f"{folder}: {found.files:,} files, {sum(group.bytes for group in found.groups) / 1e6:,.1f} MB")
-    for suffix, (number, remedy) in found.unread.items():
-        say(f"  not read: {number:,} {suffix}{f' ({remedy})' if remedy else ''}")
+    for suffix, number in list(found.unread.items())[:LISTED]:
+        say(f"  not read: {describe(suffix, number)}")
+    if more := sum(list(found.unread.values())[LISTED:]):
+        say(f"  not read: {more:,} of other kinds")
 
 
 def _tell_choices(choices: Choices, machine: Machine, budget: str, say: Callable[[str], None]) -> None:
@@ -124,7 +129,7 @@ def _tell_choices(choices: Choices, machine: Machine, budget: str, say: Callable
         f"network of {choices.parameters:,} parameters, {choices.steps:,} steps, about {choices.epochs:.1f} epochs, "
         f"limited by {choices.limit}"
     )
-    say(f"{machine.describe()}: about {choices.seconds / 60:.0f} minutes of training within --budget {budget}")
+    say(f"{machine.describe()}: about {duration(choices.seconds)} of training within --budget {budget}")
 
 
 def _sayer(console: Console) -> Callable[[str], None]:
@@ -140,8 +145,9 @@ def _cluster(address: str) -> Machine:
 
 
 def name_of(folder: Path) -> str:
-    """A run's name from that of a folder."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._")
+    """A run's name from that of a folder: its letters without accents, and `mine` where there are none."""
+    plain = unicodedata.normalize("NFKD", folder.resolve().name).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._")
     return name[:60] or "mine"
 
 

@@ -16,7 +16,7 @@ def recipe_text(
 ) -> str:  # fmt: skip
     """The recipe; the paths of the sources are as seen from its own folder."""
     parts = [
-        f"{header.line()}\nformat: 2\nname: {_flow(name)}\n",
+        f"{header.line()}\nformat: 2\n{to_text({'name': name})}",
         "collect:\n  sources:\n" + "".join(_source(each) for each in sources),
         _clean(sources),
         "dedup:\n  exact: true\n  minhash: {}  # near-duplicates; `null` keeps them\n",
@@ -24,7 +24,7 @@ def recipe_text(
         _splits(choices),
         _pretrain(choices, machine),
         "evaluate:\n" + _indented({"prompts": list(prompts)}, 2),
-        f"export:\n  model_name: {_flow(name)}\n",
+        "export:\n" + _indented({"model_name": name}, 2),
     ]
     return "\n".join(parts)
 
@@ -63,7 +63,7 @@ def _pretrain(choices: Choices, machine: Machine) -> str:
     }[choices.limit]
     per_parameter = choices.steps * choices.global_batch * choices.sequence_length / choices.parameters
     lines = [
-        f"pretrain:  # {machine.describe()}: about {_duration(choices.seconds)} of training",
+        f"pretrain:  # {machine.describe()}: about {duration(choices.seconds)} of training",
         f"  model:  # {choices.parameters:,} parameters, {per_parameter:.0f} tokens for each",
         f"    d_model: {model.d_model}",
         f"    n_layers: {model.n_layers}",
@@ -84,7 +84,7 @@ def _pretrain(choices: Choices, machine: Machine) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
