@@ -25,9 +25,9 @@ VOCABULARIES = ((2e6, 1024), (1e7, 2048), (5e7, 4096), (2e8, 8192), (1e9, 16384)
 # Scripts without spaces have thousands of characters, and each is a word or a syllable.
 UNSPACED_VOCABULARY, MOSTLY_UNSPACED = 4096, 0.3
 WINDOWS, DOCUMENTS = 64, 10  # Validation and test should have at least so many sequences and documents each.
-PART_BYTES = (
-    16_000  # Where there are few documents, `dedup` cuts long ones into parts of this size, and these go to the splits.
-)
+LEAST_HELD_OUT, MOST_HELD_OUT = 0.005, 0.1
+# Where there are few documents, `dedup` cuts long ones into parts of this size, and these go to the splits.
+PART_BYTES = 16_000
 BATCH_TOKENS, MOST_BATCH_TOKENS = 1024, 1 << 19
 STEPS = 2000  # Where the batch may be chosen, there are about so many steps.
 BUDGET = re.compile(r"(\d+(?:\.\d+)?)(m|h|d|gpuh)")
@@ -99,8 +99,12 @@ def choose(text: Text, seconds: float, machine: Machine) -> Choices:
     wanted = min(best_tokens, MOST_EPOCHS * all_tokens)
     model = _network(min(best_tokens / TOKENS_PER_PARAMETER, wanted / LEAST_PER_PARAMETER), text.vocab_size)
     length = model.max_sequence_length
-    held_out = _held_out(text, all_tokens, length)
-    trained = round(all_tokens * (1 - 2 * held_out))
+    pieces = max(text.documents, text.bytes // PART_BYTES, 1)
+    held_out = _rounded(
+        min(max(WINDOWS * length / max(all_tokens, 1), DOCUMENTS / pieces, LEAST_HELD_OUT), MOST_HELD_OUT)
+    )
+    # A split has one piece at least, where there are enough.
+    trained = round(all_tokens * (1 - 2 * max(held_out, 1 / pieces if pieces > 2 else 0)))
     if trained <= length:
         raise ValueError(
             f"all text has about {all_tokens:,} tokens, and the smallest network needs {2 * length:,}; add text"
@@ -144,12 +148,6 @@ def _shaped(d_model: int, n_layers: int, n_heads: int, length: int, vocab_size: 
         max_sequence_length=length,
         tied_embeddings=d_model <= TIED_UP_TO,
     )
-
-
-def _held_out(text: Text, tokens: int, length: int) -> float:
-    """A share of the documents that has enough sequences and documents, within 0.5 % and 10 %."""
-    pieces = max(text.documents, text.bytes // PART_BYTES, 1)
-    return _rounded(min(max(WINDOWS * length / max(tokens, 1), DOCUMENTS / pieces, 0.005), 0.1))
 
 
 def _batch(tokens: float, length: int) -> int:
