@@ -124,11 +124,11 @@ class CountsDoNotAddUp(RuntimeError):
 
 
 def check_counts(stage: str, counts: Mapping[str, Any]) -> None:
-    """Check the counts of a stage that takes documents: in = out + dropped + quarantined.
+    """Check the counts of a stage that takes documents: in + added = out + dropped + quarantined.
 
     Raises CountsDoNotAddUp with the numbers when they are not equal.
     """
-    taken = counts["documents_in"]
+    taken = counts["documents_in"] + counts.get("documents_added", 0)
     given = counts["documents_out"] + sum(counts["dropped"].values()) + counts["quarantined"]
     if taken != given:
         raise CountsDoNotAddUp(

@@ -26,6 +26,10 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
+RecipeOrFolder = Annotated[
+    Path,
+    typer.Argument(help="The recipe, a YAML file, or a folder of texts.", metavar="RECIPE|FOLDER", show_default=False),
+]
 RecipePath = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
 Overrides = Annotated[
     list[str] | None,
@@ -82,7 +86,7 @@ def _command(example: str) -> Callable[[Callable[..., None]], Callable[..., None
 @_command("run configs/demo.yaml vocab.size=4096 --until tokenize")
 @report_failures
 def run(
-    recipe: RecipePath,
+    recipe: RecipeOrFolder,
     overrides: Overrides = None,
     workdir: Workdir = WORK,
     address: Address = None,
@@ -99,6 +103,9 @@ def run(
         Path | None, typer.Option(help="Where the recipe's relative paths start; default: the recipe's folder.")
     ] = None,
     allow_code: AllowCode = False,
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Of a folder: look at it again and write its recipe anew.")
+    ] = False,
     rebuild: Annotated[
         list[str] | None,
         typer.Option(
@@ -109,7 +116,11 @@ def run(
         ),
     ] = None,
 ) -> None:
-    """Run a recipe: build what is missing, go on where one stopped."""
+    """Run a recipe: build what is missing, go on where one stopped.
+
+    For a folder of texts a recipe is written first, as `new` does, and taken as it stands from then on.
+    """
+    from pipeline.new.folder import recipe_for
     from pipeline.recipe.reading import check_code, load_recipe
     from pipeline.reporting.report import write_report
     from pipeline.reporting.summary import print_summary
@@ -119,6 +130,10 @@ def run(
     from pipeline.runs.view import runs_folder
 
     console = Console(stderr=False)
+    if recipe.is_dir():
+        recipe = recipe_for(recipe, renew, console)
+    elif renew:
+        raise ValueError(f"--renew: {recipe} is a recipe; name the folder that it was written for")
     read = load_recipe(recipe, overrides or [])
     check_code(read, allow_code)
     if read.sweep:
@@ -133,6 +148,27 @@ def run(
     view = run_recipe(read, base or recipe.parent, workdir, console, address, until, verify, rebuild or [])
     report = write_report(view)
     print_summary(view, report, console)
+
+
+@_command("new letters --budget 2h --out letters.yaml")
+@report_failures
+def new(
+    folder: Annotated[Path, typer.Argument(help="A folder of texts.", show_default=False)],
+    budget: Annotated[
+        str, typer.Option(help="The time for the whole run: 30m, 8h, 2d, or hours of one GPU, 24gpuh.")
+    ] = "30m",
+    out: Annotated[
+        Path | None, typer.Option(help="The recipe to write; default: FOLDER's name with .yaml, here.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Choose for this Ray cluster (`auto`, host:port), not for this machine.")
+    ] = None,
+    renew: Annotated[bool, typer.Option("--renew", help="Write over the recipe that is there.")] = False,
+) -> None:
+    """Look at a folder of texts and write a recipe that fits it."""
+    from pipeline.new.folder import new_recipe
+
+    new_recipe(folder, budget, out, address, renew, Console())
 
 
 @_command("plan configs/demo.yaml")
@@ -168,9 +204,9 @@ def plan(
     check_text(read, base, steps)
     costs = estimate(read, base, steps, store)
     if as_json:
-        _print_json({"run": read.name, "stages": plan_facts(steps), "cost": costs})
+        _print_json({"run": read.name, "stages": plan_facts(steps), "clean": read.rules_told(), "cost": costs})
     else:
-        print_plan(read.name, steps, costs, Console())
+        print_plan(read.name, steps, {"clean": read.rules_told(), **costs}, Console())
 
 
 @_command("submit mine.yaml --workdir /shared/work")
@@ -307,7 +343,7 @@ def finetune(
 ) -> None:
     """Fine-tune a checkpoint to classify texts.
 
-    Its scores stand beside those of the majority class and of a network that begins with random weights.
+    Its scores stand beside those of a network that begins with random weights, of TF-IDF and of the majority class.
     """
     from pipeline.releases.find import find_release
     from pipeline.releases.finetune_release import finetune_release

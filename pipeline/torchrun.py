@@ -30,7 +30,7 @@ from pipeline.recipe.reading import load_recipe
 from pipeline.recipe.recipe import PretrainConfig
 from pipeline.releases.origin import same_vocabulary, with_origin
 
-TELLING = ("resumed", "rewound", "checkpoint_passed_over")  # the events of a training that are worth a line
+TELLING = ("slow", "resumed", "rewound", "checkpoint_passed_over")  # the events of a training that are worth a line
 WORK = "pretrain"  # what the lines of progress call the training
 TIME_TO_SPEAK = (
     3.0  # seconds; torchrun ends all ranks when the first of them ends, before that one's neighbour may have spoken

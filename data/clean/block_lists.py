@@ -20,7 +20,7 @@ import xxhash
 
 from data.clean.config import BlockListConfig
 from data.clean.filters.rejection import Rejection, above
-from data.text.words import word_pattern
+from data.text.words import find_words, has_unspaced
 
 MAX_FILE_BYTES = 1 << 29  # A larger list is refused.
 _MAX_URL_CHARACTERS = 8192  # Only the beginning of a longer URL is compared with the lists.
@@ -28,10 +28,6 @@ _MAX_URL_CHARACTERS = 8192  # Only the beginning of a longer URL is compared wit
 _HOST = re.compile(r"(?:\*\.|\.)?\w[\w\-.]*|\[?[0-9a-fA-F]*:[0-9a-fA-F:.]+\]?")
 _PLAIN_HOST = re.compile(r"[a-z0-9][a-z0-9_\-.]*(?<!\.)")
 _URL_BOUNDARY = re.compile(r"[/?&]")
-# Thai, Lao, Burmese, Khmer, kana and Chinese characters: scripts that put no spaces between words.
-_NO_SPACES = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]"
-)
 
 
 def files(config: BlockListConfig, base: Path) -> dict[str, Path]:
@@ -98,7 +94,7 @@ class _Words:
     def occurrences(self, text: str) -> Counter[str]:
         """How often each entry that is in `text` occurs there; entries may overlap."""
         text = text.lower()
-        words = word_pattern().findall(text)
+        words = find_words(text)
         found = Counter(filter(self.words.__contains__, words))
         phrases = self._candidates({"", *words}) if self.phrases else []
         if phrases or (self.unspaced and not text.isascii()):
@@ -110,7 +106,7 @@ class _Words:
     def _candidates(self, words: set[str]) -> list[str]:
         """The phrases all of whose words are among `words`: only these few need to be searched for."""
         found = (phrase for word in self.phrases.keys() & words for phrase in self.phrases[word])
-        return [phrase for phrase in found if words.issuperset(word_pattern().findall(phrase))]
+        return [phrase for phrase in found if words.issuperset(find_words(phrase))]
 
     def _unspaced_in(self, text: str) -> Iterator[str]:
         if text.isascii():
@@ -134,7 +130,7 @@ def _count_flanked(text: str, phrase: str) -> int:
 
 def _is_in_words(character: str) -> bool:
     """Whether `character` is a letter, a digit, an underscore or a mark that stands on one."""
-    return character != "" and word_pattern().fullmatch(f"a{character}") is not None
+    return character != "" and find_words(f"a{character}") == [f"a{character}"]
 
 
 @lru_cache(maxsize=1)
@@ -148,11 +144,11 @@ def _load(config: BlockListConfig, files: tuple[tuple[str, Path], ...], state: o
 
 def _sorted_out(entries: set[str]) -> _Words:
     entries = {" ".join(normalize("NFC", entry).lower().split()) for entry in entries}
-    unspaced = {entry for entry in entries if _NO_SPACES.search(entry)}
-    words = {entry for entry in entries - unspaced if word_pattern().fullmatch(entry)}
+    unspaced = {entry for entry in entries if has_unspaced(entry)}
+    words = {entry for entry in entries - unspaced if find_words(entry) == [entry]}
     phrases: defaultdict[str, tuple[str, ...]] = defaultdict(tuple)
     for entry in entries - unspaced - words:
-        phrases[max(word_pattern().findall(entry), key=len, default="")] += (entry,)
+        phrases[max(find_words(entry), key=len, default="")] += (entry,)
     lengths: defaultdict[str, set[int]] = defaultdict(set)
     for entry in unspaced:
         lengths[entry[0]].add(len(entry))

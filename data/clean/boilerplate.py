@@ -22,15 +22,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 
-from data.clean.config import BoilerplateConfig
+from data.clean.config import BoilerplateConfig, CleanConfig
 from data.tables import read_table, write_table
 from data.text.words import normalize
 
 _NOT_COUNTED = str.maketrans("", "", "0 ")  # A normalised line has a 0 for every number.
 
 
-def count_lines(out: Path, documents: Path, config: BoilerplateConfig, partitions: int) -> dict[str, Any]:
-    """Write counts.parquet (partition, source, line, documents) and sources.parquet (source, documents) of a shard.
+def count_lines(out: Path, documents: Path, config: CleanConfig, partitions: int) -> dict[str, Any]:
+    """Write counts.parquet (partition, source, line, documents) and sources.parquet (source, documents) of a shard, of the
+    sources whose rules cut boilerplate.
 
     A line falls to the partition of its hash's remainder; rows are sorted, so that a partition's rows stand together.
     """
@@ -38,8 +39,11 @@ def count_lines(out: Path, documents: Path, config: BoilerplateConfig, partition
     lines_by_source: defaultdict[str, list[np.ndarray]] = defaultdict(list)
     for batch in pq.ParquetFile(documents).iter_batches(256, columns=["text", "source"]):
         for row in batch.to_pylist():
+            rules = config.rules_of(row["source"]).boilerplate
+            if rules is None:
+                continue
             documents_by_source[row["source"]] += 1
-            keys = {_key(line, row["source"], config) for line in row["text"].split("\n")} - {0}
+            keys = {_key(line, row["source"], rules) for line in row["text"].split("\n")} - {0}
             lines_by_source[row["source"]].append(np.fromiter(keys, np.uint64, len(keys)))
 
     schema = pa.schema([("partition", pa.uint32()), *_line_schema()])
@@ -62,7 +66,7 @@ def _line_schema() -> pa.Schema:
     return pa.schema([("source", pa.string()), ("line", pa.uint64()), ("documents", pa.uint64())])
 
 
-def repeated_lines(out: Path, counts: list[Path], partition: int, config: BoilerplateConfig) -> dict[str, Any]:
+def repeated_lines(out: Path, counts: list[Path], partition: int, config: CleanConfig) -> dict[str, Any]:
     """Write repeated.parquet (source, line, documents): the boilerplate among the lines that fall to `partition`.
 
     `counts` are the counts.parquet of all shards, each with its sources.parquet beside it.
@@ -80,13 +84,18 @@ def repeated_lines(out: Path, counts: list[Path], partition: int, config: Boiler
     return {"lines": len(lines), "repeated": len(repeated)}
 
 
-def _least_documents(counts: list[Path], config: BoilerplateConfig) -> dict[str, float]:
+def _least_documents(counts: list[Path], config: CleanConfig) -> dict[str, float]:
     """By source, the number of documents from which on a line is boilerplate."""
     documents: Counter[str] = Counter()
     for file in counts:
         for row in read_table(file.with_name("sources.parquet")).to_pylist():
             documents[row["source"]] += row["documents"]
-    return {source: max(config.min_documents, config.min_fraction * n) for source, n in documents.items()}
+    limits = {source: config.rules_of(source).boilerplate for source in documents}
+    return {
+        source: max(rules.min_documents, rules.min_fraction * documents[source])
+        for source, rules in limits.items()
+        if rules
+    }
 
 
 @dataclass(frozen=True)

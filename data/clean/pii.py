@@ -9,7 +9,8 @@ a tenth of the bare 16-digit numbers that begin as those of cards do.
 
 Matches that overlap become one, of the kind that stands first in `_KINDS`. Masking twice changes nothing: placeholders are
 blanked out before the search, and every expression below takes a blank for a character that it must not stand beside.
-Every expression is linear: possessive or bounded, and tried once a run.
+Every expression is linear: possessive or bounded, and tried once a run. They take ASCII letters and digits for what a number
+may be part of, not those of other scripts: many put no space before a number, or an ending right behind it.
 """
 
 import json
@@ -90,9 +91,9 @@ _NOT_PUBLIC_V4 = [
 _NOT_PUBLIC_V6 = [IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "3fff::/20")]  # within 2000::/3
 # These stand before a version, section or object identifier: `"version": "1.2.3.4"`, `§ 1.2.3.4`, `>= 1.2.3.4`.
 _NUMBERING = re.compile(
-    r"(?:(?:version|\bver|\bv|release|revision|\brev|build|firmware|section|\bsec|chapter|clause|identifier|\boid|[§\0])"
-    r"[.]?[\s\"'=:(]{0,4}|[<>=~^!]=\s?|[A-Za-z\0]-)$",
-    re.IGNORECASE,
+    r"(?:(?:version|\bver|\bv|release|revision|\brev|build|firmware|section|\bsec|chapter|clause|identifier|\boid|[§\0]|"
+    r"版本?|バージョン|버전|第|เวอร์ชัน|[Вв]ерси[яию]|الإصدار|संस्करण)[.]?[\s\u3000\"'=:(：]{0,4}|[<>=~^!]=\s?|[A-Za-z\0]-)$",
+    re.IGNORECASE | re.ASCII,
 )
 
 
@@ -190,17 +191,20 @@ _KINDS = (
     _Kind(
         "jwt",
         ("eyJ",),
-        re.compile(r"(?P<header>eyJ(?<![\w.\-\0]eyJ)[A-Za-z0-9_\-]{8,1000}+)(?:\.[A-Za-z0-9_\-]{2,}+){2}(?![\w\0])"),
+        re.compile(
+            r"(?P<header>eyJ(?<![\w.\-\0]eyJ)[A-Za-z0-9_\-]{8,1000}+)(?:\.[A-Za-z0-9_\-]{2,}+){2}(?![\w\0])", re.ASCII
+        ),
         _is_jwt,
     ),
     _Kind(
         "github_token",
         ("ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_"),
         re.compile(
-            r"(?<![\w\0])(?:gh[oprsu]_[A-Za-z0-9]{36,255}+|github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59})(?![\w\0])"
+            r"(?<![\w\0])(?:gh[oprsu]_[A-Za-z0-9]{36,255}+|github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59})(?![\w\0])",
+            re.ASCII,
         ),
     ),
-    _Kind("aws_key", ("AKIA", "ASIA"), re.compile(r"(?<![\w\0])A[KS]IA[A-Z0-9]{16}(?![\w\0])")),
+    _Kind("aws_key", ("AKIA", "ASIA"), re.compile(r"(?<![\w\0])A[KS]IA[A-Z0-9]{16}(?![\w\0])", re.ASCII)),
     _Kind(
         "aws_key",
         ("ecret", "ECRET"),
@@ -224,7 +228,8 @@ _KINDS = (
         (),
         re.compile(
             r"[2-6](?<![\w.,/\-+\0].)[0-9]{3}(?:[0-9]{9,15}+|(?P<separator>[ \-])[0-9]{3,6}(?:(?P=separator)[0-9]{3,6}){1,3}+)"
-            r"(?![\w\0]|[.,][0-9\0]|(?P=separator)(?!(?:0[1-9]|1[0-2])/(?:20)?\d\d(?![\d/]))[0-9\0])"  # but 12/27, its end
+            r"(?![\w\0]|[.,][0-9\0]|(?P=separator)(?!(?:0[1-9]|1[0-2])/(?:20)?\d\d(?![\d/]))[0-9\0])",  # but 12/27, its end
+            re.ASCII,
         ),
         _is_card,
     ),
@@ -232,7 +237,8 @@ _KINDS = (
         "ipv6",
         (":",),
         re.compile(
-            r"[23](?<![\w:.\0].)[0-9A-Fa-f]{3}(?:::?[0-9A-Fa-f]{1,4}){2,7}+(?:::)?+(?![\w\0]|:[\w:\0]|\.[\w\0])"
+            r"[23](?<![\w:.\0].)[0-9A-Fa-f]{3}(?:::?[0-9A-Fa-f]{1,4}){2,7}+(?:::)?+(?![\w\0]|:[\w:\0]|\.[\w\0])",
+            re.ASCII,
         ),
         _is_public_v6,
     ),
@@ -240,7 +246,8 @@ _KINDS = (
         "ipv4",
         (".",),
         re.compile(
-            r"[0-9](?<![\w.\0].)[0-9]{0,2}+\.[0-9]{1,3}+\.[0-9]{1,3}+\.[0-9]{1,3}+(?![\w\0]|\.[0-9\0]|-[A-Za-z\0])"
+            r"[0-9](?<![\w.\0].)[0-9]{0,2}+\.[0-9]{1,3}+\.[0-9]{1,3}+\.[0-9]{1,3}+(?![\w\0]|\.[0-9\0]|-[A-Za-z\0])",
+            re.ASCII,
         ),
         _is_public_v4,
     ),
@@ -261,7 +268,8 @@ _KINDS = (
         "phone",
         ("(",),
         re.compile(
-            rf"\((?<![\w\0].)[2-9][0-8][0-9]\) ?[2-9][0-9]{{2}}[-. ][0-9]{{4}}{_EXTENSION}(?![\w\0]|[-./][0-9\0])"
+            rf"\((?<![\w\0].)[2-9][0-8][0-9]\) ?[2-9][0-9]{{2}}[-. ][0-9]{{4}}{_EXTENSION}(?![\w\0]|[-./][0-9\0])",
+            re.ASCII,
         ),
     ),
     _Kind(
@@ -269,7 +277,8 @@ _KINDS = (
         (),
         re.compile(
             r"[2-9](?:(?<![\w.\-/+#$\0].)|(?<=(?<![\w.\-/+#$\0])1[-.].))[0-8][0-9](?P<separator>[-.])[2-9][0-9]{2}(?P=separator)"
-            rf"[0-9]{{4}}{_EXTENSION}(?![\w\0]|[-./][0-9\0])"
+            rf"[0-9]{{4}}{_EXTENSION}(?![\w\0]|[-./][0-9\0])",
+            re.ASCII,
         ),
     ),
 )

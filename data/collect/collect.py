@@ -16,6 +16,7 @@ from data.collect.fields import Document, Fields, fields_of, make_document, with
 from data.collect.withdrawn import read_withdrawn, withdrawn_path
 from data.documents import EXCERPT_CHARACTERS, QUARANTINE_SCHEMA, REJECTED_SCHEMA, document_id
 from data.sources.config import SourceConfig, format_of
+from data.sources.encodings import UTF8
 from data.sources.listing import SourceFile, file_name, list_files
 from data.sources.readers import reader
 from data.sources.record import Record, Unreadable
@@ -87,6 +88,7 @@ class Counts:
     dropped: Counter[str] = field(default_factory=Counter)
     bytes_dropped: Counter[str] = field(default_factory=Counter)
     licenses: Counter[str] = field(default_factory=Counter)
+    encodings: Counter[str] = field(default_factory=Counter)  # records of files that are not UTF-8
     left_out: Counter[str] = field(default_factory=Counter)  # characters that the extraction left out, by kind
     bits_out: Counter[int] = field(default_factory=Counter)  # documents by how many bits their number of characters has
 
@@ -152,6 +154,8 @@ def write_documents(
         for path, fields, record in records_of(shard, source, config):
             counts.documents_in += 1
             counts.bytes_in += record.bytes
+            if isinstance(record, Record) and record.encoding != UTF8:
+                counts.encodings[record.encoding] += 1
             locator = f"{path}#{record.place}"
             made = make(locator, record, fields)
             if isinstance(made, Document):

@@ -3,12 +3,13 @@
 1. `sign_shard` gives each document its content hash and the keys of its MinHash bands.
 2. `match_partition` takes the keys that fall to one partition and links all documents of a bucket to its smallest.
 3. `resolve_duplicates` joins links and equal hashes to connected components, of which one document survives.
-4. `dedup_shard` drops the others, and what shares n-grams with evaluation files.
+4. `dedup_shard` drops the others, and what shares words with evaluation files.
 
 Which documents survive depends neither on how the corpus was cut into shards nor on the number of partitions.
 """
 
 import unicodedata
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,30 +20,33 @@ import pyarrow.parquet as pq
 
 from data.content import ContentHasher
 from data.dedup.components import connected_components, smallest_members
-from data.dedup.config import DedupConfig
-from data.dedup.contamination import benchmark_ngrams, shared_ngram
+from data.dedup.config import DedupConfig, PartsConfig
+from data.dedup.contamination import Benchmark
 from data.dedup.minhash import band_keys
+from data.dedup.parts import with_parts
 from data.documents import REJECTED_SCHEMA, SCHEMA, add_documents, content_hash, document_file
 from data.profile import Profile, text_bytes
 from data.tables import TableWriter, read_table, row_groups, write_table
 
 
 def sign_shard(out: Path, documents: Path, config: DedupConfig) -> dict[str, Any]:
-    """Write signatures.parquet: id, content hash, characters, and the band keys of each document (none if too short)."""
+    """Write signatures.parquet: id, source, content hash, characters, and each document's band keys (none if too short)."""
     schema = pa.schema(
         [
             ("id", pa.string()),
+            ("source", pa.string()),
             ("content_hash", pa.string()),
             ("characters", pa.int64()),
             ("bands", pa.list_(pa.uint64())),
         ]
     )
     rows: list[dict[str, object]] = []
-    for document in read_table(documents, ["id", "text"]).to_pylist():
+    for document in read_table(documents, ["id", "source", "text"]).to_pylist():
         text = unicodedata.normalize("NFC", document["text"])
         rows.append(
             {
                 "id": document["id"],
+                "source": document["source"],
                 "content_hash": content_hash(text),
                 "characters": len(text),
                 "bands": band_keys(text, config.minhash) if config.minhash else [],
@@ -91,10 +95,12 @@ def resolve_duplicates(
 
     The survivor of a component is its smallest (content hash, id). Of the others, a document whose text also stands
     under a smaller id is an `exact_duplicate`, the rest are `near_duplicate`.
+
+    Returns, beside other counts, the documents of each source and those in its largest group of near-duplicates, copies aside.
     """
     exact = config is None or config.exact
     schema = pa.schema([("id", pa.string()), ("reason", pa.string()), ("kept", pa.string())])
-    documents = pa.concat_tables(read_table(file, ["id", "content_hash"]) for file in signatures)
+    documents = pa.concat_tables(read_table(file, ["id", "source", "content_hash"]) for file in signatures)
     documents = documents.sort_by([("content_hash", "ascending"), ("id", "ascending")])
     ids, hashes = (documents[name].to_numpy().astype("S32") for name in ("id", "content_hash"))
     copies = np.flatnonzero(hashes[1:] == hashes[:-1]) + 1 if exact else np.empty(0, np.int64)
@@ -116,36 +122,66 @@ def resolve_duplicates(
     write_table(
         out / "duplicates.parquet", pa.table([pa.array(c, pa.string()) for c in columns], schema=schema), schema
     )
-    return {"documents": len(ids), "duplicates": len(dropped), "components": int(labels.max(initial=-1)) + 1}
+    sources, largest = _largest_groups(documents["source"].combine_chunks(), labels, copies)
+    return {
+        "documents": len(ids),
+        "duplicates": len(dropped),
+        "components": int(labels.max(initial=-1)) + 1,
+        "documents_in_by_source": sources,
+        "largest_near_duplicates": largest,
+    }
+
+
+def _largest_groups(sources: pa.Array, labels: np.ndarray, copies: np.ndarray) -> tuple[dict[str, int], dict[str, int]]:
+    """By source its documents, and those in its largest group of two or more that are no copies; all arrays (documents,)."""
+    encoded = sources.dictionary_encode()
+    codes, names = encoded.indices.to_numpy(), encoded.dictionary.to_pylist()
+    documents = {name: int(count) for name, count in zip(names, np.bincount(codes, minlength=len(names)), strict=True)}
+    groups, sizes = np.unique(np.delete(codes * (int(labels.max(initial=0)) + 1) + labels, copies), return_counts=True)
+    most = np.zeros(len(names), np.int64)
+    np.maximum.at(most, groups // (int(labels.max(initial=0)) + 1), sizes)
+    largest = {name: int(count) for name, count in zip(names, most, strict=True) if count > 1}
+    return dict(sorted(documents.items())), dict(sorted(largest.items()))
 
 
 def dedup_shard(
-    out: Path, documents: Path, duplicates: Path, config: DedupConfig, benchmark_files: list[Path]
+    out: Path,
+    documents: Path,
+    duplicates: Path,
+    config: DedupConfig,
+    benchmark: Path | None = None,
+    parts: PartsConfig | None = None,
 ) -> dict[str, Any]:
     """Write documents-00000.parquet without duplicates and contaminated documents, and these to rejected.parquet.
 
-    `duplicates` is what `resolve_duplicates` wrote. The detail of a duplicate is the id that is kept in its place, that
-    of a contaminated document the n-gram that it shares. Returns the counts of data.profile and `content`, the hash of the
-    documents that stay, in order.
+    With `parts`, long documents that are no duplicates are cut, and a part counts as a document: among the counts
+    are `documents_cut`, and `documents_added`, by how many documents there are more for that.
+
+    `duplicates` is what `resolve_duplicates` wrote, `benchmark` the folder of what `read_benchmark` wrote. The detail of a
+    duplicate is the id that is kept in its place, that of a contaminated document the words that it shares. Returns the counts of
+    data.profile and `content`, the hash of the documents that stay, in order.
     """
     ids = read_table(documents, ["id"])["id"].to_pylist()
     here = pq.read_table(duplicates, filters=[("id", "in", ids)]).to_pylist() if ids else []
     reasons = {row["id"]: (row["reason"], row["kept"]) for row in here}
-    contamination = config.contamination
-    benchmark = benchmark_ngrams(benchmark_files, contamination.ngram) if contamination else None
+    kept_out = Benchmark.load(benchmark, config.contamination.ngram) if benchmark and config.contamination else None
 
     def why_dropped(id: str, text: str) -> tuple[str | None, str | None]:
-        if id in reasons or contamination is None or benchmark is None:
+        if id in reasons or kept_out is None:
             return reasons.get(id, (None, None))
-        shared = shared_ngram(text, benchmark, contamination.ngram)
+        shared = kept_out.shared_row(text)
         return ("contaminated", shared) if shared else (None, None)
 
-    profile, hasher, bytes_in = Profile(), ContentHasher(), 0
+    profile, hasher, bytes_in, cuts = Profile(), ContentHasher(), 0, Counter[str]()
     with (
         TableWriter(out / document_file(), SCHEMA, even_empty=True) as kept_file,
         TableWriter(out / "rejected.parquet", REJECTED_SCHEMA) as rejected_file,
     ):
         for group in row_groups(documents):
+            if parts:
+                whole = group
+                group, cut = with_parts(group, reasons, parts)
+                cuts.update(documents_cut=cut, documents_added=len(group) - len(whole))
             found = [why_dropped(id.as_py(), text.as_py()) for id, text in zip(group["id"], group["text"], strict=True)]
             rules, details = (pa.array([each[place] for each in found], pa.string()) for place in (0, 1))
             kept = group.filter(rules.is_null())
@@ -157,5 +193,5 @@ def dedup_shard(
             profile.keep(kept)
             profile.drop(rejected)
             bytes_in += text_bytes(group["text"])
-    counts = {"documents_in": len(ids), "quarantined": 0, "bytes_in": bytes_in}
+    counts = {"documents_in": len(ids), "quarantined": 0, "bytes_in": bytes_in, **cuts}
     return counts | profile.counts() | {"content": str(hasher.content)}

@@ -10,7 +10,7 @@ import numpy as np
 import xxhash
 
 from data.dedup.config import MinHashConfig
-from data.text.words import normalize
+from data.text.words import normalized_words
 
 MERSENNE_PRIME = 2**61 - 1
 _BLOCK = 256  # Shingles are hashed in blocks: with 112 hash functions the values of one block fit a core's cache.
@@ -18,7 +18,7 @@ _BLOCK = 256  # Shingles are hashed in blocks: with 112 hash functions the value
 
 def shingles(text: str, config: MinHashConfig) -> np.ndarray:
     """Distinct 64-bit hashes of the shingles of `text`, sorted, uint64; none when it is shorter than a shingle."""
-    words = normalize(text).encode().split(b" ")
+    words = [word.encode() for word in normalized_words(text, config.numbers)]
     ends = np.cumsum([len(word) + 1 for word in words])
     joined = b" ".join(words)
     first = config.shingle_words - 1

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from data.section import Needs, Section
 from data.sources.streams.storage import check_url, is_url
 
+AUTO = "auto"
 Format = Literal["text", "jsonl", "csv", "parquet", "arrow", "html", "epub", "warc", "wikipedia", "archive", "datasets"]
 
 FORMAT_BY_SUFFIX: dict[str, Format] = {
@@ -102,6 +103,7 @@ class SourceConfig(Section):
         "license_field": WITH_FIELDS,
         "meta_fields": {"formats": (*FIELD_FORMATS, "html", "epub", "warc", "wikipedia")},
         "html": {"formats": (*FIELD_FORMATS, "text")},
+        "encoding": {"formats": ("text", "jsonl", "csv", "archive")},
         "extractor": {"formats": ("html", "warc", "archive"), "html": (True,)},
     }
 
@@ -129,6 +131,9 @@ class SourceConfig(Section):
     """Whether the text field holds HTML, of which the main content is taken."""
     extractor: Literal["resiliparse", "trafilatura"] = "resiliparse"
     """The library that finds the main content of HTML (Bevendorff et al. 2018, or Barbaresi 2021, which is slower)."""
+    encoding: str = Field(default=AUTO, json_schema_extra={"founding": AUTO})
+    """How text, JSON Lines and CSV are encoded, by Python's name for it (`cp1252`, `gb18030`); auto takes UTF-8 or, where a file
+    is not that, what the distribution of its bytes tells. Which were found is counted."""
     text: Annotated[TextConfig, "flat"] = TextConfig()
     """What is said of plain text only."""
     csv: Annotated[CsvConfig, "flat"] = CsvConfig()
@@ -163,6 +168,16 @@ class SourceConfig(Section):
             if is_url(name):
                 check_url(name)
         return path
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_an_encoding(cls, encoding: str) -> str:
+        try:
+            if encoding != AUTO:
+                "".encode(encoding)  # This refuses Python's codecs that are none of text.
+        except LookupError:
+            raise ValueError(f"Python knows no encoding {encoding!r}; `auto` finds it out") from None
+        return encoding
 
     @model_validator(mode="after")
     def _one_dataset(self) -> "SourceConfig":

@@ -15,6 +15,7 @@ class Record(NamedTuple):
     place: str
     fields: Mapping[str, object]
     bytes: int  # size of the record in the decompressed file, or of its text where the file has columns
+    encoding: str = "utf-8"  # that of the file
     left_out: Mapping[str, int] = NOTHING  # characters that an extraction left out, by kind
 
 

@@ -11,7 +11,10 @@ import numpy as np
 _WEIGHT = 0x9E3779B97F4A7C15
 _INVERSE = pow(_WEIGHT, -1, 2**64)
 _TABLE_BITS = (10, 22)  # The least and the most bits in the number of a table's slots: a table has 4 KB to 16 MB.
-FEWEST, LARGEST = 5, 10  # Duplicates are counted of n-grams of so many words.
+FEWEST, LARGEST = (
+    5,
+    40,
+)  # Duplicates are counted of n-grams of so many words: 10 words are up to 40 letters of some scripts.
 _WINDOW = 16  # Duplicates are found by their first characters; most 5-grams are longer than this.
 _BLOCK = 1 << 15  # Characters are hashed in blocks, which bounds the memory that a long text takes.
 

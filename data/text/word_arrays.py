@@ -11,10 +11,24 @@ from functools import cache, cached_property
 import numpy as np
 
 from data.text.ngrams import Ngrams
-from data.text.words import END_MARKS, LETTER, NO_MARK, PUNCTUATION, WordSplitter, split_words
+from data.text.words import (
+    BREAK,
+    END_MARKS,
+    ETHIOPIC_SPACE,
+    HALF,
+    LETTER,
+    NO_MARK,
+    PUNCTUATION,
+    QUARTER,
+    SPACE,
+    WordSplitter,
+    has_unspaced,
+    split_words,
+    unspaced_letters,
+)
 
-_SPACE = 4  # the kind of white space, which no word has in it; the other kinds are LETTER and NO_MARK
 _CODE_POINTS = 0x110000
+_QUARTERS = np.array([4, 2, 1, 1] * 2)  # of a word that a word is worth, by its kind divided by HALF
 
 
 class WordArrays:
@@ -23,6 +37,11 @@ class WordArrays:
     def __init__(self, texts: Sequence[str], splitter: WordSplitter = "whitespace") -> None:
         # With white space between them, the words of any splitter can be cut at white space.
         self.spaced = texts if splitter == "whitespace" else [" ".join(split_words(text, splitter)) for text in texts]
+        # Whether there are words between which there is no space, most of them letters of scripts without spaces.
+        self.has_unspaced = not all(map(str.isascii, texts)) and bool((self._characters[1] >= HALF).any())
+        if self.has_unspaced and splitter == "whitespace":
+            self.spaced = [" ".join(split_words(text)) if has_unspaced(text) else text for text in texts]
+            del self._characters
 
     @cached_property
     def counts(self) -> np.ndarray:
@@ -46,19 +65,25 @@ class WordArrays:
     @cached_property
     def _edges(self) -> np.ndarray:
         """Where words begin and end in `_characters`, in turns, shape (2 * words,), int64."""
-        inside = self._characters[1] != _SPACE
+        inside = self._characters[1] != SPACE
         return np.flatnonzero(inside[1:] != inside[:-1]) + 1
 
     @cached_property
     def codes(self) -> np.ndarray:
         """Code points of the words without anything between them, shape (characters,), uint32."""
         codes, kinds = self._characters
-        return codes[kinds != _SPACE]
+        return codes[kinds != SPACE]
 
     @cached_property
     def kinds(self) -> np.ndarray:
-        """LETTER if a word has one (Unicode's L*), plus NO_MARK if it has a character that is no mark, shape (words,), uint8."""
+        """LETTER if a word has one (Unicode's L*), plus NO_MARK if it has a character that is no mark, plus HALF or QUARTER if it
+        is a letter of which so many stand for a word, plus BREAK if the next begins without a space, shape (words,), uint8."""
         return np.bitwise_or.reduceat(self._characters[1], self._edges)[::2]
+
+    @cached_property
+    def quarters(self) -> np.ndarray:
+        """Quarters of a word that each is worth: 4, but 2 or 1 for letters of scripts without spaces, shape (words,), int64."""
+        return _QUARTERS[self.kinds // HALF]
 
     @cached_property
     def lengths(self) -> np.ndarray:
@@ -92,8 +117,11 @@ class Words:
         return int(self.arrays.counts[self.text])
 
     def __contains__(self, word: str) -> bool:
-        """Whether one of the words is `word`."""
+        """Whether one of the words is `word`, or, if it is several letters of a script without spaces, whether they stand in a
+        row."""
         spaced = self.arrays.spaced[self.text]
+        if has_unspaced(word):
+            return self.arrays.has_unspaced and word in spaced.replace(" ", "")
         return word.split() == [word] and (f" {word} " in spaced or word in spaced.split())
 
     @property
@@ -105,6 +133,19 @@ class Words:
     def kinds(self) -> np.ndarray:
         """As `WordArrays.kinds`."""
         return self._own(self.arrays.kinds)
+
+    def worth(self, counted: np.ndarray | None = None) -> float:
+        """How many words these are worth, or those of them that are counted, shape (words,), bool: a letter of a script without
+        spaces is half of one or a quarter."""
+        if not self.arrays.has_unspaced:
+            return len(self) if counted is None else int(counted.sum())
+        quarters = self._own(self.arrays.quarters)
+        return int((quarters if counted is None else quarters[counted]).sum()) / 4
+
+    @property
+    def letters_a_word(self) -> int:
+        """How many of these words stand for one: 1 but where most are letters of scripts without spaces."""
+        return round(len(self) / self.worth()) if self.arrays.has_unspaced else 1
 
     def _own(self, values: np.ndarray) -> np.ndarray:
         first = self.arrays.firsts[self.text]
@@ -122,5 +163,8 @@ def _kinds_of_characters() -> np.ndarray:
     characters = np.arange(_CODE_POINTS, dtype=np.uint32).view("U1")
     kinds = np.where(np.strings.isalpha(characters), LETTER | NO_MARK, NO_MARK).astype(np.uint8)
     kinds[[ord(mark) for mark in {*PUNCTUATION, *END_MARKS}]] &= ~np.uint8(NO_MARK)
-    kinds[np.strings.isspace(characters)] = _SPACE
+    kinds[np.strings.isspace(characters)] = SPACE
+    for letters_a_word, kind in ((2, HALF), (4, QUARTER)):
+        kinds[list(map(ord, unspaced_letters(letters_a_word)))] |= kind
+    kinds[ord(ETHIOPIC_SPACE)] |= BREAK
     return kinds

@@ -12,8 +12,9 @@ import numpy as np
 
 from data.documents import document_id
 from data.tokens.config import TokensConfig, TokenSource
+from data.tokens.splits import split_of
 from data.tokens.token_shards import TokenShard, token_dtype
-from data.tokens.tokenize import ShardFiles, shard_name, split_of
+from data.tokens.tokenize import ShardFiles, shard_name
 from data.tokens.vocabulary import Vocabulary, load_vocabulary
 
 PART_TOKENS = 2**26  # that one task takes

@@ -1,9 +1,7 @@
-"""Documents to token shards: one Megatron `.bin` / `.idx` pair for each source and split, with a provenance table beside it.
-
-The split is a hash of the document's id: it does not change when documents are added, removed or spread over other shards.
-"""
+"""Documents to token shards: one Megatron `.bin` / `.idx` pair for each source and split, with a provenance table beside it."""
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,23 +9,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import xxhash
 
 from data.content import Content, ContentHasher
 from data.tables import read_table, write_table
-from data.tokens.config import TokenizeConfig, TokensConfig
+from data.tokens.config import TokenizeConfig
+from data.tokens.splits import Split, split_of
 from data.tokens.token_shards import TokenShard, TokenShardWriter, list_token_shards, token_dtype
 from data.tokens.vocabulary import Encoder, load_vocabulary
 
 BATCH_DOCUMENTS = 256  # So many documents are in memory at a time.
-
-
-def split_of(identifier: str, config: TokenizeConfig | TokensConfig) -> str:
-    """The split of a document, by a hash of its id; raising `validation` moves no document into or out of test."""
-    place = xxhash.xxh3_64_intdigest(f"split\0{identifier}".encode()) / 2**64
-    if place < config.test:
-        return "test"
-    return "validation" if place < config.test + config.validation else "train"
 
 
 def check_dtype(config: TokenizeConfig, vocab_size: int) -> str:
@@ -38,13 +28,18 @@ def check_dtype(config: TokenizeConfig, vocab_size: int) -> str:
     return wanted
 
 
-def tokenize_shard(out: Path, documents: Path, tokenizer: Path, config: TokenizeConfig) -> dict[str, Any]:
+def tokenize_shard(
+    out: Path, documents: Path, tokenizer: Path, config: TokenizeConfig, moved: Mapping[str, Split] | None = None
+) -> dict[str, Any]:
     """Write `<source>-<split>.bin`, `.idx` and `.parquet` for the documents of one table; returns counts.
+
+    `moved` has the splits of those documents, by id, that are not in that of their hash.
 
     Every document ends with the vocabulary's end token; a split without documents has no files. The Parquet table has, for
     each document in the order of the shard: document (its number), id, uri, license, bytes (of the text in UTF-8), tokens
     (its end included). `content` among the counts has the hash of each `<source>-<split>`: its documents' tokens in order.
     """
+    moved = moved or {}
     vocabulary = load_vocabulary(tokenizer)
     encoder = Encoder(vocabulary)
     dtype = check_dtype(config, vocabulary.size)
@@ -55,7 +50,7 @@ def tokenize_shard(out: Path, documents: Path, tokenizer: Path, config: Tokenize
         for batch in table.iter_batches(BATCH_DOCUMENTS, columns=["id", "text", "source", "uri", "license"]):
             rows = batch.to_pylist()
             for row, ids in zip(rows, encoder.encode([row["text"] for row in rows]), strict=True):
-                split = split_of(row["id"], config)
+                split = moved.get(row["id"]) or split_of(row["id"], config)
                 name = shard_name(row["source"], split)
                 if name not in shards:
                     shards[name] = stack.enter_context(ShardFiles(out / name, dtype))

@@ -1,16 +1,18 @@
-"""Unigram and bigram language models: what a network must beat to have learnt more than frequencies.
+"""N-gram language models: what a network must beat to have learnt more than frequencies.
 
 They are fitted on the network's own training tokens and scored on the same test tokens, so the figures stand side by side.
-Arrays are token streams, (n,) integers, in which every document ends with the separator; the context of a stream's first
-token is the separator too.
+Arrays are token streams, (n,) integers, in which the separator parts the documents. No context reaches beyond the separator:
+before the first token of a document, and of a stream, there are only separators, as many as the order asks for.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-CHUNK = 1 << 23  # tokens counted at a time: bounds the memory of sorting
+# Chen and Goodman's discounts of counts of 1, 2 and from 3 on, where there are too few n-grams to estimate them; KenLM's
+# `--discount_fallback` (Heafield et al. 2013) takes the same three.
+FALLBACK = (0.5, 1.0, 1.5)
 
 
 @dataclass(frozen=True)
@@ -25,30 +27,44 @@ class Unigram:
 
 
 @dataclass(frozen=True)
-class Bigram:
-    """Interpolated Kneser-Ney (Chen and Goodman 1999, section 4.1.6) of order 2.
+class Level:
+    """What the model knows of contexts of one length; a context's number is its place in `contexts`."""
 
-    P(w | v) = max(c(v w) - D, 0) / c(v) + D N(v .) / c(v) P'(w); an unseen v leaves P'(w).
-    P'(w) = max(N(. w) - D', 0) / N(. .) + D' N(w seen) / N(. .) / V, the same discounting of the continuation counts, with
-    the uniform distribution below, so that every token has a probability above 0.
-    N(v .) is the number of distinct tokens after v, N(. w) of those before w, N(. .) of distinct pairs. D = n1 / (n1 + 2 n2),
-    n1 and n2 being the number of pairs (for D': tokens) counted once and twice.
+    contexts: (
+        np.ndarray
+    )  # (contexts,) int64, sorted: number of the context one shorter * vocab_size + the token before it
+    backoff: np.ndarray  # (contexts,) float64: the weight of the shorter context
+    grams: np.ndarray  # (grams,) int64, sorted: number of the context * vocab_size + the token after it
+    discounted: np.ndarray  # (grams,) float64: (count of the gram - its discount) / sum of the counts of its context
+
+
+@dataclass(frozen=True)
+class KneserNey:
+    """Interpolated, modified Kneser-Ney (Chen and Goodman 1998, section 3).
+
+    P(w | h) = (c(h w) - D(c(h w))) / c(h .) + B(h) P(w | h'), h' being h without its first token; an unseen h leaves P(w | h').
+    B(h) = (D1 N1(h .) + D2 N2(h .) + D3 N3(h .)) / c(h .), the N being the numbers of tokens seen once, twice and more often
+    after h. c counts occurrences in the longest n-grams, and in the shorter ones the distinct tokens before them. Below the
+    empty context stands the uniform distribution, so that every token has a probability above 0.
     """
 
     vocab_size: int
     separator: int
-    pairs: np.ndarray  # (pairs,) int64, sorted: v * vocab_size + w of every pair seen
-    discounted: np.ndarray  # (pairs,) float64: (c(v w) - D) / c(v)
-    backoff: np.ndarray  # (vocab,) float64: weight of P' after v; 1 for an unseen v
-    continuation: np.ndarray  # (vocab,) float64: P'
+    levels: tuple[Level, ...]  # for contexts of 0, 1, ... tokens
 
     def score(self, tokens: np.ndarray) -> np.ndarray:
-        """Negative log-likelihood of each token given the one before, (n,) float64, nats."""
-        codes = _pair_codes(tokens, self.separator, self.vocab_size)
-        place = np.minimum(np.searchsorted(self.pairs, codes), len(self.pairs) - 1)
-        seen = np.where(self.pairs[place] == codes, self.discounted[place], 0.0)
-        before, after = np.divmod(codes, self.vocab_size)
-        return -np.log(seen + self.backoff[before] * self.continuation[after])
+        """Negative log-likelihood of each token given those before it, (n,) float64, nats."""
+        tokens = tokens.astype(np.int64)
+        probability = np.full(len(tokens), 1 / self.vocab_size)
+        context = np.zeros(len(tokens), dtype=np.int64)
+        columns = _columns(_previous(tokens, self.separator), len(self.levels), self.separator)
+        for level, before in zip(self.levels, columns, strict=True):
+            # A context that was not seen has the number -1, and so have all longer ones.
+            context = np.where(context < 0, -1, _find(level.contexts, context * self.vocab_size + before))
+            gram = np.where(context < 0, -1, _find(level.grams, context * self.vocab_size + tokens))
+            seen = np.where(gram < 0, 0.0, level.discounted[gram])
+            probability = np.where(context < 0, probability, seen + level.backoff[context] * probability)
+        return -np.log(probability)
 
 
 def fit_unigram(streams: Iterable[np.ndarray], vocab_size: int) -> Unigram:
@@ -61,51 +77,67 @@ def fit_unigram(streams: Iterable[np.ndarray], vocab_size: int) -> Unigram:
     return Unigram(np.log((counts + 1) / (counts.sum() + vocab_size)))
 
 
-def fit_bigram(streams: Iterable[np.ndarray], vocab_size: int, separator: int) -> Bigram:
-    """Count the pairs of all streams. Memory: 16 bytes a distinct pair. Raises ValueError when there are none."""
-    pairs, counts = _count_pairs(streams, vocab_size, separator)
-    if len(pairs) == 0:
-        raise ValueError("bigram: there are no training tokens")
-    before, after = np.divmod(pairs, vocab_size)
-    continuation = _discounted_continuation(np.bincount(after, minlength=vocab_size))
-    discount = _discount(counts)
-    context = np.bincount(before, weights=counts, minlength=vocab_size)  # c(v)
-    followers = np.bincount(before, minlength=vocab_size)  # N(v .)
-    backoff = np.where(context > 0, discount * followers / np.maximum(context, 1), 1.0)
-    return Bigram(vocab_size, separator, pairs, (counts - discount) / context[before], backoff, continuation)
+def fit_kneser_ney(streams: Sequence[np.ndarray], order: int, vocab_size: int, separator: int) -> KneserNey:
+    """Count the n-grams of `order` tokens, and all shorter ones, in all streams. Raises ValueError when there are none.
+
+    Memory: about 200 bytes a token for order 5 and real text.
+    """
+    assert order >= 1
+    streams = [stream.astype(np.int64) for stream in streams if len(stream)]
+    if not streams:
+        raise ValueError("n-grams: there are no training tokens")
+    tokens = np.concatenate(streams)
+    previous = np.concatenate([_previous(stream, separator) for stream in streams])
+    levels: list[Level] = []
+    context = np.zeros_like(tokens)  # the number of each token's context
+    shorter = None  # of the length before: the distinct contexts and grams, and the number of each token's gram
+    for before in _columns(previous, order, separator):
+        contexts, context = np.unique(context * vocab_size + before, return_inverse=True)
+        grams, first, gram, counts = np.unique(
+            context * vocab_size + tokens, return_index=True, return_inverse=True, return_counts=True
+        )
+        if shorter:
+            # Each distinct gram is one more token that is seen before the gram without its first token.
+            levels.append(_level(*shorter[:2], np.bincount(shorter[2][first]), vocab_size))
+        shorter = (contexts, grams, gram)
+    return KneserNey(vocab_size, separator, (*levels, _level(contexts, grams, counts, vocab_size)))
 
 
-def _pair_codes(tokens: np.ndarray, separator: int, vocab_size: int) -> np.ndarray:
-    """v * vocab_size + w for every token w and the token v before it, (n,) int64."""
-    codes = tokens.astype(np.int64)
-    codes[1:] += tokens[:-1].astype(np.int64) * vocab_size
-    codes[:1] += separator * vocab_size
-    return codes
+def _previous(tokens: np.ndarray, separator: int) -> np.ndarray:
+    """The token before each, (n,) int64; before the first of the stream stands the separator."""
+    return np.concatenate([[separator], tokens[:-1]])[: len(tokens)]
 
 
-def _count_pairs(streams: Iterable[np.ndarray], vocab_size: int, separator: int) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct pair codes, sorted, and how often each was seen."""
-    pairs, counts = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    for stream in streams:
-        last = separator
-        for start in range(0, len(stream), CHUNK):
-            chunk = stream[start : start + CHUNK]
-            more, times = np.unique(_pair_codes(chunk, last, vocab_size), return_counts=True)
-            pairs, inverse = np.unique(np.concatenate([pairs, more]), return_inverse=True)
-            # float64 sums of counts are exact below 2^53
-            counts = np.bincount(inverse, weights=np.concatenate([counts, times])).astype(np.int64)
-            last = int(chunk[-1])
-    return pairs, counts
+def _columns(previous: np.ndarray, order: int, separator: int) -> Iterator[np.ndarray]:
+    """What contexts of 0, 1, ..., order - 1 tokens have more than those one shorter, each (n,) int64: 0 stands for nothing,
+    then comes the token before each token, then the one before that."""
+    yield np.zeros_like(previous)
+    column = previous
+    for _ in range(1, order):
+        yield column
+        column = np.where(previous == separator, separator, np.roll(column, 1))
 
 
-def _discounted_continuation(distinct: np.ndarray) -> np.ndarray:
-    """P' from N(. w), (vocab,)."""
-    discount = _discount(distinct[distinct > 0])
-    uniform = discount * np.count_nonzero(distinct) / distinct.sum() / len(distinct)
-    return np.maximum(distinct - discount, 0) / distinct.sum() + uniform
+def _find(codes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The place of each wanted code in the sorted codes, (n,) int64; -1 for one that is not there."""
+    place = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
+    return np.where(codes[place] == wanted, place, -1)
 
 
-def _discount(counts: np.ndarray) -> float:
-    """n1 / (n1 + 2 n2); 1/2 where nothing was counted once, since 0 would leave unseen tokens without probability."""
-    once, twice = np.count_nonzero(counts == 1), np.count_nonzero(counts == 2)
-    return once / (once + 2 * twice) if once else 0.5
+def _level(contexts: np.ndarray, grams: np.ndarray, counts: np.ndarray, vocab_size: int) -> Level:
+    context = grams // vocab_size
+    discount = _discounts(counts)[np.minimum(counts, 3)]  # (grams,)
+    total = np.bincount(context, weights=counts)
+    backoff = np.bincount(context, weights=discount) / total
+    return Level(contexts, backoff, grams, (counts - discount) / total[context])
+
+
+def _discounts(counts: np.ndarray) -> np.ndarray:
+    """What is taken from a count of 0, 1, 2, and from 3 on, (4,): Chen and Goodman 1998, equation 26."""
+    n1, n2, n3, n4 = (int(np.count_nonzero(counts == count)) for count in (1, 2, 3, 4))
+    if n1 and n2 and n3:
+        y = n1 / (n1 + 2 * n2)
+        found = (1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)
+        if all(0 < discount <= count for count, discount in enumerate(found, start=1)):
+            return np.array([0, *found])
+    return np.array([0, *FALLBACK])

@@ -1,4 +1,4 @@
-"""Fine-tuning for sequence classification, and what it is worth: beside the majority class and the same network untrained.
+"""Fine-tuning for sequence classification, and what it is worth: beside the same network untrained and what needs no network.
 
 A text is read after `<|endoftext|>`, as in pretraining, padded on the right; the head is linear, on the mean of the final
 states over the text (or on its last state). Everything is trained, with AdamW and a linear schedule.
@@ -20,6 +20,7 @@ from model.evaluation.reportable import check_scores
 from model.finetuning.classify_config import ClassifyConfig
 from model.finetuning.examples import Example, Examples
 from model.finetuning.scores import STARTS, comparison, majority_scores, scores
+from model.finetuning.tfidf import tfidf_scores
 from model.network.init import STANDARD_DEVIATION, initialize
 from model.network.network import Network
 
@@ -105,7 +106,7 @@ def compare(
     found = {"pretrained": [score], "random_weights": []}
     for start in STARTS:  # only the first classifier is kept in memory
         found[start] += [run(start, seed)[1] for seed in config.seeds[len(found[start]) :]]
-    return first, comparison(found, majority_scores(examples))
+    return first, comparison(found, {"majority_class": majority_scores(examples), "tfidf": tfidf_scores(examples)})
 
 
 def clone(network: Network, seed: int, pretrained: bool) -> Network:

@@ -1,4 +1,4 @@
-"""What a fine-tuning is worth: accuracy and macro-F1, over the seeds and beside the majority class. Imports no torch."""
+"""What a fine-tuning is worth: accuracy and macro-F1, over the seeds and beside what needs no network. Imports no torch."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,13 +29,16 @@ def majority_scores(examples: Examples) -> dict[str, float]:
     return scores(truth, [commonest] * len(truth))
 
 
-def comparison(results: Mapping[str, Sequence[Mapping[str, float]]], majority: Mapping[str, float]) -> dict[str, Any]:
-    """Of each start, whose `results` are one a seed, the mean and the seeds of each score; beside them `majority_class`."""
+def comparison(
+    results: Mapping[str, Sequence[Mapping[str, float]]], others: Mapping[str, Mapping[str, float]]
+) -> dict[str, Any]:
+    """Of each start, whose `results` are one a seed, the mean and the seeds of each score; beside them those of the `others`,
+    which need no network."""
     table: dict[str, Any] = {
         start: {name: mean_and_seeds([result[name] for result in found]) for name in SCORES}
         for start, found in results.items()
     }
-    return table | {"majority_class": {name: majority[name] for name in SCORES}}
+    return table | {other: {name: found[name] for name in SCORES} for other, found in others.items()}
 
 
 def mean_and_seeds(values: Sequence[float]) -> dict[str, Any]:

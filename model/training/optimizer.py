@@ -66,7 +66,7 @@ def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.AdamW
     groups = parameter_groups(network, config)
     optimizer = kind(groups, lr=config.learning_rate, betas=betas, eps=config.adam_eps, fused=True)
     if isinstance(optimizer, Muon):
-        optimizer.momentum = config.muon_momentum
+        optimizer.momentum, optimizer.dtype = config.muon_momentum, getattr(torch, config.muon_dtype)
     return optimizer
 
 
@@ -79,6 +79,7 @@ class Muon(torch.optim.AdamW):
     """
 
     momentum = 0.95
+    dtype = torch.bfloat16  # in which matrices are orthogonalised
     parts: list[MatrixPart]
 
     @torch.no_grad()
@@ -104,18 +105,18 @@ class Muon(torch.optim.AdamW):
             if dist.get_world_size() > 1:
                 dist.all_reduce(matrix)
             if part.share.start < part.share.stop:
-                update = orthogonalize(matrix.view(part.shape)).flatten()[part.matrix]
+                update = orthogonalize(matrix.view(part.shape), self.dtype).flatten()[part.matrix]
                 share[part.share].sub_(update, alpha=lr * RMS_OF_ADAMW * math.sqrt(max(part.shape)))
 
 
-def orthogonalize(matrix: Tensor) -> Tensor:
+def orthogonalize(matrix: Tensor, dtype: torch.dtype) -> Tensor:
     """The nearest semi-orthogonal matrix, about: singular values of (m, n) move to between 0.7 and 1.2.
 
-    A Newton-Schulz iteration in bfloat16 with a quintic polynomial (Jordan et al. 2024).
+    A Newton-Schulz iteration in `dtype` with a quintic polynomial (Jordan et al. 2024, in bfloat16).
     """
     a, b, c = NEWTON_SCHULZ
     wide = matrix.shape[0] <= matrix.shape[1]
-    x = (matrix if wide else matrix.T).bfloat16()
+    x = (matrix if wide else matrix.T).to(dtype)
     x = x / x.norm().clamp(min=1e-7)
     for _ in range(NEWTON_SCHULZ_STEPS):
         gram = x @ x.T

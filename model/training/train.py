@@ -25,6 +25,7 @@ from model.training.inputs import Data
 from model.training.metrics import Meter, device_peak
 from model.training.origin import Origin
 from model.training.prefetch import Prefetch
+from model.training.processor import slow_bfloat16
 from model.training.schedule import learning_rate
 from model.training.snapshot import Commit, describe, find_start, save
 from model.training.step import StepOutcome, take_step
@@ -80,6 +81,8 @@ def train(
     if dist.get_rank() != 0:
         log = log_nothing
 
+    if slow := slow_bfloat16(config):
+        log({"event": "slow", "step": 0, "message": slow})
     checkpoint, passed_over = find_start(folder)
     resumed_from = None if checkpoint is None else checkpoint.progress.step
     for message in passed_over:

@@ -41,6 +41,7 @@ class TrainConfig(Section):
         "min_learning_rate": {"schedule": ("cosine", "linear", "warmup_stable_decay")},
         "decay_share": {"schedule": ("warmup_stable_decay",)},
         "muon_momentum": {"optimizer": ("muon",)},
+        "muon_dtype": {"optimizer": ("muon",)},
         "loss_scale": {"dtype": ("float16",)},
         "sample_tokens": {"prompts": ANY},
     }
@@ -75,6 +76,9 @@ class TrainConfig(Section):
     """AdamW (Loshchilov and Hutter 2019), or Muon (Jordan et al. 2024) for the matrices of the blocks and AdamW for the rest."""
     muon_momentum: float = Field(default=0.95, ge=0, lt=1)
     """Decay of Muon's momentum, for `optimizer: muon`. Source: Jordan et al. 2024."""
+    muon_dtype: Literal["bfloat16", "float32"] = Field(default="bfloat16", json_schema_extra={"founding": "bfloat16"})
+    """Type in which Muon orthogonalises, for `optimizer: muon`: float32 on CPUs without instructions for bfloat16, where that
+    is many times slower. Source: Jordan et al. 2024, who take bfloat16."""
     adam_beta1: float = Field(default=0.9, ge=0, lt=1)
     """Decay of AdamW's first moment. Source: Brown et al. 2020, appendix B."""
     adam_beta2: float = Field(default=0.95, ge=0, lt=1)

@@ -12,7 +12,8 @@ from data.clean.chain import ChainInputs
 from data.clean.clean import clean_shard
 from data.clean.config import CHAIN, BlockListConfig, CleanConfig, PIIConfig
 from data.clean.filters.families import FAMILIES
-from pipeline.goldens.content import Golden, Values, make_each, shards_made, write_documents
+from data.clean.resolve import resolved
+from pipeline.goldens.content import Golden, Values, make_each, shards_made, value_content, write_documents
 from pipeline.goldens.personal import PERSONAL
 from pipeline.goldens.sources import INPUTS
 from pipeline.goldens.texts import PROSE, TEXTS
@@ -41,6 +42,15 @@ REPEATED = {f"page {n}": f"Our site\n{PROSE[n * 20 : n * 20 + 90]}\n{FOOTER.form
 }
 
 
+NO_TEXT = {
+    "control characters": "\x00\x01\x02 in a line",
+    "lost characters": "caf\ufffd \ufffd\ufffd la carte",
+    "unassigned characters": "\ue000\ue001\U000f0000 of a font",
+    "capitals within": "aBcDeFgHiJkLmNoPqRsTuVwXyZ" * 20,
+    "text": PROSE,
+}
+
+
 def rule_configs() -> Iterator[tuple[str, CleanConfig]]:
     """For every rule of every family a config in which it runs alone, C4's with the rules on that are off by default."""
     for family in FAMILIES.values():
@@ -63,6 +73,7 @@ def text_configs() -> dict[str, CleanConfig]:
         "c4": _config(["c4"]),
         "end_marks": _config(["fineweb"], fineweb={"end_marks": "fineweb"}),
         "words": _config(list(FAMILIES), words="punctuation"),
+        "lines": _config(list(FAMILIES), lines="paragraphs"),
         "custom": _config(
             ["custom"], custom=[{"function": "rules:ends_well"}, {"function": "rules:vowels", "min": 0.25, "max": 0.33}]
         ),
@@ -80,7 +91,10 @@ def _clean_documents(
 ) -> Values:
     out = folder / "shard"
     out.mkdir()
-    return shards_made([out], [clean_shard(out, documents, config, inputs, scores)])
+    counts = clean_shard(out, documents, config, inputs, scores)
+    by_source = counts.pop("by_source")
+    made = shards_made([out], [counts])
+    return made | {"by_source": value_content(by_source)} if config.sources else made
 
 
 def _clean_annotated(config: CleanConfig, folder: Path) -> Values:
@@ -94,15 +108,28 @@ def _clean_annotated(config: CleanConfig, folder: Path) -> Values:
 def _clean_repeated(folder: Path) -> Values:
     """Cut out lines that repeat, counted in two partitions."""
     config = _config(["boilerplate"], boilerplate={"min_documents": 3, "min_fraction": 0.5})
-    assert config.boilerplate is not None
     documents = write_documents(folder / "documents.parquet", REPEATED)
-    count_lines(folder, documents, config.boilerplate, PARTITIONS)
+    count_lines(folder, documents, config, PARTITIONS)
     outs = [folder / f"repeated-{partition}" for partition in range(PARTITIONS)]
     for partition, out in enumerate(outs):
         out.mkdir()
-        repeated_lines(out, [folder / "counts.parquet"], partition, config.boilerplate)
+        repeated_lines(out, [folder / "counts.parquet"], partition, config)
     repeated = [out / "repeated.parquet" for out in outs]
     return _clean_documents(folder, documents, config, ChainInputs(BASE, repeated))
+
+
+def _clean_sources(folder: Path) -> Values:
+    """Clean documents of two sources, each by its own rules."""
+    entries = {"code": {"preset": "code"}, "pages": {"preset": "web"}}
+    config = resolved(CleanConfig.model_validate({"sources": entries}), dict.fromkeys(entries))
+    shards = []
+    for source in entries:
+        (folder / source).mkdir()
+        documents = write_documents(folder / source / "documents.parquet", TEXTS, source=source)
+        shards.append(_clean_documents(folder / source, documents, config, ChainInputs(BASE)))
+    return {
+        f"{source}/{part}": value for source, made in zip(entries, shards, strict=True) for part, value in made.items()
+    }
 
 
 def _clean_blocked(lists: BlockListConfig, folder: Path) -> Values:
@@ -118,6 +145,8 @@ GOLDENS: dict[str, Golden] = {
     "scores": partial(_clean_annotated, _config(["scores"], scores=SCORES)),
     "annotated chain": partial(_clean_annotated, _config(CHAIN, pii={})),
     "boilerplate": _clean_repeated,
+    "sources": _clean_sources,
+    "not_text": partial(_clean, _config([], not_text={}), NO_TEXT),
     "block_lists.domains": partial(_clean_blocked, BlockListConfig(domains=("domains.txt",))),
     "block_lists.urls": partial(_clean_blocked, BlockListConfig(urls=("urls.txt",))),
     "block_lists.words": partial(_clean, _config(["block_lists"], block_lists={"words": ["words.txt"]}), WORDS),

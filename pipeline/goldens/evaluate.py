@@ -10,13 +10,13 @@ from data.tokens.vocabulary import Encoder, load_vocabulary
 from model.evaluation.choices import parse_item, score_items
 from model.evaluation.evaluate import score_documents
 from model.evaluation.generate import generate
-from model.evaluation.ngram_models import Bigram, Unigram, fit_bigram, fit_unigram
+from model.evaluation.ngram_models import KneserNey, Unigram, fit_kneser_ney, fit_unigram
 from pipeline.goldens.content import Golden, Values
 from pipeline.goldens.networks import FAMILIES, OTHERS, SIZES, network_of
 from pipeline.goldens.texts import GERMAN, PROSE
 from pipeline.goldens.tokens import TRAINED
 from pipeline.recipe.recipe import EvaluateConfig
-from pipeline.stages.evaluate import BASELINES, summarise
+from pipeline.stages.evaluate import summarise
 
 TEXTS = [PROSE, *GERMAN.split(". "), "short"]  # the first are longer than what a network reads at once
 TASK = [
@@ -43,8 +43,9 @@ def _documents() -> tuple[list[np.ndarray], list[int]]:
 def _score_ngrams(folder: Path) -> Values:
     documents, _ = _documents()
     unigram = fit_unigram(documents[:3], SIZES["vocab_size"])
-    bigram = fit_bigram(documents[:3], SIZES["vocab_size"], separator=0)
-    models: dict[str, Unigram | Bigram] = {"unigram": unigram, "bigram": bigram}
+    models: dict[str, Unigram | KneserNey] = {"unigram": unigram}
+    for order in (2, 5):
+        models[f"{order}-gram"] = fit_kneser_ney(documents[:3], order, SIZES["vocab_size"], separator=0)
     return {name: [float(model.score(ids).sum()) for ids in documents] for name, model in models.items()}
 
 
@@ -69,14 +70,16 @@ def _summarise(folder: Path) -> Values:
     scores = score_documents(network_of({}), *_documents(), start_id=0)
     columns = {name: getattr(scores, name).tolist() for name in ("nats", "tokens", "bytes")}
     shards = [{name: column[part] for name, column in columns.items()} for part in (slice(0, 3), slice(3, None))]
-    ngrams = {name: [[7.0] * len(shard["nats"]) for shard in shards] for name in BASELINES}
+    ngrams = {name: [[7.0] * len(shard["nats"]) for shard in shards] for name in ("unigram", "5-gram")}
     report = summarise(shards, ngrams, ["english", "german"], EvaluateConfig(resamples=200))
     return {name: list(map(float, _numbers(part))) for name, part in report.items()}
 
 
 def _numbers(value: Any) -> list[float]:
-    """All numbers in nested mappings, in order."""
-    return [number for part in value.values() for number in _numbers(part)] if isinstance(value, dict) else [value]
+    """All numbers in nested mappings, in order; -1 for the bounds of an interval that there is not."""
+    if isinstance(value, dict):
+        return [number for part in value.values() for number in _numbers(part)]
+    return [-1 if value is None else value]
 
 
 GOLDENS: dict[str, Golden] = {

@@ -11,6 +11,7 @@ from model.finetuning.classify import finetune
 from model.finetuning.classify_config import ClassifyConfig
 from model.finetuning.examples import read_examples
 from model.finetuning.scores import majority_scores
+from model.finetuning.tfidf import tfidf_scores
 from pipeline.goldens.content import Golden, Values, value_content
 from pipeline.goldens.networks import figures, network_of
 from pipeline.goldens.texts import GERMAN, PROSE
@@ -59,7 +60,7 @@ def _finetune(changes: dict[str, Any], pretrained: bool, folder: Path) -> Values
     texts = [example.text for example in examples.test]
     return {
         "weights": figures(classifier.named_parameters()),
-        "scores": [*scores.values(), *majority_scores(examples).values()],
+        "scores": [*scores.values(), *majority_scores(examples).values(), *tfidf_scores(examples).values()],
         "held out": value_content(texts),
         "predicted": value_content(predict(folder / "classifier", texts)),
     }

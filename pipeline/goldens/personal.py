@@ -30,5 +30,7 @@ PERSONAL = {
     "-----BEGIN PRIVATE KEY----- and so on -----END PRIVATE KEY-----",
     "jwt": f"{_encoded({'alg': 'HS256', 'typ': 'JWT'})}.{_encoded({'sub': '1'})}.{_SIGNATURE} but not "
     f"{_encoded({'typ': 'none at all'})}.{_encoded({'sub': '1'})}.{_SIGNATURE}",
+    "beside other scripts": "服务器地址8.8.8.8无法访问，卡号4111111111111111；電話は212-555-0123です。"
+    "서버는 2001:4860:4860::8888입니다; пишитеjane@example.orgнам, ключAKIAIOSFODNN7EXAMPLEи; 版本1.2.3.4发布",
     "overlapping": "user@8.8.8.8.example.com, tel:+1-212-555-0134@example.org, no\u2011break 212\u2011555\u20110134, 212\xa0555.",
 }

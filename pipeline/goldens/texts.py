@@ -15,6 +15,14 @@ GERMAN = (
     "Boote mit der Flut hinaus, und die Leute des Dorfes sehen ihnen von der Mauer aus zu. Die meisten Häuser wurden von "
     "Fischern gebaut, die ihre Zeichen über den Türen hinterlassen haben. Ein kleines Museum zeigt Netze und Lampen."
 )
+CHINESE = (
+    "老港口位于一条从山上蜿蜒而下的窄路尽头。早晨船只随着潮水出海，村民们站在墙边看着它们。大多数房屋是渔民建造的，他们在门上留下了自己的记号。"
+    "一座小博物馆展出没有人再使用的渔网、油灯和海图。夏天游客来到两家客栈之一吃饭，沿着悬崖一直走到灯塔。天气变坏的时候，港口又安静下来。"
+)
+THAI = (
+    "ท่าเรือเก่าอยู่สุดถนนแคบที่คดเคี้ยวลงมาจากเนินเขา ในตอนเช้าเรือออกไปพร้อมกับน้ำขึ้น ชาวบ้านยืนดูจากกำแพง บ้านส่วนใหญ่สร้างโดยชาวประมง "
+    "พิพิธภัณฑ์เล็กแห่งหนึ่งแสดงแห ตะเกียง และแผนที่ซึ่งไม่มีใครใช้อีกแล้ว ในฤดูร้อนนักท่องเที่ยวมากินอาหารและเดินเลียบหน้าผาไปจนถึงประภาคาร"
+)
 UNSURE = "Ok taxi hotel radio 12 video 7 piano solo alto Berlin Paris Madrid."
 
 # Each breaks a rule of those families that reject whole documents for what they say or for how they look.
@@ -24,6 +32,9 @@ SINGLE = {
     "short": "A short text with the few words that it has.",
     "blank": " \n\t\n ",
     "german": GERMAN,
+    "chinese": CHINESE,
+    "thai": THAI,
+    "chinese again": f"{CHINESE}\n{CHINESE[:60]}\n{CHINESE}",
     "mixed": f"{PROSE}\n\n{GERMAN}\n\n{PROSE[:300]}",
     "unsure": UNSURE,
     "capitals": PROSE.upper(),

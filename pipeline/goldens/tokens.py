@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from data.tokens.bpe import VocabConfig, adopt_tokenizer, train_tokenizer
+from data.tokens.splits import FILE, list_splits, moved_documents
 from data.tokens.token_shards import TokenShard, list_token_shards
 from data.tokens.tokenize import TokenizeConfig, provenance, tokenize_shard, tokens_content
 from pipeline.goldens.content import Golden, Values, counts_content, file_content, value_content, write_documents
@@ -50,7 +51,9 @@ def _vocabulary(folder: Path, counts: dict[str, object]) -> Values:
 
 def _tokenize(tokenizer: Path, config: TokenizeConfig, folder: Path) -> Values:
     documents = write_documents(folder / "documents.parquet", TEXTS)
-    made: Values = {"counts": counts_content([tokenize_shard(folder, documents, tokenizer, config)])}
+    list_splits(folder, documents, config)
+    moved = moved_documents([folder / FILE], config)
+    made: Values = {"counts": counts_content([tokenize_shard(folder, documents, tokenizer, config, moved)])}
     made |= tokens_content(folder)
     for entry in list_token_shards(folder):
         table = [provenance(entry.prefix, number) for number in range(entry.documents)]

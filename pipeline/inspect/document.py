@@ -1,6 +1,7 @@
 """One document on its way through a run: where it came from, what each stage made of it, and which words changed."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 NAMED = 5  # documents of a longer list whose ids are shown
 CHANGES = 12  # changed places of a text that are shown, unless all are asked for
 BEGINNING = 6  # characters of an id that may stand for the whole; fewer would match some document by chance
+_PART = re.compile(r"[0-9a-f]{32}/[0-9]+")
 PIECE = 300  # characters that are shown of the words taken out or put in at one place
 DUPLICATES = Path("dedup/duplicates/all/duplicates.parquet")
 
@@ -32,18 +34,23 @@ def trace(view: Path, name: str, stages: tuple[str, ...]) -> dict[str, Any]:
     the beginning of an id, of BEGINNING characters or more. `stages` are the stages that pass documents on, in order. Raises
     ValueError when no document or more than one has that name.
     """
-    first = _find(view, name, stages[0])
+    first = _find(view, _whole(name), stages[0])
     record = first.record
     if "locator" in record:
         return {**record, "stages": [_step(view, stages[0], "quarantined", first) | {"error": record["error"]}]}
     steps: list[dict[str, Any]] = []
+    ids = [record["id"]]
     for stage in stages:
         for found in islice(_with_id(view / stage, record["id"]), 1):
             steps.append(_passage(view, stage, record["text"] if steps else None, found))
             record = found.record
+        if stage == "dedup" and (parts := list(_parts(view / stage, record["id"]))):
+            named = [part.record["id"] for part in parts]
+            ids = [name] if name in named else named
+            steps.append(_step(view, stage, "cut", parts[0]) | {"parts": named})
     return {
         **{name: value for name, value in record.items() if name not in ("text", "rule", "detail")},
-        "stages": [*steps, *_tokens(view, record["id"])],
+        "stages": [*steps, *(step for id in ids for step in _tokens(view, id))],
         "duplicates": _dropped_for(view, record["id"]),
         "scores": _scores(view, record["id"]),
         "text": record["text"],
@@ -88,6 +95,20 @@ def _with_id(artifact: Path, document: str, *files: str) -> Iterator[Found]:
 
     for pattern in files or (FILES["documents"], FILES["rejected"]):
         yield from scan(artifact, pattern, ["id"], lambda rows: pc.equal(rows["id"], document))
+
+
+def _parts(artifact: Path, document: str) -> Iterator[Found]:
+    """Yield the rows of the parts that a document was cut into, `ID/1` and so on."""
+    import pyarrow.compute as pc
+
+    name = rf"^{re.escape(document)}/[0-9]+$"
+    for pattern in (FILES["documents"], FILES["rejected"]):
+        yield from scan(artifact, pattern, ["id"], lambda rows: pc.match_substring_regex(rows["id"], name))
+
+
+def _whole(name: str) -> str:
+    """The id of the document of which `name` is a part, `ID/7`; any other name as it is."""
+    return name.partition("/")[0] if _PART.fullmatch(name) else name
 
 
 def _step(view: Path, stage: str, outcome: str, found: Found) -> dict[str, Any]:
@@ -183,6 +204,8 @@ def _said(step: Mapping[str, Any]) -> str:
         return f"{step['rule']}: {step['detail']}"
     if "error" in step:
         return str(step["error"])
+    if "parts" in step:
+        return f"into {len(step['parts']):,} parts, {step['parts'][0]} and so on"
     if "tokens" in step:
         return f"{step['tokens']:,} tokens, document {step['document']:,} of {Path(step['file']).stem}"
     return f"{step['characters']:,} characters"

@@ -77,6 +77,8 @@ def funnel_lines(counts: Mapping[str, Any], takes_text: bool) -> Iterator[Line]:
     """
     dropped, sizes = counts["dropped"], counts.get("bytes_dropped", {})
     yield Line("in", counts["documents_in"], counts.get("bytes_in"))
+    if added := counts.get("documents_added"):
+        yield Line(f"{counts['documents_cut']:,} cut into parts", added, None)
     for rule, documents in dropped.items():
         yield Line(rule, documents, sizes.get(rule))
     if counts["quarantined"]:

@@ -20,6 +20,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from pipeline.recipe.expected import value_of
+
 Affects: TypeAlias = Literal["output", "speed", "display"]
 MARKS = ("speed", "display", "files")
 _DOCSTRING = re.compile(r"(.*?)(?: Unit: (.*?)\.)?(?: Source: (.*)\.)?")
@@ -108,6 +110,8 @@ def _is_founding(field: FieldInfo, value: Any) -> bool:
 def _named(annotation: Any, value: Any) -> Any:
     if isinstance(value, list):
         return [_named(annotation, item) for item in value]
+    if isinstance(value, dict) and (each := value_of(annotation)):
+        return {name: _named(each, item) for name, item in value.items()}
     models = models_in(annotation)
     return named_fields(models[0], value) if isinstance(value, dict) and len(models) == 1 else value
 

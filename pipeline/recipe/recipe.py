@@ -8,7 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr, field_validator, model_validator
 
 from data.clean.annotate_config import AnnotateConfig
-from data.clean.config import CleanConfig
+from data.clean.config import CleanConfig, Rules
+from data.clean.presets import Preset, default_preset
+from data.clean.resolve import resolved, told
 from data.collect.config import CollectConfig
 from data.collect.given_config import DocumentsConfig
 from data.dedup.config import DedupConfig
@@ -119,6 +121,11 @@ class EvaluateConfig(Section):
     """Logits are divided by it before a token of a sample text is drawn; 0 takes the likeliest token each time."""
     top_k: int | None = Field(default=50, gt=0)
     """Each token of a sample text is drawn among so many of the likeliest; null draws among all. Unit: tokens."""
+    baseline_order: int = Field(default=5, ge=2, le=9, json_schema_extra={"founding": 2})
+    """Order of the n-gram model beside the network (interpolated, modified Kneser-Ney, Chen and Goodman 1998). Unit: tokens."""
+    baseline_tokens: int = Field(default=2**24, gt=0, json_schema_extra={"founding": 2**28})
+    """Training tokens that the n-gram models see at most, of each token shard the same share; order 5 takes about 200
+    bytes of memory for each. Unit: tokens."""
     resamples: int = Field(default=2000, ge=100)
     """Number of bootstrap resamples from which each 95 % interval is computed (Efron 1979)."""
     seed: int = Field(default=0, ge=0, lt=2**32)
@@ -238,8 +245,9 @@ class Recipe(Section):
     A stage is left out by `null`. `evaluate` and `finetune` are a section each, or a list of sections with names.
     """
 
-    format: Annotated[Literal[1], "display"] = 1
-    """The format that the recipe is written in; there is one so far."""
+    format: Annotated[Literal[1, 2], "display"] = 2
+    """The format that the recipe is written in. With 1, rules of `clean` that are not written are FineWeb's, whatever the source,
+    and `dedup` cuts no documents; since 2 they are those of a preset, and it may."""
     name: Annotated[str, "display"] = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
     """What the run is called, by commands and in the folder runs/."""
     description: Annotated[str, "display"] = ""
@@ -270,6 +278,8 @@ class Recipe(Section):
     """Fine-tunings for classification, a section or a list of sections with names."""
     export: ExportConfig | None = None
     """The release folder; null writes none."""
+    strict: Annotated[bool, "display"] = False
+    """Whether an alarm ends the run, such as a source that loses most of its documents or a split without any."""
     sweep: Annotated[SweepConfig | None, "display"] = None
     """Trials of this recipe with other values; null runs it once."""
     resources: Annotated[ResourcesConfig, "speed"] = ResourcesConfig()
@@ -291,13 +301,16 @@ class Recipe(Section):
         network = values.get("network")
         if isinstance(network, Mapping) and "path" in network:
             named["vocab"] = {"tokenizer": network["path"]}
+        dedup = values.get("dedup", named.get("dedup", {}))
+        if values.get("format") == 1 and isinstance(dedup, Mapping):  # Recipes of that time know of no parts.
+            values = {**values, "dedup": {"parts": None, **dedup}}
         return {**named, **values}
 
     @model_validator(mode="after")
     def _sections_fit(self) -> "Recipe":
         self._check_doors()
         self._check_names()
-        self._check_scores()
+        self._check_clean()
         trained = self.vocab if self.vocab and self.vocab.tokenizer is None else None
         if self.tokenize and self.tokenize.dtype == "uint16" and trained and trained.size >= 65_536:
             raise ValueError(
@@ -341,6 +354,27 @@ class Recipe(Section):
         """The names of the sources that the recipe begins with; empty when it begins with a network, or with nothing."""
         return {source.name for door in (self.collect, self.documents, self.tokens) if door for source in door.sources}
 
+    def rules_told(self) -> dict[str, str]:
+        """By source the preset of `clean` that its rules are, or are nearest to, in words; empty without `clean`."""
+        if self.clean is None:
+            return {}
+        clean = resolved(self.clean, self._default_presets)
+        return {source: told(clean.rules_of(source), default) for source, default in self._default_presets.items()}
+
+    def with_rules(self) -> "Recipe":
+        """This recipe with the rules of `clean` in full, by source where these differ, in place of presets."""
+        return self.model_copy(update={"clean": self.clean and resolved(self.clean, self._default_presets)})
+
+    @property
+    def _default_presets(self) -> dict[str, Preset | None]:
+        """By source the preset of `clean` that it begins with, when the recipe names none; in format 1 that is none at all."""
+        found: dict[str, Preset | None] = {}
+        for source in self.collect.sources if self.collect else []:
+            found[source.name] = default_preset(source)
+        for given in self.documents.sources if self.documents else []:
+            found[given.name] = "none"
+        return found if self.format > 1 else dict.fromkeys(found)
+
     def _check_doors(self) -> None:
         """Raise ValueError when two sections give the same, so that one of them would be of no use."""
         for one, other, remedy in (
@@ -365,19 +399,32 @@ class Recipe(Section):
             if name in [*taken, *several[:number]]:
                 raise ValueError(f"name: {name!r} is taken; give each section of `evaluate` and `finetune` its own")
 
-    def _check_scores(self) -> None:
-        """Raise ValueError when `clean` needs a score that `annotate` does not compute."""
+    def _check_clean(self) -> None:
+        """Raise ValueError for rules of a source that is not there, and for scores that `annotate` does not compute so."""
         if self.clean is None:
             return
+        names = self._default_presets
+        for name in self.clean.sources:
+            if name not in names:
+                raise ValueError(f"clean.sources.{name}: no source is called {name!r}{did_you_mean(name, names)}")
+        try:
+            clean = resolved(self.clean, self._default_presets)
+        except ValueError as error:
+            raise ValueError(f"clean.{error}") from error
+        for rules in clean.every[1:] or clean.every:
+            self._check_scores(rules)
+
+    def _check_scores(self, rules: Rules) -> None:
+        """Raise ValueError when `rules` need a score that `annotate` does not compute, or not in the same way."""
         if self.annotate is None:
-            if self.clean.scores:
+            if rules.scores:
                 raise ValueError(
-                    f"clean.scores: {self.clean.scores[0].name} is a score that `annotate` computes; add that section"
+                    f"clean.scores: {rules.scores[0].name} is a score that `annotate` computes; add that section"
                 )
             return
-        self.annotate.check_fits(self.clean)
+        self.annotate.check_fits(rules)
         known = self.annotate.scores
-        for score in self.clean.scores:
+        for score in rules.scores:
             if score.name not in known:
                 raise ValueError(f"clean.scores: annotate has no {score.name}{did_you_mean(score.name, known)}")
 

@@ -89,6 +89,8 @@ def _rows_of(section: type[BaseModel], prefix: str, source: str, outer: Affects)
             rebuilds=rebuilt_after((prefix + name).partition(".")[0]) if own == "output" else (),
         )
         for inner in dict.fromkeys(models_in(field.annotation)):
+            if inner.model_fields.keys() <= section.model_fields.keys():
+                continue  # Its fields are those of the section itself once more.
             yield from _rows_of(inner, f"{prefix}{name}.", source, own)
 
 

@@ -13,8 +13,9 @@ from orchestration.build_record import read_build
 from orchestration.files import read_json, write_text
 from pipeline.inspect.funnel import STAGES, funnel_rows
 from pipeline.pretrain import METRICS
-from pipeline.reporting.summary import summary_rows
+from pipeline.reporting.summary import summary_rows, view_alarms
 from pipeline.runs.view import manifests
+from pipeline.stages.score_words import rivals
 from pipeline.stages.training_log import EVENTS, event_rows, events, metrics, read_log, speed_rows, validation_rows
 
 LISTED_EVENTS = 30
@@ -38,6 +39,7 @@ def write_report(view: Path) -> Path:
     page = environment.get_template("report.html.j2").render(
         run=view.name,
         summary=summary_rows(view),
+        alarms=view_alarms(view),
         funnel=[row for stage in STAGES if stage in found for row in funnel_rows(stage, found[stage]["counts"])],
         manifests=found,
         training=_training(view) if "pretrain" in found else None,
@@ -91,13 +93,14 @@ def _loss_plot(records: Sequence[Mapping[str, Any]]) -> str:
 def _bits_plot(test: Mapping[str, Any]) -> str:
     """A plot of the bits per byte of the network, with its interval, and of the n-gram models."""
     network = test["bits_per_byte"]
-    names = ["network", "Kneser-Ney bigram", "unigram"]
-    values = [network["value"], test["bigram"]["bits_per_byte"], test["unigram"]["bits_per_byte"]]
+    values = {"network": network["value"]}
+    values |= {name: rival["bits_per_byte"] for name, rival in rivals(test).items()}
     figure, axes = _figure(6.4, 1.7)
-    axes.barh(names, values, color=[ACCENT, QUIET, QUIET], height=0.6)
-    reach = [[network["value"] - network["low"]], [network["high"] - network["value"]]]
-    axes.errorbar([network["value"]], ["network"], xerr=reach, color=INK, capsize=3, linewidth=1.2)
-    for name, value in zip(names, values, strict=True):
+    axes.barh(list(values), list(values.values()), color=[ACCENT, QUIET, QUIET], height=0.6)
+    if network["low"] is not None:
+        reach = [[network["value"] - network["low"]], [network["high"] - network["value"]]]
+        axes.errorbar([network["value"]], ["network"], xerr=reach, color=INK, capsize=3, linewidth=1.2)
+    for name, value in values.items():
         axes.annotate(
             f"{value:.3f}", (0, name), xytext=(5, 0), textcoords="offset points", va="center", color="white", fontsize=9
         )

@@ -8,11 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from model.evaluation.reportable import LARGEST
 from orchestration.files import folder_bytes, read_json
 from orchestration.progress import duration
+from pipeline.recipe.reading import load_recipe
+from pipeline.runs.alarms import Alarm, run_alarms
 from pipeline.runs.plan import Step
 from pipeline.runs.view import manifests
+from pipeline.stages.score_words import compared, interval, number, rivals
 
 DOCUMENT_STAGES = ("collect", "documents", "clean", "dedup")
 
@@ -30,6 +32,13 @@ def print_summary(view: Path, report: Path, console: Console) -> None:
     table.add_row("report", str(_near(report)))
     console.print()
     console.print(table, highlight=False)
+    for alarm in view_alarms(view):
+        console.print(Text("ALARM  ", "bold red") + Text(str(alarm)), highlight=False, soft_wrap=True)
+
+
+def view_alarms(view: Path) -> list[Alarm]:
+    """The alarms of a run; raises ValueError when its recipe or a manifest is damaged."""
+    return run_alarms(load_recipe(view / "recipe.yaml"), manifests(view), view)
 
 
 def summary_rows(view: Path) -> list[tuple[str, str]]:
@@ -71,6 +80,8 @@ def _losses(counts: Mapping[str, Any]) -> str:
     parts = [f"dropped {sum(counts['dropped'].values()):,}" + (f" ({dropped})" if dropped else "")]
     if counts["quarantined"]:
         parts.append(f"quarantined {counts['quarantined']:,}")
+    if added := counts.get("documents_added"):
+        parts.append(f"{counts['documents_cut']:,} long ones cut into {counts['documents_cut'] + added:,} parts")
     return ", ".join(parts)
 
 
@@ -94,21 +105,18 @@ def _training_rows(counts: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _evaluation_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = _test_rows(scores["test"]["all"]) if scores["test"] else []
     for task, result in scores["tasks"].items():
-        rows.append((f"task {task}", f"accuracy {_interval(result['accuracy'], 3)}, chance {result['chance']:.3f}"))
+        rows.append((f"task {task}", f"accuracy {interval(result['accuracy'], 3)}, chance {result['chance']:.3f}"))
     return rows
 
 
 def _test_rows(test: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = [
-        ("perplexity", f"{_interval(test['perplexity'], 2)} on {test['documents']} test documents"),
-        ("bits per byte", _interval(test["bits_per_byte"], 4)),
+        ("perplexity", f"{interval(test['perplexity'], 2)} on {test['documents']} test documents"),
+        ("bits per byte", interval(test["bits_per_byte"], 4)),
     ]
-    for name, title in (("bigram", "  Kneser-Ney bigram"), ("unigram", "  unigram")):
-        rival = test[name]
-        rows.append(
-            (title, f"{rival['bits_per_byte']:.4f}, the network is better by {_interval(rival['difference'], 4)}")
-        )
-    return rows
+    return rows + [
+        (f"  {name}", f"{rival['bits_per_byte']:.4f}, {compared(rival)}") for name, rival in rivals(test).items()
+    ]
 
 
 def _finetuning_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -118,19 +126,9 @@ def _finetuning_rows(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
         "  from random weights": {name: scores["random_weights"][name]["mean"] for name in ("accuracy", "macro_f1")},
         "  majority class": scores["majority_class"],
     }
+    if "tfidf" in scores:  # Earlier versions did not compute it.
+        lines["  TF-IDF, no network"] = scores["tfidf"]
     return [(name, f"accuracy {line['accuracy']:.4f}, macro-F1 {line['macro_f1']:.4f}") for name, line in lines.items()]
-
-
-def _interval(interval: Mapping[str, float], digits: int) -> str:
-    value, low, high = (_number(interval[name], digits) for name in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"
-
-
-def _number(value: float, digits: int) -> str:
-    """A number with so many decimals; one of hundreds of digits, as a perplexity can be, by its exponent."""
-    if value >= LARGEST:
-        return f"above {LARGEST:.0e}"
-    return f"{value:.{digits}f}" if abs(value) < 1e12 else f"{value:.{digits}e}"
 
 
 def _near(path: Path) -> Path:
@@ -206,10 +204,12 @@ def _add_facts(table: Table, facts: Mapping[str, Any], depth: int) -> None:
 def _shown(name: str, value: Any) -> str:
     if "bytes" in name and isinstance(value, int) and name != "bits_per_byte":
         return f"{value / 1e9:,.2f} GB" if value >= 1e9 else f"{value / 1e6:,.1f} MB"
+    if name.startswith("seconds"):
+        return duration(value)
     if name == "flops":
         return f"{value:.3g}"
     if isinstance(value, float):
-        return _number(value, 4) if abs(value) >= 1e12 else f"{value:,.4f}"
+        return number(value, 4) if abs(value) >= 1e12 else f"{value:,.4f}"
     if isinstance(value, list):
         return "  ".join(_shown(name, each) for each in value)
     return f"{value:,}" if isinstance(value, int) else str(value)

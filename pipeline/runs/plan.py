@@ -87,7 +87,7 @@ def _plan_stage(
     place: Place, steps: Mapping[str, Step], sources: Mapping[str, str], store: Store, view: Path, rebuild: bool
 ) -> Step:
     stage, config, links = place.stage, place.config, place.links
-    libraries = library_versions(stage.libraries)
+    libraries = library_versions((*stage.libraries, *stage.extras(config)))
     keys = labelled(links, {name: step.key for name, step in steps.items()})
     key = _identity(stage, config, {**keys, **sources}).name
     again = _times_again(store, stage, key, rebuild)

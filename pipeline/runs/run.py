@@ -23,12 +23,14 @@ from pipeline.failures import RunStopped, StageFailed
 from pipeline.recipe.fields import output_fields
 from pipeline.recipe.recipe import Recipe
 from pipeline.releases.origin import with_origin
+from pipeline.runs.alarms import stage_alarms
 from pipeline.runs.artifacts import Choice, changed_libraries, choose, content_of, refuse_damage
 from pipeline.runs.attempts import continue_attempt
 from pipeline.runs.checksums import verify_artifacts
 from pipeline.runs.comparison import judge
-from pipeline.runs.cost import checkpoint_bytes
+from pipeline.runs.cost import checkpoint_bytes, days_of_training
 from pipeline.runs.foresight import check_cluster, check_text, notes
+from pipeline.runs.machine import this_machine
 from pipeline.runs.plan import Step, changed_sources, check_rebuild, make_plan
 from pipeline.runs.upgrade import upgrade_store
 from pipeline.runs.view import link, open_view, record_artifact, runs_folder
@@ -72,7 +74,10 @@ def run_recipe(
     events.write("run_started", **this_process())
     with Display(console) as display, stop_on_signals(display.say) as should_stop:
         try:
-            for note in notes(recipe, base, steps):
+            days = "" if address else days_of_training(recipe, base, steps, this_machine())
+            if days and recipe.strict:
+                raise ValueError(f"{days} (the recipe says `strict: true`)")
+            for note in [*notes(recipe, base, steps), *([f"ALARM: {days}"] if days else [])]:
                 display.say(note)
             with _tracking(recipe, workdir, view, steps) as trackers:
                 _build(
@@ -109,6 +114,7 @@ def _build(steps: Sequence[Step], recipe: Recipe, store: Store, view: Path, arou
         if step.action == "reuse" and step.artifact:
             _record(step, step.artifact.name, store, view)
             _reuse(step.name, step.artifact, store, view, around, "")
+            _raise_alarms(recipe, step.name, step.artifact, around)
             whole[step.name] = step.artifact
     missing = [step for step in steps if step.name not in whole]
     if not missing:
@@ -167,6 +173,7 @@ def _settle(
             _reuse(
                 step.name, choice.artifact, store, view, around, f": {choice.note or 'its input came out as before'}"
             )
+            _raise_alarms(recipe, step.name, choice.artifact, around)
             return
         artifact = _build_stage(step, choice.identity, inputs, context, store, started)
     except Stopped:
@@ -177,6 +184,16 @@ def _settle(
         raise StageFailed(step.name, error) from error
     whole[step.name] = artifact
     _announce(step.name, artifact, view, store, around, time.time() - started)
+    _raise_alarms(recipe, step.name, artifact, around)
+
+
+def _raise_alarms(recipe: Recipe, name: str, artifact: Artifact, around: _Surroundings) -> None:
+    """Say the alarms of a stage; raises StageFailed for the first one where the recipe is strict."""
+    for alarm in stage_alarms(recipe, name, artifact.manifest, artifact.path):
+        around.events.write("alarm", stage=name, words=alarm.words)
+        around.display.say(f"{name:9} ALARM: {alarm.words}{f' (see `{alarm.command}`)' if alarm.command else ''}")
+        if recipe.strict:
+            raise StageFailed(name, ValueError(f"{alarm.words} (the recipe says `strict: true`)"))
 
 
 def _choose(step: Step, whole: Mapping[str, Artifact], context: Context, store: Store, verify: bool) -> Choice:

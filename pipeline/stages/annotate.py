@@ -6,6 +6,7 @@ from pathlib import Path
 from data.clean.annotate import FILE, annotate_shard, annotations_content
 from data.clean.annotate_config import AnnotateConfig
 from data.clean.custom import code_files, load_function
+from data.clean.language_models import distribution
 from data.content import joined
 from orchestration.shards import Shard
 from pipeline.stages.counts import DocumentCounts
@@ -29,7 +30,7 @@ def _content(artifact: Path) -> str:
 
 STAGE = Stage(
     name="annotate",
-    version=2,
+    version=3,
     inputs=(Input("documents", label="collect"),),
     gives="annotations",
     counts=DocumentCounts,
@@ -37,5 +38,6 @@ STAGE = Stage(
     run=_run,
     content=_content,
     map_work=MapWork(annotate_shard, _shards),
+    extras=lambda config: (distribution(config.language_model),) if "language" in config.families else (),
     sources=lambda config, base: code_files(config.functions, base),
 )

@@ -9,7 +9,7 @@ from data.collect.config import CollectConfig
 from data.collect.withdrawn import withdrawn_path
 from data.content import joined
 from orchestration.shards import Shard
-from pipeline.stages.counts import CorpusCounts
+from pipeline.stages.counts import RecordCounts
 from pipeline.stages.source_hashes import Remote, Source
 from pipeline.stages.stage import Context, Made, MapWork, Stage, add_up, documents_below
 
@@ -18,7 +18,7 @@ NAMED_FILES = 100  # The manifest lists the files of a source up to this number;
 
 def _run(context: Context, inputs: Mapping[str, Path], config: CollectConfig, out: Path) -> Made:
     results = context.map(collect_shard, _shards(context.base, inputs, config, out), out, "shards")
-    return Made(CorpusCounts(**add_up(results)), joined(result["content"] for result in results))
+    return Made(RecordCounts(**add_up(results)), joined(result["content"] for result in results))
 
 
 def _shards(base: Path, inputs: Mapping[str, Path], config: CollectConfig, out: Path) -> list[Shard]:
@@ -49,8 +49,8 @@ STAGE = Stage(
     version=8,
     inputs=(),
     gives="documents",
-    counts=CorpusCounts,
-    libraries=("datasets", "ftfy", "orjson", "pyarrow", "resiliparse", "unicode"),
+    counts=RecordCounts,
+    libraries=("charset-normalizer", "datasets", "ftfy", "ijson", "orjson", "pyarrow", "resiliparse", "unicode"),
     run=_run,
     content=documents_below,
     map_work=MapWork(collect_shard, _shards),

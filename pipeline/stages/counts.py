@@ -40,6 +40,13 @@ class CorpusCounts(DocumentCounts):
     """Documents that were passed on, by licence."""
     lengths_out: Mapping[str, int]
     """Documents that were passed on, by the power of two that is next below their characters."""
+
+
+class RecordCounts(CorpusCounts):
+    """The counts of a stage that reads the records of files."""
+
+    encodings: Mapping[str, int] = Field(default={})
+    """Records of files that are not UTF-8, by the encoding that they were read in."""
     left_out: Mapping[str, int] = Field(default={})
     """Characters of pages and articles that the extraction left out, by source and kind (`web: navigation`): of HTML those
     of the text that are no white space, of Wikipedia those of the markup."""

@@ -8,13 +8,13 @@ from data.collect.given_config import DocumentsConfig
 from data.content import joined
 from orchestration.shards import Shard
 from pipeline.stages.collect import sources_of
-from pipeline.stages.counts import CorpusCounts
+from pipeline.stages.counts import RecordCounts
 from pipeline.stages.stage import Context, Made, MapWork, Stage, add_up, document_shards, documents_below
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: DocumentsConfig, out: Path) -> Made:
     results = context.map(take_documents, _shards(context.base, inputs, config, out), out, "shards")
-    counts = CorpusCounts(**add_up(results))
+    counts = RecordCounts(**add_up(results))
     number = partitions(counts.documents_out)
     files = document_shards(out)
     parts = [Shard(f"{n:05d}", {"documents": files, "partition": n, "partitions": number}) for n in range(number)]
@@ -31,7 +31,7 @@ STAGE = Stage(
     version=1,
     inputs=(),
     gives="documents",
-    counts=CorpusCounts,
+    counts=RecordCounts,
     libraries=("orjson", "pyarrow"),
     run=_run,
     content=documents_below,

@@ -17,7 +17,6 @@ from pipeline.releases.find import network_of
 from pipeline.stages.counts import Counts
 from pipeline.stages.stage import Context, Input, Made, Stage, scores_content
 
-BASELINES = ("unigram", "bigram")
 TASKS = 16  # at most, to score the test split; fixed, so that the files do not depend on the number of workers
 
 
@@ -70,7 +69,8 @@ def _score_test(
         raise ValueError("evaluate: the test split has no documents; raise tokenize.test or give the run more text")
     scores = [Shard(f"{number:05d}", {"prefixes": prefixes, **shared}) for number, prefixes in enumerate(_tasks(tests))]
     context.map(score_shards, scores, out, "network", gpu=True)
-    context.map(score_baselines, [Shard("all", {"tokens": tokens, "tokenizer": shared["tokenizer"]})], out, "ngrams")
+    baselines = {"tokens": tokens, "tokenizer": shared["tokenizer"], "config": config}
+    context.map(score_baselines, [Shard("all", baselines)], out, "ngrams")
     network = [part for shard in scores for part in read_json(out / "network" / shard.key / "documents.json")]
     ngrams = read_json(out / "ngrams" / "all" / "documents.json")
     return summarise(network, ngrams, [entry.source for entry in tests], config)
@@ -102,7 +102,7 @@ def summarise(
             key: np.concatenate([np.array(network[n][key], dtype=float) for n in chosen])
             for key in ("nats", "tokens", "bytes")
         }
-        rivals = {model: np.concatenate([np.array(ngrams[model][n]) for n in chosen]) for model in BASELINES}
+        rivals = {model: np.concatenate([np.array(nats[n]) for n in chosen]) for model, nats in ngrams.items()}
         report[name] = _scores(columns, rivals, config)
     return report
 
@@ -134,7 +134,7 @@ def _sources(config: EvaluateConfig, base: Path) -> dict[str, Path]:
 
 STAGE = Stage(
     name="evaluate",
-    version=2,
+    version=3,
     inputs=(
         Input("network", label="pretrain"),
         Input("tokens", label="tokenize", optional=True),

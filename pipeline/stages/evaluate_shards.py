@@ -15,15 +15,13 @@ from data.tokens.token_shards import TokenShard, list_token_shards
 from data.tokens.vocabulary import Encoder, Vocabulary, load_vocabulary
 from model.evaluation.choices import read_items, score_items, summary
 from model.evaluation.evaluate import score_documents
-from model.evaluation.ngram_models import Bigram, Unigram, fit_bigram, fit_unigram
+from model.evaluation.ngram_models import KneserNey, Unigram, fit_kneser_ney, fit_unigram
 from model.evaluation.statistics import bootstrap_ratio
 from orchestration.files import write_json
 from pipeline.recipe.recipe import EvaluateConfig, TaskConfig
 from pipeline.releases.find import Release
 from pipeline.releases.generate_text import continue_prompt
 from pipeline.releases.open import open_release
-
-BASELINE_TOKENS = 2**28  # training tokens that the n-gram models see at most; more would hardly make them better
 
 
 def score_shards(
@@ -51,16 +49,18 @@ def score_shards(
     return {"documents": sum(len(part["nats"]) for part in facts), "tokens": tokens}
 
 
-def score_baselines(out: Path, tokens: Path, tokenizer: Path) -> dict[str, Any]:
+def score_baselines(out: Path, tokens: Path, tokenizer: Path, config: EvaluateConfig) -> dict[str, Any]:
     """Train n-gram models and score every test shard; writes documents.json, with nats by model, shard and document."""
     entries = list_token_shards(tokens)
-    training = _at_most(
-        [TokenShard.open(entry.prefix).tokens for entry in entries if entry.split == "train"], BASELINE_TOKENS
+    training = _share(
+        [TokenShard.open(entry.prefix).tokens for entry in entries if entry.split == "train"], config.baseline_tokens
     )
     vocabulary = load_vocabulary(tokenizer)
-    models: dict[str, Unigram | Bigram] = {
+    models: dict[str, Unigram | KneserNey] = {
         "unigram": fit_unigram(training, vocabulary.size),
-        "bigram": fit_bigram(training, vocabulary.size, separator=vocabulary.start_id),
+        f"{config.baseline_order}-gram": fit_kneser_ney(
+            training, config.baseline_order, vocabulary.size, separator=vocabulary.start_id
+        ),
     }
     tests = [read_documents(entry.prefix, vocabulary)[0] for entry in entries if entry.split == "test"]
     scores = {
@@ -122,9 +122,7 @@ def read_documents(prefix: Path, vocabulary: Vocabulary) -> tuple[list[np.ndarra
     return [vocabulary.text_of(np.asarray(shard.document(n))) for n in range(len(sizes))], sizes
 
 
-def _at_most(streams: Sequence[np.ndarray], tokens: int) -> list[np.ndarray]:
-    """The first `tokens` tokens of the streams, which count as one after the other."""
-    kept: list[np.ndarray] = []
-    for stream in streams:
-        kept.append(stream[: tokens - sum(map(len, kept))])
-    return [part for part in kept if len(part)]
+def _share(streams: Sequence[np.ndarray], tokens: int) -> list[np.ndarray]:
+    """The beginning of each stream, the same share of all, so that it is at most `tokens` tokens in all."""
+    total = sum(map(len, streams))
+    return [stream[: len(stream) * tokens // total] for stream in streams] if total > tokens else list(streams)

@@ -1,4 +1,4 @@
-"""Finetune: sequence classification with the pretrained network, compared with random weights and with the majority class."""
+"""Finetune: sequence classification with the pretrained network, compared with random weights and with what needs no network."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,10 +27,14 @@ class FinetuneCounts(Counts):
     random_weights_macro_f1: float
     majority_class_accuracy: float
     majority_class_macro_f1: float
+    tfidf_accuracy: float | None = None
+    """Of logistic regression on TF-IDF; None in what versions before 3 counted."""
+    tfidf_macro_f1: float | None = None
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, out: Path) -> Made:
-    from pipeline.stages.finetune_shard import finetune_shard  # imports torch, which a plan does not need
+    # These import torch, which a plan does not need.
+    from pipeline.stages.finetune_shard import finetune_shard, score_without_network
 
     arguments = {
         "checkpoint": network_of(inputs["network"]),
@@ -49,7 +53,9 @@ def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, o
             f"{context.stage:9} {results[0]['texts_cut']:,} texts are longer than max_length or the network reads, and cut"
         )
     by_start = {start: results[n * len(config.seeds) : (n + 1) * len(config.seeds)] for n, start in enumerate(STARTS)}
-    scores = comparison(by_start, {name: results[0][f"majority_{name}"] for name in SCORES})
+    words = Shard("all", {"data": arguments["data"], "config": config})
+    (others,) = context.map(score_without_network, [words], out, "without_network")
+    scores = comparison(by_start, others)
     write_json(out / "scores.json", scores)
     counts = {
         "training_examples": results[0]["training_examples"],
@@ -57,7 +63,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, o
         "left_out": results[0]["left_out"],
         "texts_cut": results[0]["texts_cut"],
         **{f"{start}_{name}": scores[start][name]["mean"] for start in STARTS for name in SCORES},
-        **{f"majority_class_{name}": value for name, value in scores["majority_class"].items()},
+        **{f"{other}_{name}": scores[other][name] for other in others for name in SCORES},
     }
     return Made(FinetuneCounts(**counts), scores_content(out))
 
@@ -68,7 +74,7 @@ def _sources(config: FinetuneConfig, base: Path) -> dict[str, Path]:
 
 STAGE = Stage(
     name="finetune",
-    version=2,
+    version=3,
     inputs=(Input("network", label="pretrain"), Input("vocabulary", label="vocab")),
     gives="scores",
     counts=FinetuneCounts,

@@ -1,4 +1,7 @@
-"""One fine-tuning, a task of finetune. It stands apart from the stage because it needs torch, which a plan does not need."""
+"""The tasks of finetune: one fine-tuning, and scores without a network.
+
+They stand apart from the stage because they need torch, which a plan does not need.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -8,6 +11,7 @@ from model.finetuning.classifier_files import save_classifier
 from model.finetuning.classify import count_cut, finetune
 from model.finetuning.examples import read_examples
 from model.finetuning.scores import majority_scores
+from model.finetuning.tfidf import tfidf_scores
 from pipeline.recipe.recipe import FinetuneConfig
 from pipeline.releases.find import Release
 from pipeline.releases.open import open_release
@@ -41,7 +45,12 @@ def finetune_shard(
     )
     if pretrained and seed == config.seeds[0]:
         save_classifier(out / "classifier", classifier, config, vocabulary.start_id, tokenizer)
-    majority = {f"majority_{name}": value for name, value in majority_scores(examples).items()}
     sizes = {"training_examples": len(examples.train), "test_examples": len(examples.test)}
     cut = count_cut([example.text for example in (*examples.train, *examples.test)], encode, config, network)
-    return {**scores, **majority, **sizes, "left_out": examples.left_out, "texts_cut": cut}
+    return {**scores, **sizes, "left_out": examples.left_out, "texts_cut": cut}
+
+
+def score_without_network(out: Path, data: Path, config: FinetuneConfig) -> dict[str, Any]:
+    """The scores of always giving the commonest class, and of a regression on the words of the texts."""
+    examples = read_examples(data, config)
+    return {"majority_class": majority_scores(examples), "tfidf": tfidf_scores(examples)}

@@ -8,6 +8,7 @@ import jinja2
 
 from model.network.config import ModelConfig
 from pipeline.recipe.recipe import ExportConfig
+from pipeline.stages.score_words import compared, interval, rivals
 
 LICENSES, LICENSE_CHARACTERS = 20, 80  # the most licences that the card names, and the longest name
 DOCUMENTS = ("collect", "documents", "clean", "dedup")  # the stages whose losses the card shows
@@ -31,7 +32,12 @@ def model_card(
     )
     pretrain, collect = manifests.get("pretrain"), manifests.get("collect") or manifests.get("documents")
     tokens = next((manifests[name] for name in ("tokenize", "tokens") if name in manifests), None)
-    environment.filters["number"] = lambda value: f"{value:,}"
+    environment.filters |= {
+        "number": lambda value: f"{value:,}",
+        "interval": interval,
+        "rivals": rivals,
+        "compared": compared,
+    }
     return environment.get_template("model_card.md.j2").render(
         export=config,
         pretrain=pretrain,

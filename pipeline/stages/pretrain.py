@@ -115,6 +115,8 @@ def _pass_on(context: Context, steps: int, lines: Iterator[list[dict[str, Any]]]
         if "event" in record:
             facts = {name: value for name, value in record.items() if name != "event"}
             context.events.write(record["event"], stage=context.stage, **facts)
+            if record["event"] == "slow":
+                context.display.say(f"{context.stage:9} {record['message']}")
             if record["event"] == "resumed":
                 context.display.finish(context.stage)
                 context.display.update(context.stage, record["step"], steps, "steps")

@@ -130,6 +130,8 @@ class Stage:
     trains: bool = False  # A network is not trained again only because the stage's version went up.
     fits: Callable[[Path, Any, Mapping[str, Path]], None] | None = None
     """`fits(artifact, config, inputs)` raises ValueError for an artifact that cannot be adopted for this config."""
+    extras: Callable[[Any], tuple[str, ...]] = lambda config: ()
+    """Libraries beside those above that the config asks for. Raises ValueError for one that is not installed."""
     verifies: bool = False  # All files of the inputs are compared with their checksums before the stage begins.
     verifies_chain: bool = False  # All artifacts of the chain that are in the store are compared before.
 

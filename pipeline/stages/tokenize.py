@@ -1,10 +1,14 @@
-"""Tokenize: documents become token shards by source and split. A table beside each leads back from tokens to documents."""
+"""Tokenize: documents become token shards by source and split. A table beside each leads back from tokens to documents.
+
+A step before lists the documents by split, so that a split that would be empty gets some.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from data.content import joined_by_key
 from data.tokens.config import TokenizeConfig
+from data.tokens.splits import FILE, list_splits, moved_documents
 from data.tokens.tokenize import tokenize_shard, tokens_content
 from orchestration.identity import digest
 from orchestration.shards import Shard
@@ -13,13 +17,15 @@ from pipeline.stages.stage import Context, Input, Made, MapWork, Stage, add_up, 
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: TokenizeConfig, out: Path) -> Made:
+    context.map(list_splits, numbered(document_shards(inputs["documents"]), config=config), out, "splits")
     results = context.map(tokenize_shard, _shards(context.base, inputs, config, out), out, "shards")
     return Made(TokenCounts(**add_up(results)), digest(joined_by_key(result["content"] for result in results)))
 
 
 def _shards(base: Path, inputs: Mapping[str, Path], config: TokenizeConfig, out: Path) -> list[Shard]:
     tokenizer = inputs["vocabulary"] / "tokenizer" / "tokenizer.json"
-    return numbered(document_shards(inputs["documents"]), tokenizer=tokenizer, config=config)
+    moved = moved_documents(sorted(out.glob(f"splits/*/{FILE}")), config)
+    return numbered(document_shards(inputs["documents"]), tokenizer=tokenizer, config=config, moved=moved)
 
 
 def _content(artifact: Path) -> str:
@@ -28,7 +34,7 @@ def _content(artifact: Path) -> str:
 
 STAGE = Stage(
     name="tokenize",
-    version=1,
+    version=2,
     inputs=(Input("documents", label="dedup"), Input("vocabulary", label="vocab")),
     gives="tokens",
     counts=TokenCounts,

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict  # pydantic accepts the TypedDict of typ
 
 from orchestration.side_records import read_side_lines
 
-EVENTS = ("spike", "overflow", "rewound", "resumed", "checkpoint_passed_over")  # the events that a report lists
+EVENTS = ("slow", "spike", "overflow", "rewound", "resumed", "checkpoint_passed_over")  # the events that a report lists
 
 
 class StepRecord(TypedDict):

@@ -145,7 +145,7 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, li
     resolve_duplicates(root, sorted(root.glob("signatures/*/*.parquet")), [], dedup)
     for path in cleaned:
         duplicates = root / "duplicates.parquet"
-        run("dedup", dedup_shard, documents=path, duplicates=duplicates, config=dedup, benchmark_files=[])
+        run("dedup", dedup_shard, documents=path, duplicates=duplicates, config=dedup)
     train_tokenizer(root, cleaned, VocabConfig(size=300), seed=0)
     for path in document_files(root / "dedup"):
         config = TokenizeConfig(validation=0.2, test=0.2)

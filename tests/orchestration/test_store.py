@@ -91,6 +91,7 @@ def test_counts_name_how_many_are_missing() -> None:
     check_counts("clean", COUNTS)
     with pytest.raises(CountsDoNotAddUp, match="2 went out, 2 were dropped and 1 quarantined: 1 are unaccounted for"):
         check_counts("clean", {**COUNTS, "documents_in": 6})
+    check_counts("dedup", {**COUNTS, "documents_in": 2, "documents_added": 3})
 
 
 def test_what_a_broken_off_attempt_left_is_gone_on_from(tmp_path: Path) -> None:

@@ -6,7 +6,10 @@ from typing import Any
 TINY: dict[str, Any] = {
     "name": "tiny",
     "collect": {"sources": [{"name": "s", "path": "a.jsonl"}]},
-    "clean": {"language": {}, "gopher_repetition": {}, "gopher_quality": {}, "c4": {}, "fineweb": {}, "pii": {}},
+    "clean": {
+        "preset": "web",
+        **{name: {} for name in ("language", "gopher_repetition", "gopher_quality", "c4", "fineweb", "pii")},
+    },
     "dedup": {"minhash": {}, "contamination": {"files": ["a.jsonl"]}},
     "vocab": {"size": 512},
     "pretrain": {

@@ -12,7 +12,7 @@ from pydantic import Field
 from data.clean.filters.family import Cut, Family
 from data.clean.filters.rejection import Rejection, Rule, below
 from data.section import Section
-from data.text.words import count_sentences
+from data.text.words import count_sentences, has_unspaced, split_words
 
 _CITATION = re.compile(r"\[\d*+\]|\[edit\]|\[citation needed\]")
 _END_MARKS = (".", "?", "!", '"', "'")
@@ -100,15 +100,25 @@ def _line_rules(text: str, config: C4Config) -> Iterator[tuple[str, Callable[[li
     if (longest := config.max_word_length) and len(text) > longest:
         yield "word_length", lambda lines: [line for line in lines if len(line) <= longest or _longest(line) <= longest]
     if fewest := config.min_words_per_line:
-        yield "words_per_line", lambda lines: [line for line in lines if len(line.split(None, fewest - 1)) >= fewest]
+        yield (
+            "words_per_line",
+            lambda lines: [
+                line for line in lines if len(line.split(None, fewest - 1)) >= fewest or _has_words(line, fewest)
+            ],
+        )
     if config.remove_citations and "[" in text:
         yield "citations", lambda lines: [_CITATION.sub("", line) if "[" in line else line for line in lines]
     if config.require_end_mark:
         yield "end_mark", lambda lines: [line for line in lines if line.endswith(_END_MARKS) and line[-3:] != "..."]
 
 
+def _has_words(line: str, fewest: int) -> bool:
+    """Whether a line has so many words although it has fewer between spaces."""
+    return has_unspaced(line) and len(split_words(line)) >= fewest
+
+
 def _longest(line: str) -> int:
-    return max(map(len, line.split()), default=0)
+    return max(map(len, split_words(line)), default=0)
 
 
 def _phrases(text: str, config: C4Config) -> dict[str, tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from data.clean.filters.rejection import Rejection, Rule
@@ -25,3 +25,6 @@ class Family:
     """Takes a config and the name of a single rule or ""; gives what cuts a text (what is left, why it is rejected, the lines
     dropped by rule)."""
     deciding: tuple[str, ...] = ()  # fields that decide what is measured; all others decide what is allowed
+    english: Mapping[str, str] = field(default_factory=dict)
+    """The rules that are made for English while a field has its default, each with that field: they are off for documents that
+    are known to be in another language."""

@@ -12,13 +12,13 @@ from data.clean.filters.family import Family
 from data.clean.filters.gopher_repetition import count_duplicates
 from data.clean.filters.rejection import Limits, Rejection, Rule, first_broken, limits_of
 from data.section import ANY, Needs, Section
-from data.text.words import END_MARKS
+from data.text.words import LINE_ENDS
 
 if TYPE_CHECKING:
     from data.text.word_arrays import Words
 
 EndMarks = Literal["all_scripts", "fineweb"]
-_MARKS: dict[EndMarks, frozenset[str]] = {"all_scripts": frozenset(END_MARKS), "fineweb": frozenset(".'\"!?")}
+_MARKS: dict[EndMarks, frozenset[str]] = {"all_scripts": LINE_ENDS, "fineweb": frozenset(".'\"!?")}
 
 
 class FineWebConfig(Section):
@@ -30,7 +30,8 @@ class FineWebConfig(Section):
     """Rule `line_punctuation`: fewest lines that end in an end mark. Unit: share of the lines."""
     end_marks: EndMarks = "all_scripts"
     """What is an end mark: with all_scripts the full stops, question and exclamation marks of all scripts, as datatrove has
-    them since; with fineweb . ! ? ' " with which FineWeb was made (a line that ends in a quotation has an end mark there)."""
+    them since, and the letters of Thai and Lao, which have none; with fineweb . ! ? ' " with which FineWeb was made (a line that
+    ends in a quotation has an end mark there)."""
     max_short_lines: float | None = Field(default=0.67, ge=0, le=1)
     """Rule `short_lines`: most lines that are short. Unit: share of the lines."""
     short_line_length: int = Field(default=30, ge=0)
@@ -66,7 +67,7 @@ def measures(
     yield "short_lines", sum([len(line) <= config.short_line_length for line in lines]) / len(lines)
     newlines = text.count("\n")
     yield "duplicate_line_characters", count_duplicates(lines)[1] / (len(text) - newlines)
-    yield "newlines", newlines / len(words)
+    yield "newlines", newlines / words.worth()
 
 
 FAMILY = Family(

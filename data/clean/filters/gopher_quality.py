@@ -1,6 +1,9 @@
 """Gopher's quality rules (Rae et al. 2021, arXiv:2112.11446, table A1), as datatrove reads them.
 
 datatrove takes the mean word length (Dolma: the median), and counts words only with a character that is no punctuation.
+
+A letter of a script without spaces is a word of length 1. It is worth a half or a quarter where words are counted, and it has no
+part in the mean length, which is not measured where most words are such letters.
 """
 
 from collections.abc import Iterator
@@ -11,7 +14,7 @@ from pydantic import Field
 from data.clean.filters.family import Family
 from data.clean.filters.rejection import Limits, Rejection, Rule, first_broken, limits_of
 from data.section import ANY, Needs, Section
-from data.text.words import LETTER, NO_MARK
+from data.text.words import HALF, LETTER, NO_MARK
 
 if TYPE_CHECKING:
     from data.text.word_arrays import Words
@@ -47,7 +50,8 @@ class GopherQualityConfig(Section):
     min_stop_words: int | None = Field(default=2, ge=0)
     """Rule `stop_words`: fewest different ones of `stop_words`. Unit: words."""
     stop_words: tuple[str, ...] = STOP_WORDS
-    """Words that running text is full of; they are compared as written, so upper case matters."""
+    """Words that running text is full of; they are compared as written, so upper case matters. These are English: with
+    them, a document that is known to be in another language needs none."""
 
 
 RULES = {
@@ -76,13 +80,15 @@ def measures(
     With `limits`, a value that lies within its limits may be a bound instead of the exact measure.
     """
     counted = words.kinds >= NO_MARK
-    count = int(counted.sum())
-    yield "word_count", count
-    if count:  # a text without such words has no mean length
-        yield "mean_word_length", int(words.lengths[counted].sum()) / count
-    yield "hashes", text.count("#") / len(words)
+    yield "word_count", words.worth(counted)
+    spaced = counted & (words.kinds < HALF) if words.arrays.has_unspaced else counted
+    letters = int(spaced.sum())
+    if 2 * letters > counted.sum():  # a text without such words has no mean length
+        yield "mean_word_length", int(words.lengths[spaced].sum()) / letters
+    count = words.worth()
+    yield "hashes", text.count("#") / count
     ellipses = sum(map(text.count, _ELLIPSES))
-    yield "ellipses", ellipses / len(words)
+    yield "ellipses", ellipses / count
     lines = text.splitlines()
     bullets = sum(map(text.count, _BULLETS))
     if limits is None or bullets > len(lines) * (limits.get("bullet_lines", (None, None))[1] or 0):
@@ -106,5 +112,11 @@ def _count_stop_words(words: "Words", stop_words: tuple[str, ...], enough: float
 
 
 FAMILY = Family(
-    "gopher_quality", "Gopher's rules on quality", GopherQualityConfig, RULES, measures, deciding=("stop_words",)
+    "gopher_quality",
+    "Gopher's rules on quality",
+    GopherQualityConfig,
+    RULES,
+    measures,
+    deciding=("stop_words",),
+    english={"stop_words": "stop_words"},
 )

@@ -3,7 +3,8 @@
 datatrove counts the extra copies of a duplicate (Dolma: all copies), skips an n-gram rule for a document shorter than n
 (NeMo Curator: drops the document), counts the characters of duplicate n-grams without the spaces between their words,
 and walks over a duplicate n-gram once it is counted, so that no character counts twice. For that count `ab c` and
-`a bc` are the same.
+`a bc` are the same. Where most words are letters of scripts without spaces, a row of n words is one of as many letters as
+stand for them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -80,19 +81,23 @@ def measures(
 
 
 def _ngram_measures(text_length: int, words: "Words", limits: Limits | None) -> Iterator[tuple[str, float]]:
-    for n in range(2, min(10, len(words)) + 1):
+    letters = words.letters_a_word
+    # A frequent row is counted with a space between each two of its words, so those that are letters get the spaces too.
+    spaced_length = text_length if letters == 1 else len(words.arrays.spaced[words.text])
+    for n in range(2, min(10, len(words) // letters) + 1):
         rule = f"top_{n}_gram" if n <= 4 else f"duplicate_{n}_gram"
         if limits is not None and rule not in limits:
             continue
-        ngrams, text = words.arrays.ngrams, words.text
+        ngrams, text, size = words.arrays.ngrams, words.text, n * letters
+        length = spaced_length if n <= 4 else text_length
         if limits:
-            most = ngrams.most_top_characters(n) if n <= 4 else ngrams.most_duplicate_characters(n)
-            bound = int(most[text]) / text_length
+            most = ngrams.most_top_characters(size) if n <= 4 else ngrams.most_duplicate_characters(size)
+            bound = int(most[text]) / length
             if bound <= (limits[rule][1] or 0):
                 yield rule, bound
                 continue
-        characters = ngrams.top_characters(text, n) if n <= 4 else ngrams.duplicate_characters(text, n)
-        yield rule, characters / text_length
+        characters = ngrams.top_characters(text, size) if n <= 4 else ngrams.duplicate_characters(text, size)
+        yield rule, characters / length
 
 
 def count_duplicates(items: Sequence[str]) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from data.sources.config import SourceConfig
+from data.sources.encodings import as_utf8
 from data.sources.record import EXCERPT_BYTES, Record, Unreadable, excerpt, rest_unreadable, too_large
 from data.sources.streams.byte_stream import CHUNK_BYTES
 from data.sources.streams.input import Input, ReadLimits
@@ -45,6 +46,7 @@ def read_csv(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator
     A row that cannot be read, or that has not as many fields as the header, is unreadable; blank lines are no rows. Behind
     damage nothing is read, in whatever compression: what follows may be the middle of a quoted cell, and look like rows.
     """
+    input, encoding = as_utf8(input, source)
     delimiter = source.csv.delimiter or ("\t" if TABS.search(input.name) else ",")
     rows = _rows(_Lines(_lines(input, limits), limits.record_bytes), delimiter)
     header = next(rows, Row([], "there is none", b"", 0))
@@ -58,7 +60,7 @@ def read_csv(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator
         if error:
             yield Unreadable(str(number), error, excerpt(row.beginning), row.bytes)
         else:
-            yield Record(str(number), dict(zip(header.cells, row.cells, strict=True)), row.bytes)
+            yield Record(str(number), dict(zip(header.cells, row.cells, strict=True)), row.bytes, encoding)
 
 
 def _problem(header: Row, source: SourceConfig) -> str:

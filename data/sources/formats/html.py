@@ -20,4 +20,4 @@ def read_html(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterato
     except ValueError as problem:
         yield Unreadable("0", str(problem), excerpt(page), len(page))
         return
-    yield Record("0", {source.text_field: text} | ({"title": title} if title else {}), len(page), left_out)
+    yield Record("0", {source.text_field: text} | ({"title": title} if title else {}), len(page), left_out=left_out)

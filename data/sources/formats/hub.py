@@ -3,23 +3,27 @@
 import lzma
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 from json import JSONDecodeError
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from data.sources.config import SourceConfig
+from data.sources.config import Format, SourceConfig, format_of
 from data.sources.formats.columns import BATCH_ROWS, records_of
+from data.sources.readers import reader
 from data.sources.record import EXCERPT_BYTES, Record, Unreadable, first_line, rest_unreadable, too_large
-from data.sources.streams.input import ReadLimits
+from data.sources.streams.input import FileInput, ReadLimits
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features, IterableDataset
 
 
+FIRST_ROWS = 100  # In the first rows of a dataset its text column is looked for.
 # What the library raises for a damaged file. OSError is not among these, because a transfer can be tried again.
 DAMAGE = (UnicodeError, JSONDecodeError, pa.ArrowException, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
 
@@ -46,6 +50,9 @@ def read_dataset(path: str, source: SourceConfig, limits: ReadLimits) -> Iterato
     """
     with TemporaryDirectory() as cache:  # the library keeps no streamed rows, but puts lock files there
         try:
+            if files := _own_files(path, source, cache):
+                yield from _read_files(path, files, source, limits)
+                return
             dataset = _open(path, source, cache)
         except DAMAGE as problem:  # the library may read the first rows here to find the types
             yield rest_unreadable("0", problem)
@@ -70,6 +77,57 @@ def read_dataset(path: str, source: SourceConfig, limits: ReadLimits) -> Iterato
                 else:
                     yield record
                 row += 1
+
+
+def _own_files(path: str, source: SourceConfig, cache: str) -> list[str]:
+    """The files of the split of a local dataset repository, if all are of formats that our own readers read.
+
+    The library holds every file to the columns and types of the first, also in columns that nobody asked for.
+    """
+    import datasets
+
+    if not Path(path).is_dir() or is_saved_folder(Path(path)):
+        return []
+    config = datasets.load_dataset_builder(path, name=source.datasets.config, cache_dir=cache).config
+    files = [str(file) for file in (getattr(config, "data_files", None) or {}).get(source.datasets.split, [])]
+    return files if all(map(_is_plain, files)) else []
+
+
+def _is_plain(file: str) -> bool:
+    """Whether a file says all that there is to know of its values; the library writes types of its own into Parquet files."""
+    if format_of(file) == "jsonl":
+        return True
+    try:
+        return format_of(file) == "parquet" and b"huggingface" not in (pq.read_schema(file).metadata or {})
+    except (pa.ArrowException, OSError):
+        return False
+
+
+def _format(file: str) -> Format:
+    found = format_of(file)
+    assert found, "only files of known formats come here"
+    return found
+
+
+def _read_files(
+    path: str, files: Sequence[str], source: SourceConfig, limits: ReadLimits
+) -> Iterator[Record | Unreadable]:
+    """The records of the files, one after another; `place` is the number of the row in all of them.
+
+    Raises ValueError when the first of them have no text column.
+    """
+    records = (
+        record
+        for file in files
+        for record in reader(_format(file))(FileInput(file, file, limits.file_bytes), source, limits)
+    )
+    first = list(islice(records, FIRST_ROWS))
+    fields = [record.fields for record in first if isinstance(record, Record)]
+    if fields and not any(source.text_field in names for names in fields):
+        columns = ", ".join(dict.fromkeys(name for names in fields for name in names))
+        raise ValueError(f"dataset {path} has no column {source.text_field!r}, only {columns}: set text_field")
+    for row, record in enumerate(chain(first, records)):
+        yield record._replace(place=str(row))
 
 
 def _records(

@@ -1,4 +1,4 @@
-"""JSON Lines, plain or compressed: one JSON object a line."""
+"""JSON Lines, plain or compressed: one JSON object a line. A `.json` file may be an array of objects, or one of them."""
 
 import json
 import re
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import orjson
 
 from data.sources.config import SourceConfig
+from data.sources.encodings import UTF8, as_utf8
+from data.sources.formats.json_file import is_one_value, read_json
 from data.sources.formats.lines import Line, read_lines
 from data.sources.record import Record, Unreadable, excerpt, too_large
 from data.sources.streams.input import Input, ReadLimits
@@ -17,6 +19,13 @@ LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 def read_jsonl(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     """The records of the part; `place` is that of the line. Lines of over `record_bytes` are never held whole."""
+    input, encoding = as_utf8(input, source)
+    records = read_json(input, source, limits) if is_one_value(input, limits) else _read_lines(input, source, limits)
+    for record in records:
+        yield record._replace(encoding=encoding) if isinstance(record, Record) and encoding != UTF8 else record
+
+
+def _read_lines(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     exact = bool(source.meta_fields or source.id_field)
     for line in read_lines(input, limits):
         if isinstance(line, Unreadable):

@@ -3,36 +3,40 @@
 from collections.abc import Iterator
 
 from data.sources.config import SourceConfig
+from data.sources.encodings import UTF8, as_utf8, decode
 from data.sources.formats.lines import read_lines
 from data.sources.record import DamagedStream, Record, Unreadable, excerpt, rest_unreadable, too_large
 from data.sources.streams.input import Input, ReadLimits
 
 
 def read_text(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
-    """The whole file as one record, or each line as one; UTF-8 with or without a byte order mark."""
+    """The whole file as one record, or each line as one; with or without a byte order mark."""
     if source.text.documents == "line":
         yield from _read_lines(input, source, limits)
         return
     content = read_whole(input, limits)
-    yield content if isinstance(content, Unreadable) else _decoded("0", content, source)
+    yield content if isinstance(content, Unreadable) else _decoded("0", content, source, source.encoding)
 
 
 def _read_lines(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
+    input, encoding = as_utf8(input, source)
     for line in read_lines(input, limits):
         if isinstance(line, Unreadable):
             yield line
         elif line.bytes > limits.record_bytes:
             yield Unreadable(line.place, too_large(line.bytes, limits.record_bytes), excerpt(line.content), line.bytes)
         elif not line.content.isspace() and line.content:  # blank lines are no documents
-            yield _decoded(line.place, line.content, source)
+            read = _decoded(line.place, line.content, source, UTF8)
+            yield read._replace(encoding=encoding) if isinstance(read, Record) else read
 
 
-def _decoded(place: str, content: bytes, source: SourceConfig) -> Record | Unreadable:
+def _decoded(place: str, content: bytes, source: SourceConfig, encoding: str) -> Record | Unreadable:
     try:
-        return Record(place, {source.text_field: content.decode("utf-8-sig")}, len(content))
+        text, found = decode(content, encoding)
     except UnicodeDecodeError as problem:
-        error = f"invalid UTF-8: {problem.reason} at byte {problem.start}"
+        error = f"invalid {problem.encoding}: {problem.reason} at byte {problem.start}; the field `encoding` can say another"
         return Unreadable(place, error, excerpt(content), len(content))
+    return Record(place, {source.text_field: text}, len(content), found)
 
 
 def read_whole(input: Input, limits: ReadLimits) -> bytes | Unreadable:

@@ -220,7 +220,9 @@ def _document(raw: RawRecord, source: SourceConfig, limit: int) -> Record | Unre
         "id": record.headers.get("WARC-Record-ID"),
         "language": record.headers.get("WARC-Identified-Content-Language"),
     }
-    return Record(raw.place, {name: value for name, value in fields.items() if value is not None}, size, left_out)
+    return Record(
+        raw.place, {name: value for name, value in fields.items() if value is not None}, size, left_out=left_out
+    )
 
 
 def _opened(content: bytes, decode: Literal["transfer", "all"] = "transfer") -> WarcRecord:

@@ -178,7 +178,7 @@ def _record(page: Page, wiki: Wiki, source: SourceConfig) -> Record | Unreadable
         fields["uri"] = f"{wiki.address}/{quote(title, safe=SAFE_IN_ADDRESSES)}"
     if wiki.language is not None:
         fields["language"] = wiki.language
-    return Record(f"page {found['id']} revision {found.get('revision', 0)}", fields, size, left_out)
+    return Record(f"page {found['id']} revision {found.get('revision', 0)}", fields, size, left_out=left_out)
 
 
 def _parse(content: bytes) -> dict[str, str]:

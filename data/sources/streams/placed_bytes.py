@@ -48,13 +48,18 @@ def placed_bytes(input: Input, limit: int) -> Iterator[PlacedBytes]:
 
 
 def _plain(input: Input) -> Iterator[PlacedBytes]:
+    offset = input.start
     with input.open() as file:
-        offset = file.seek(input.start) if input.start else 0
-        while data := file.read(
-            min(CHUNK_BYTES, input.stop - offset) if input.stop and offset < input.stop else CHUNK_BYTES
-        ):
-            yield PlacedBytes(offset, "", offset, data)
-            offset += len(data)
+        if offset:
+            file.seek(offset)
+        try:
+            while data := file.read(
+                min(CHUNK_BYTES, input.stop - offset) if input.stop and offset < input.stop else CHUNK_BYTES
+            ):
+                yield PlacedBytes(offset, "", offset, data)
+                offset += len(data)
+        except DamagedStream as problem:  # of a file that is decompressed and decoded on the way
+            yield _damage(offset, "", offset, str(problem))
 
 
 def _whole(input: Input) -> Iterator[PlacedBytes]:

@@ -131,6 +131,11 @@ def test_a_score_has_a_limit() -> None:
         ({"words": "punctuation"}, "words"),
         ({"language": {"unit": "paragraph"}}, r"language\.unit"),
         ({"language": {"characters": 100}}, r"language\.characters"),
+        ({"language": {"model": "py3langid"}}, r"language\.model"),
+        (
+            {"language": {"rules": {"de": {"gopher_quality": {"stop_words": ["der"]}}}}},
+            r"language\.rules\.de\.gopher_quality\.stop_words",
+        ),
         ({"gopher_quality": {"stop_words": ["der"]}}, r"gopher_quality\.stop_words"),
         ({"fineweb": {"end_marks": "fineweb"}}, r"fineweb\.end_marks"),
         ({"fineweb": {"short_line_length": 20}}, r"fineweb\.short_line_length"),

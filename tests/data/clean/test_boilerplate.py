@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.clean.boilerplate import Boilerplate, count_lines, repeated_lines
-from data.clean.config import BoilerplateConfig
+from data.clean.config import BoilerplateConfig, CleanConfig
 from data.documents import SCHEMA, document_id
 from data.tables import read_table, write_table
 from data.text.words import normalize
@@ -30,13 +30,13 @@ def find(
             if n % shards == shard
         ]
         write_table(out / "in.parquet", rows, SCHEMA)
-        count_lines(out, out / "in.parquet", config, partitions)
+        count_lines(out, out / "in.parquet", CleanConfig(boilerplate=config), partitions)
         counts.append(out / "counts.parquet")
     found = []
     for partition in range(partitions):
         out = folder / f"{shards}-{partitions}-repeated-{partition}"
         out.mkdir()
-        repeated_lines(out, counts, partition, config)
+        repeated_lines(out, counts, partition, CleanConfig(boilerplate=config))
         found.append(out / "repeated.parquet")
     return Boilerplate.load(found, config)
 
@@ -126,7 +126,7 @@ def test_files_are_deterministic_and_hold_each_line_once(tmp_path: Path) -> None
 def test_counts_account_for_documents_and_lines(tmp_path: Path) -> None:
     rows = [{"id": str(n), "source": "s", "text": f"{FOOTER}\n{story(n)}\nshort"} for n in range(3)]
     write_table(tmp_path / "in.parquet", rows, SCHEMA)
-    config = BoilerplateConfig(min_documents=2)
+    config = CleanConfig(boilerplate={"min_documents": 2})
     # The footer, and the first line of each story: the others are too short.
     assert count_lines(tmp_path, tmp_path / "in.parquet", config, 1) == {"documents": 3, "lines": 4}
     assert repeated_lines(tmp_path, [tmp_path / "counts.parquet"], 0, config) == {"lines": 4, "repeated": 1}
@@ -137,7 +137,7 @@ def test_nothing_to_count(tmp_path: Path, documents: list[Document]) -> None:
     config = BoilerplateConfig()
     boilerplate = find(tmp_path, documents, config, shards=2)
     assert boilerplate.strip("a line of text", "s") == ("a line of text", 0)
-    assert repeated_lines(tmp_path, [], 0, config) == {"lines": 0, "repeated": 0}
+    assert repeated_lines(tmp_path, [], 0, CleanConfig(boilerplate=config)) == {"lines": 0, "repeated": 0}
 
 
 LINES = st.sampled_from(

@@ -115,7 +115,7 @@ def test_block_lists_come_first_and_mixed_paragraphs_are_cut(tmp_path: Path) -> 
 
     def run(text: str, uri: str) -> Draft:
         draft = Draft({"text": text, "uri": uri})
-        run_chain(draft, chain, config.pii)
+        run_chain(draft, chain)
         return draft
 
     assert run(PROSE, "https://x.ads.example/1").rejection == ("block_lists.blocked_domain", "ads.example")
@@ -140,11 +140,11 @@ def test_boilerplate_is_cut_before_the_families(tmp_path: Path) -> None:
     ]
     write_table(tmp_path / "documents.parquet", rows, SCHEMA)
     config = CleanConfig(boilerplate={}, language=None)
-    count_lines(tmp_path, tmp_path / "documents.parquet", config.boilerplate, 1)
-    repeated_lines(tmp_path, [tmp_path / "counts.parquet"], 0, config.boilerplate)
+    count_lines(tmp_path, tmp_path / "documents.parquet", config, 1)
+    repeated_lines(tmp_path, [tmp_path / "counts.parquet"], 0, config)
     assert len(pq.read_table(tmp_path / "repeated.parquet"))
     draft = Draft(rows[0])
-    run_chain(draft, make_chain(config, ChainInputs(repeated=[tmp_path / "repeated.parquet"])), None)
+    run_chain(draft, make_chain(config, ChainInputs(repeated=[tmp_path / "repeated.parquet"])))
     assert menu not in draft.text
     assert draft.lines_dropped["boilerplate"] >= 2
 
@@ -152,3 +152,28 @@ def test_boilerplate_is_cut_before_the_families(tmp_path: Path) -> None:
 def test_a_chain_can_be_sent_to_a_worker_and_back_through_json() -> None:
     config = CleanConfig(chain=["gopher_quality.word_count", "c4"], gopher_quality={"min_stop_words": None})
     assert CleanConfig.model_validate(json.loads(config.model_dump_json())) == config
+
+
+THAI = "ท่าเรือเก่าอยู่สุดถนนแคบ และชาวบ้านยืนดูจากกำแพง\n" * 3
+THAI_RULES = {"gopher_quality": {"min_words": None, "stop_words": ["และ", "จาก"]}, "fineweb": None}
+
+
+def test_limits_may_be_those_of_a_language() -> None:
+    chain = ["language", "gopher_quality", "fineweb"]
+    assert rule_of(THAI, chain, language={"allowed": []}) == "gopher_quality.word_count"
+    language = {"allowed": [], "rules": {"th": THAI_RULES}}
+    assert rule_of(THAI, chain, language=language) is None
+    assert rule_of(THAI, chain, language=language, gopher_quality=None) is None
+    assert rule_of(THAI, chain[1:], language=language) == "gopher_quality.word_count"  # nothing names the language
+    assert rule_of(PROSE[:100], chain, language=language) == "gopher_quality.word_count"
+    only = {"allowed": [], "rules": {"th": {"gopher_quality": {"min_words": 100}}}}
+    assert rule_of(THAI, chain, language=only, gopher_quality=None, fineweb=None) == "gopher_quality.word_count"
+    assert rule_of(PROSE[:100], chain, language=only, gopher_quality=None, fineweb=None) is None
+
+
+@pytest.mark.parametrize(
+    "rules", [{"th": {"gopher": {}}}, {"th": {"fineweb": {"min_words": 3}}}, {"th": {"c4": {"min_sentences": -1}}}]
+)
+def test_limits_of_a_language_are_checked(rules: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=r"gopher|min_words|min_sentences"):
+        CleanConfig(language={"rules": rules})

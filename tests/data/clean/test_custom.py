@@ -22,9 +22,9 @@ DOCUMENT = {"id": "d1", "text": "some text", "source": "s", "uri": "u", "license
 
 def run(folder: Path, code: str, rule: dict[str, Any] | None = None, text: str = "some text") -> Draft:
     (folder / "rules.py").write_text(code)
-    config = CleanConfig(chain=["custom"], custom=[{"function": "rules:check", **(rule or {})}])
+    config = CleanConfig(chain=["custom"], custom=[{"function": "rules:check", **(rule or {})}], pii=None)
     draft = Draft(DOCUMENT | {"text": text})
-    run_chain(draft, make_chain(config, ChainInputs(folder)), None)
+    run_chain(draft, make_chain(config, ChainInputs(folder)))
     return draft
 
 

@@ -464,3 +464,42 @@ def test_hostile_text_takes_linear_time(unit: str) -> None:
     for before, after in (("", ""), ("a@", "@"), ("-----BEGIN PRIVATE KEY-----", ""), ("eyJ", "é")):
         mask(before + unit * (250_000 // len(unit)) + after, CONFIG)
     assert time.perf_counter() - start < 10  # quadratic work would take minutes
+
+
+LETTERS = {
+    "Chinese": ("服务器地址", "无法访问"),
+    "Japanese": ("サーバーは", "です"),
+    "Korean": ("서버주소는", "입니다"),
+    "Thai": ("โทร", "ครับ"),
+    "Cyrillic": ("адрес", "у"),
+    "Arabic": ("رقم", "هنا"),
+    "Hindi": ("पता", "है"),
+}
+EXAMPLES = {
+    "email": ["foo.bar@example.com"],
+    "ipv4": ["8.8.8.8"],
+    "ipv6": ["2001:4860:4860::8888"],
+    "phone": ["+8613800138000", "+12125551234", "212-555-0123", "(212) 555-0123", "212-555-1234x101"],
+    "credit_card": ["4111 1111 1111 1111", "4111111111111111"],
+    "aws_key": ["AKIAIOSFODNN7EXAMPLE", f"secret_key={SECRET}"],
+    "github_token": [f"ghp_{'aB3' * 12}", f"github_pat_{'a' * 22}_{'B' * 59}"],
+    "private_key": [f"-----BEGIN PRIVATE KEY-----\n{PEM_BODY}\n-----END PRIVATE KEY-----"],
+    "jwt": [jwt({"alg": "HS256"})],
+}
+
+
+@pytest.mark.parametrize("script", LETTERS)
+@pytest.mark.parametrize("kind", PIIConfig.model_fields)
+def test_letters_of_other_scripts_may_stand_beside_personal_data(kind: str, script: str) -> None:
+    before, behind = LETTERS[script]
+    for example in EXAMPLES[kind]:
+        masked, counts = mask(f"{before}{example}{behind}", CONFIG)
+        assert counts == {kind: 1}, example
+        assert masked.startswith(before) and masked.endswith(getattr(CONFIG, kind) + behind)
+
+
+@pytest.mark.parametrize(
+    "said", ["版本1.2.3.4发布", "バージョン1.2.3.4です", "버전 1.2.3.4입니다", "в версии 1.2.3.4и", "版本：1.2.3.4"]
+)
+def test_a_version_is_no_address_in_other_scripts(said: str) -> None:
+    stays(said)

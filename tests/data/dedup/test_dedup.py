@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from data.dedup.config import ContaminationConfig, DedupConfig, MinHashConfig
+from data.dedup.contamination import read_benchmark
 from data.dedup.dedup import dedup_shard, match_partition, resolve_duplicates, sign_shard
 from data.documents import REJECTED_SCHEMA, SCHEMA, content_hash, document_id
 from data.tables import read_table, write_table
@@ -53,13 +54,18 @@ def run(
         match_partition(out, signatures, partition, partitions, config)
         edges.append(out / "edges.parquet")
     resolve_duplicates(folder, signatures, edges, config)
+    benchmark = None
+    if config.contamination:
+        benchmark = folder / "benchmark"
+        benchmark.mkdir()
+        read_benchmark(benchmark, {file.name: file for file in files}, config.contamination)
     kept: set[str] = set()
     dropped: dict[str, tuple[str, str]] = {}
     counts = []
     for shard, documents_file in enumerate(inputs):
         out = folder / f"dedup-{shard}"
         out.mkdir()
-        counts.append(dedup_shard(out, documents_file, folder / "duplicates.parquet", config, list(files)))
+        counts.append(dedup_shard(out, documents_file, folder / "duplicates.parquet", config, benchmark))
         kept |= set(read_table(out / "documents-00000.parquet")["uri"].to_pylist())
         if (out / "rejected.parquet").exists():
             table = read_table(out / "rejected.parquet")
@@ -186,3 +192,44 @@ def test_equal_inputs_give_equal_bytes(tmp_path: Path) -> None:
         run(tmp_path / name, corpus(), DedupConfig(), shards=2, partitions=2)
     for file in sorted((tmp_path / "first").rglob("*.parquet")):
         assert file.read_bytes() == (tmp_path / "second" / file.relative_to(tmp_path / "first")).read_bytes()
+
+
+def test_the_largest_group_of_near_duplicates_of_each_source_is_counted(tmp_path: Path) -> None:
+    texts = [f"{prose(1)} and then {word}" for word in ("one", "two", "three")] + [prose(2), prose(2), prose(3)]
+    rows = [row(str(number), text) for number, text in enumerate(texts)]
+    rows += [row("a", prose(4)) | {"source": "other"}, row("b", prose(5)) | {"source": "other"}]
+    write_table(tmp_path / "in.parquet", rows, SCHEMA)
+    sign_shard(tmp_path, tmp_path / "in.parquet", DedupConfig())
+    match_partition(tmp_path, [tmp_path / "signatures.parquet"], 0, 1, DedupConfig())
+    counts = resolve_duplicates(tmp_path, [tmp_path / "signatures.parquet"], [tmp_path / "edges.parquet"])
+    assert counts["documents_in_by_source"] == {"other": 2, "test": 6}
+    assert counts["largest_near_duplicates"] == {"test": 3}
+
+
+YEARS = [f"In {1990 + n} the mean temperature at the station was {10 + n}.{n} degrees, with {690 - 7 * n} millimetres of rain in "
+         f"{40 + 3 * n} days, and the river stood at {n}.{9 - n} metres on {n + 3} of them." for n in range(8)]  # fmt: skip
+
+
+def test_documents_that_differ_in_numbers_are_duplicates_or_not_by_a_field(tmp_path: Path) -> None:
+    documents = {str(year): text for year, text in enumerate(YEARS)}
+    assert len(run(tmp_path / "zero", documents, DedupConfig())[0]) == 1
+    assert len(run(tmp_path / "keep", documents, DedupConfig(minhash=MinHashConfig(numbers="keep")))[0]) == len(YEARS)
+
+
+PAIRS = {
+    "Chinese": "河边的磨坊为村里人磨黑麦和小麦，老桥用石头建成以后水轮就一直在转动，"
+    "磨坊主人每天清晨打开水闸，傍晚再把它关上。冬天河水结冰时，他就修理木头齿轮。",
+    "Japanese": "川沿いの水車小屋は村のためにライ麦と小麦をひいていて、石の橋ができてからずっと水車は回り続けている。"
+    "主人は毎朝水門を開け、夕方に閉める。冬に川が凍ると直す。",
+    "Thai": "โรงสีริมแม่น้ำสีข้าวให้คนในหมู่บ้านมานานแล้วตั้งแต่สะพานหินสร้างเสร็จ กังหันน้ำหมุนอยู่ทุกวัน เจ้าของเปิดประตูน้ำตอนเช้าและปิดตอนเย็น",
+    "Korean": " ".join(f"방앗간{n} 주인은{n * 7} 호밀을 빻는다" for n in range(30)),
+}
+
+
+@pytest.mark.parametrize("language", PAIRS)
+def test_near_duplicates_are_found_in_any_script(tmp_path: Path, language: str) -> None:
+    text = PAIRS[language]
+    documents = {"one": text, "other": f"{text}{text[10:14]}", "unlike": text[::-1]}
+    kept, dropped, _ = run(tmp_path, documents, DedupConfig())
+    assert len(kept) == 2 and "unlike" in kept
+    assert list(rules(dropped).values()) == ["near_duplicate"]

@@ -29,7 +29,7 @@ from data.sources.streams.placed_bytes import PlacedBytes
 from data.sources.streams.zstd import frame_offsets
 
 LIMITS = ReadLimits(record_bytes=100)
-LINES = SourceConfig(name="s", path="*", text=TextConfig(documents="line"))
+LINES = SourceConfig(name="s", path="*", text=TextConfig(documents="line"), encoding="utf-8")
 
 # Lines of all lengths, blank ones and one that is longer than a record may be.
 CONTENTS = st.builds(

@@ -9,7 +9,7 @@ from data.text.words import WordSplitter, split_words
 
 SPACES = [character for character in map(chr, range(sys.maxunicode + 1)) if character.isspace()]
 PIECES = st.sampled_from(
-    ["a", "the", "don't", "...", "é", "中", "\U0001d400", "\ud800", "\u200b", "12", *SPACES, *[" "] * 20]
+    ["a", "the", "don't", "...", "é", "中", "ດີ", "。", "\U0001d400", "\ud800", "\u200b", "12", *SPACES, *[" "] * 20]
 )
 TEXTS = st.lists(PIECES, max_size=30).map("".join)
 
@@ -27,7 +27,16 @@ def test_words_are_those_of_the_splitter(texts: list[str], splitter: WordSplitte
 
 @pytest.mark.parametrize(
     ("word", "kind"),
-    [("so", LETTER | NO_MARK), ("12", NO_MARK), ("...", 0), ("s.", LETTER | NO_MARK), ("中", 3), ("😀", 2)],
+    [
+        ("so", LETTER | NO_MARK),
+        ("12", NO_MARK),
+        ("...", 0),
+        ("s.", LETTER | NO_MARK),
+        ("ж", 3),
+        ("中", 11),
+        ("ກ", 19),
+        ("😀", 2),
+    ],
 )
 def test_kinds(word: str, kind: int) -> None:
     assert words_of(f"one {word}\u3000").kinds.tolist() == [LETTER | NO_MARK, kind]

@@ -10,8 +10,9 @@ from data.documents import SCHEMA, document_id
 from data.tables import write_table
 from data.tokens.bpe import train_tokenizer
 from data.tokens.config import END_OF_TEXT, TokenizeConfig, VocabConfig
+from data.tokens.splits import split_of
 from data.tokens.token_shards import TokenShard, list_token_shards
-from data.tokens.tokenize import check_dtype, provenance, split_of, tokenize_shard
+from data.tokens.tokenize import check_dtype, provenance, tokenize_shard
 from data.tokens.vocabulary import load_vocabulary
 
 CONFIG = TokenizeConfig(validation=0.2, test=0.2)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.evaluation import statistics
-from model.evaluation.statistics import bootstrap_difference, bootstrap_ratio
+from model.evaluation.statistics import Interval, bootstrap_difference, bootstrap_ratio
 
 
 def make_documents(seed: int, count: int = 80) -> tuple[np.ndarray, np.ndarray]:
@@ -63,3 +63,12 @@ def test_empty_documents_count_for_nothing() -> None:
     for size in (0, 3):
         with pytest.raises(ValueError, match=f"no interval over {size} documents"):
             bootstrap_ratio(np.zeros(size), np.zeros(size), seed=0)
+
+
+def test_a_few_documents_have_no_interval() -> None:
+    numerators, tokens = make_documents(4)
+    assert bootstrap_ratio(numerators[:1], tokens[:1], seed=0).low is None
+    few = bootstrap_ratio(np.append(numerators[:5], 0), np.append(tokens[:5], 0), seed=0)
+    assert few == Interval(numerators[:5].sum() / tokens[:5].sum(), None, None)
+    enough = bootstrap_ratio(numerators[:6], tokens[:6], seed=0)
+    assert enough.low is not None and enough.high is not None and enough.low < enough.value < enough.high

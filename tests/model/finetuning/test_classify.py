@@ -18,6 +18,7 @@ from model.finetuning.classify import (
 from model.finetuning.classify_config import ClassifyConfig
 from model.finetuning.examples import Example, Examples, read_examples
 from model.finetuning.scores import majority_scores, scores
+from model.finetuning.tfidf import tfidf_scores
 from model.network.config import ModelConfig
 from model.network.init import initialize
 from model.network.network import Network
@@ -87,9 +88,10 @@ def test_compare_puts_three_scores_side_by_side(network: Network, examples: Exam
     config = CONFIG.model_copy(update={"epochs": 1.5})
     classifier, table = compare(network, examples, encode, config, START, lambda *at: seen.append(at))
     assert seen == [(done, 36) for done in range(1, 37)]  # 2 kinds, 2 seeds, 6 + 3 batches of 8 of 48 texts
-    assert set(table) == {"pretrained", "random_weights", "majority_class"}
+    assert set(table) == {"pretrained", "random_weights", "majority_class", "tfidf"}
     assert table["majority_class"]["accuracy"] == pytest.approx(16 / 24)
     assert table["majority_class"] == majority_scores(examples)
+    assert table["tfidf"] == tfidf_scores(examples)
     seeds = table["pretrained"]["accuracy"]["seeds"]
     assert len(seeds) == 2 and table["pretrained"]["accuracy"]["mean"] == pytest.approx(sum(seeds) / 2)
     assert isinstance(classifier, Classifier)

@@ -18,6 +18,8 @@ import data.clean.pii
 import data.collect.collect
 import data.dedup.contamination
 import data.dedup.dedup
+import data.dedup.minhash
+import data.dedup.ngram_hashes
 import data.extraction.html
 import data.extraction.wikitext
 import data.sources.formats.hub
@@ -119,9 +121,18 @@ REPLACED: list[tuple[str, str, Any, str, Any]] = [
     ("dedup", "few bands", data.dedup.dedup, "band_keys", lambda text, config: []),
     ("dedup", "exact", data.dedup.dedup, "content_hash", lambda text, numbers=NUMBERS: f"{next(numbers):032x}"),
     ("dedup", "exact", data.dedup.dedup.unicodedata, "normalize", lambda form, text: text),
-    ("dedup", "contamination", data.dedup.dedup, "shared_ngram", lambda text, benchmark, n: None),
-    ("dedup", "contamination", data.dedup.contamination, "_telling_ngrams", data.dedup.contamination.text_ngrams),
-    ("dedup", "all", data.dedup.dedup, "shared_ngram", lambda text, benchmark, n: None),
+    ("dedup", "contamination", data.dedup.contamination.Benchmark, "shared_row", lambda self, text: None),
+    ("dedup", "contamination", data.dedup.contamination, "_telling_hashes", lambda rows, ends: rows.hashes(ends)),
+    ("dedup", "contamination", data.dedup.contamination, "_labelled", lambda label, value, wanted: value),
+    ("dedup", "contamination", data.dedup.ngram_hashes, "has_unspaced", lambda text: False),
+    (
+        "dedup",
+        "numbers",
+        data.dedup.minhash,
+        "normalized_words",
+        lambda text, numbers: data.text.words.normalized_words(text),
+    ),
+    ("dedup", "all", data.dedup.contamination.Benchmark, "shared_row", lambda self, text: None),
     ("vocab", "llama3", data.tokens.bpe, "PATTERNS", {"llama3": data.tokens.vocabulary.PATTERNS["gpt2"]}),
     ("vocab", "gpt2", data.tokens.bpe, "PATTERNS", {"gpt2": data.tokens.vocabulary.PATTERNS["llama3"]}),
     ("vocab", "special_tokens", data.tokens.bpe, "special_tokens", lambda config: ["<|endoftext|>", "<|pad|>"]),

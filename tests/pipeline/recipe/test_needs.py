@@ -172,7 +172,7 @@ def test_a_way_of_measuring_need_not_be_that_of_a_rule_that_is_off() -> None:
     annotate, rule = {"stop_words": ["der", "die"]}, {"gopher_quality": {"min_stop_words": None}}
     check_recipe({**LEAST, "annotate": annotate, "clean": rule}, "test")
     with pytest.raises(RecipeError, match="annotate has measured with"):
-        check_recipe({**LEAST, "annotate": annotate}, "test")
+        check_recipe({**LEAST, "annotate": annotate, "clean": {"preset": "web"}}, "test")
 
 
 def test_defaults_and_what_is_switched_off_are_never_refused() -> None:
@@ -219,7 +219,7 @@ ALONE = {
 )
 def test_one_sensible_number_alone_works(tmp_path: Path, field: str, value: float) -> None:
     path = tmp_path / "recipe.yaml"
-    path.write_text(yaml.safe_dump({**LEAST, "pretrain": {}, "evaluate": {}}))
+    path.write_text(yaml.safe_dump({**LEAST, "clean": {"preset": "web"}, "pretrain": {}, "evaluate": {}}))
     recipe = load_recipe(path, [f"{field}={value}"])
     assert check_recipe(recipe.model_dump(mode="json"), "test") == recipe
 

@@ -48,7 +48,7 @@ MISTAKES = [
     ("collect.sources", {}, "collect.sources: .*list.*, not {}"),
     ("pretrain.model.positions", "xpos", "pretrain.model.positions: .*rope, learned.*, not 'xpos'"),
     ("name", "../up", "name: .*not '../up'"),
-    ("format", 2, "format: .*1, not 2"),
+    ("format", 3, "format: .*1, 2, not 3"),
     ("pretrain.model.n_heads", 3, r"pretrain.model: d_model \(8\) must be a multiple of n_heads \(3\)"),
     ("pretrain.model.n_kv_heads", 3, r"pretrain.model: n_heads \(2\) must be a multiple of n_kv_heads \(3\)"),
     ("pretrain.training.ranks", 3, r"pretrain.training: global_batch \(8\) must be a multiple of ranks \(3\)"),

@@ -30,10 +30,13 @@ MANIFESTS: dict[str, Any] = {
 }
 SCORES = {
     "evaluate": {
-        "test": {"all": {"documents": 17, "bits_per_byte": INTERVAL, "perplexity": INTERVAL, "bigram": RIVAL, "unigram": RIVAL}},
+        "test": {"all": {"documents": 17, "bits_per_byte": INTERVAL, "perplexity": INTERVAL, "5-gram": RIVAL, "unigram": RIVAL}},
         "tasks": {"cloze": {"accuracy": INTERVAL, "items": 50, "chance": 0.25}},
     },
-    "finetune": {"pretrained": MEAN, "random_weights": MEAN, "majority_class": {"accuracy": 0.5, "macro_f1": 0.33}},
+    "finetune": {
+        "pretrained": MEAN, "random_weights": MEAN, "majority_class": {"accuracy": 0.5, "macro_f1": 0.33},
+        "tfidf": {"accuracy": 0.6, "macro_f1": 0.55},
+    },
 }  # fmt: skip
 
 
@@ -64,12 +67,13 @@ def test_a_whole_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("loss", "training 4.2500 nats a token"),
         ("perplexity", "1.51 [1.25, 1.75] on 17 test documents"),
         ("bits per byte", "1.5124 [1.2500, 1.7500]"),
-        ("  Kneser-Ney bigram", "2.5000, the network is better by 1.5124 [1.2500, 1.7500]"),
+        ("  Kneser-Ney 5-gram", "2.5000, the network is better by 1.5124 [1.2500, 1.7500]"),
         ("  unigram", "2.5000, the network is better by 1.5124 [1.2500, 1.7500]"),
         ("task cloze", "accuracy 1.512 [1.250, 1.750], chance 0.250"),
         ("fine-tuned (2 seeds)", "accuracy 0.9100, macro-F1 0.8000"),
         ("  from random weights", "accuracy 0.9100, macro-F1 0.8000"),
         ("  majority class", "accuracy 0.5000, macro-F1 0.3300"),
+        ("  TF-IDF, no network", "accuracy 0.6000, macro-F1 0.5500"),
         ("exported", "r/export/hf (Hugging Face, 2.6 MB)"),
         ("  checked", "logits within 2.5e-06 of the trained network's, same greedy text"),
     ]

@@ -7,8 +7,10 @@ import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from data.clean.config import NotTextConfig
 from data.collect.config import CollectConfig
 from data.collect.given_config import DocumentsConfig
+from data.dedup.config import PartsConfig
 from data.tokens.config import TokensConfig
 from orchestration.files import read_json, write_json
 from orchestration.identity import Identity
@@ -144,11 +146,13 @@ def test_every_field_that_was_added_since_has_a_founding_value() -> None:
     # Nothing was made before the stage was there.
     known |= {
         f"{model.__name__}.{name}"
-        for new in (TokensConfig, DocumentsConfig)
+        for new in (TokensConfig, DocumentsConfig, NotTextConfig, PartsConfig)
         for model in _models(new)
         for name in model.model_fields
     }
     known |= {"Recipe.documents", "Recipe.tokens", "Recipe.network"}
+    # The rules of a source have the fields that the section itself has.
+    known |= {name.replace("CleanConfig.", "SourceRules.") for name in known if name.startswith("CleanConfig.")}
     affect_names = {f"{model.__name__}.{name}" for model in _models(Recipe) for name in _output_names(model)}
     assert [name for name in sorted(affect_names) if name not in known and not founding[name]] == []
     assert [name for name in known if founding.get(name)] == [], "a field that was there always entered the name"

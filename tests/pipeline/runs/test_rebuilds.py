@@ -37,9 +37,10 @@ EXPORT = ("export",)
 
 # Field: (another value, the stages that are built anew). A list of models is spoken of by its first item.
 TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
-    "format": (None, NOTHING),  # only one is known
+    "format": (1, NOTHING),
     "name": ("other", NOTHING),
     "description": ("words", NOTHING),
+    "strict": (True, NOTHING),
     "collect.sources.name": ("other", COLLECT),
     "collect.sources.path": ("b.jsonl", COLLECT),
     "collect.sources.format": ("jsonl", COLLECT),
@@ -52,6 +53,7 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "collect.sources.meta_fields": (["year"], COLLECT),
     "collect.sources.text.documents": ("line", COLLECT),
     "collect.sources.html": (True, COLLECT),
+    "collect.sources.encoding": ("cp1252", COLLECT),
     "collect.sources.extractor": ("trafilatura", COLLECT),
     "collect.sources.csv.delimiter": (";", COLLECT),
     "collect.sources.wikipedia.namespaces": ([0, 14], COLLECT),
@@ -67,11 +69,20 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "annotate.families": (["gopher_quality"], ANNOTATE),
     "annotate.words": ("punctuation", ANNOTATE),
     "annotate.characters": (500, ANNOTATE),
+    "annotate.language_model": ("py3langid", ANNOTATE),
     "annotate.stop_words": (["der", "die"], ANNOTATE),
     "annotate.end_marks": ("fineweb", ANNOTATE),
     "annotate.short_line_length": (20, ANNOTATE),
     "annotate.custom": (["rules:length"], ANNOTATE),
+    "clean.preset": ("books", CLEAN),
+    "clean.sources": ({"s": {"fineweb": None}}, CLEAN),
     "clean.words": ("punctuation", CLEAN),
+    "clean.lines": ("paragraphs", CLEAN),
+    "clean.not_text": (None, CLEAN),
+    "clean.not_text.max_control_characters": (0.5, CLEAN),
+    "clean.not_text.max_lost_characters": (0.5, CLEAN),
+    "clean.not_text.max_unassigned_characters": (0.5, CLEAN),
+    "clean.not_text.max_capitals_within": (0.5, CLEAN),
     "clean.chain": (["language"], CLEAN),
     "clean.block_lists": ({"words": ["a.txt"]}, CLEAN),
     "clean.block_lists.domains": (["a.txt"], CLEAN),
@@ -94,6 +105,9 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "clean.language.min_fraction": (0.4, CLEAN),
     "clean.language.allowed": (["de"], CLEAN),
     "clean.language.threshold": (0.5, CLEAN),
+    "clean.language.model": ("py3langid", CLEAN),
+    "clean.language.thresholds": ({"en": 0.5}, CLEAN),
+    "clean.language.rules": ({"en": {"c4": None}}, CLEAN),
     "clean.language.characters": (500, CLEAN),
     "clean.gopher_repetition": (None, CLEAN),
     "clean.gopher_repetition.duplicate_paragraphs": (0.01, CLEAN),
@@ -148,20 +162,26 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "clean.pii.github_token": (None, CLEAN),
     "clean.pii.private_key": (None, CLEAN),
     "clean.pii.jwt": (None, CLEAN),
+    "dedup.parts": (None, DEDUP),
+    "dedup.parts.under_documents": (500, DEDUP),
+    "dedup.parts.kilobytes": (8, DEDUP),
     "dedup.exact": (False, DEDUP),
     "dedup.minhash": (None, DEDUP),
     "dedup.minhash.shingle_words": (4, DEDUP),
     "dedup.minhash.bands": (10, DEDUP),
     "dedup.minhash.rows": (5, DEDUP),
     "dedup.minhash.seed": (2, DEDUP),
+    "dedup.minhash.numbers": ("keep", DEDUP),
     "dedup.contamination": (None, DEDUP),
     "dedup.contamination.files": (["b.jsonl"], DEDUP),
     "dedup.contamination.ngram": (8, DEDUP),
+    "dedup.contamination.min_item_words": (10, DEDUP),
     "vocab.size": (600, VOCAB),
     "vocab.pre_tokenizer": ("gpt2", VOCAB),
     "vocab.special_tokens": (["<|x|>"], VOCAB),
     "vocab.min_frequency": (3, VOCAB),
     "vocab.sample_mb": (1.0, VOCAB),
+    "vocab.lossy": (True, NOTHING),
     "vocab.tokenizer": ("theirs", VOCAB),
     "tokenize.validation": (0.2, TOKENIZE),
     "tokenize.test": (0.2, TOKENIZE),
@@ -221,6 +241,7 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "pretrain.training.decay_share": (0.5, PRETRAIN),
     "pretrain.training.optimizer": ("muon", PRETRAIN),
     "pretrain.training.muon_momentum": (0.9, PRETRAIN),
+    "pretrain.training.muon_dtype": ("float32", PRETRAIN),
     "pretrain.training.adam_beta1": (0.8, PRETRAIN),
     "pretrain.training.adam_beta2": (0.99, PRETRAIN),
     "pretrain.training.adam_eps": (1.0e-6, PRETRAIN),
@@ -282,6 +303,8 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "evaluate.max_new_tokens": (8, EVALUATE),
     "evaluate.temperature": (0.0, EVALUATE),
     "evaluate.top_k": (5, EVALUATE),
+    "evaluate.baseline_order": (3, EVALUATE),
+    "evaluate.baseline_tokens": (1000, EVALUATE),
     "evaluate.resamples": (500, EVALUATE),
     "evaluate.seed": (1, EVALUATE),
     "evaluate.batch_size": (2, NOTHING),
@@ -353,7 +376,7 @@ BESIDE: dict[str, dict[str, Any]] = {
             "annotate": {},
             "clean": dict.fromkeys(("language", "gopher_repetition", "gopher_quality", "fineweb")),
         }
-        for name in ("words", "characters", "stop_words", "end_marks", "short_line_length")
+        for name in ("words", "characters", "language_model", "stop_words", "end_marks", "short_line_length")
     },
     "collect.sources.text.documents": _source("a.txt"),
     "collect.sources.csv.delimiter": _source("a.csv"),
@@ -366,6 +389,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     **{f"clean.language.{name}": _language(unit="paragraph") for name in ("paragraph_characters", "min_fraction")},
     "pretrain.training.decay_share": _training(schedule="warmup_stable_decay"),
     "pretrain.training.muon_momentum": _training(optimizer="muon"),
+    "pretrain.training.muon_dtype": _training(optimizer="muon"),
     "pretrain.training.spikes.window": _training(spikes={"deviations": 6}),
     "pretrain.training.sample_tokens": _training(prompts=["The"]),
     **{
@@ -406,6 +430,7 @@ BESIDE: dict[str, dict[str, Any]] = {
         f"pretrain.model.{name}": {"export": None}
         for name in ("norm_position", "attention_scale", "attention_softcap", "logit_softcap", "embedding_scale")
     },
+    "vocab.lossy": {"vocab": {"tokenizer": "theirs"}},
     "vocab.tokenizer": {"vocab": {}},
     **{
         f"tokens.{name}": {**WITHOUT_TEXTS, "tokens": {"sources": [{"name": "s", "path": "a.idx"}]}}
@@ -427,7 +452,10 @@ BESIDE: dict[str, dict[str, Any]] = {
 def fields_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Dotted names of all fields: values, and sections that can be left out or set to null."""
     for name, field in model.model_fields.items():
-        inner = models_in(field.annotation)
+        # A section by source has the fields of the section that it is in.
+        inner = [
+            each for each in models_in(field.annotation) if not each.model_fields.keys() <= model.model_fields.keys()
+        ]
         if not inner or (prefix and type(None) in getattr(field.annotation, "__args__", ())):
             yield prefix + name
         for each in inner:

@@ -45,12 +45,17 @@ INTERVAL = {"value": 1.5, "low": 1.25, "high": 1.75}
 RIVAL = {"bits_per_byte": 2.5, "perplexity": 200.0, "difference": INTERVAL}
 EVALUATION = {
     "test": {
-        "all": {"documents": 17, "bits_per_byte": INTERVAL, "perplexity": INTERVAL, "bigram": RIVAL, "unigram": RIVAL}
+        "all": {"documents": 17, "bits_per_byte": INTERVAL, "perplexity": INTERVAL, "5-gram": RIVAL, "unigram": RIVAL}
     },
     "tasks": {"cloze": {"accuracy": INTERVAL, "items": 50, "chance": 0.25}},
 }
 SCORES = {"accuracy": {"mean": 0.9, "seeds": [0.9, 0.9, 0.9]}, "macro_f1": {"mean": 0.8, "seeds": [0.8] * 3}}
-FINETUNING = {"pretrained": SCORES, "random_weights": SCORES, "majority_class": {"accuracy": 0.5, "macro_f1": 0.33}}
+FINETUNING = {
+    "pretrained": SCORES,
+    "random_weights": SCORES,
+    "majority_class": {"accuracy": 0.5, "macro_f1": 0.33},
+    "tfidf": {"accuracy": 0.6, "macro_f1": 0.55},
+}
 CHECKS = {"largest_logit_difference": 2.5e-6, "tokens_compared": 1024, "greedy_prompts": 4}
 CONFIG = ExportConfig(model_name="demo", license="cc0-1.0", description="For show.")
 
@@ -83,10 +88,11 @@ def test_a_card_with_everything() -> None:
         ["dedup", "1,234", "1,200", "language 30, c4.lorem_ipsum 1", "3"],
     ]
     assert evaluation[2] == ["this network", "1.5000 [1.2500, 1.7500]", "1.50 [1.25, 1.75]"]
-    assert evaluation[3] == ["Kneser-Ney bigram of training tokens", "2.5000", "200.00"]
+    assert evaluation[3] == ["Kneser-Ney 5-gram of training tokens", "2.5000", "200.00"]
+    assert "- Beside the Kneser-Ney 5-gram: the network is better by 1.5000 [1.2500, 1.7500] bits per byte.\n" in body
     assert finetuning[2:] == [
         ["this network", "0.9000", "0.8000"], ["the same from random weights", "0.9000", "0.8000"],
-        ["majority class", "0.5000", "0.3300"],
+        ["majority class", "0.5000", "0.3300"], ["logistic regression on TF-IDF, no network", "0.6000", "0.5500"],
     ]  # fmt: skip
     for text in (
         "# demo\n", "For show.", "1,600,000 parameters", "- `sotu`: 233 documents kept, licence CC0-1.0",

@@ -4,6 +4,7 @@ import json
 import tarfile
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import datasets
 import pyarrow as pa
@@ -109,7 +110,7 @@ def test_files_whose_columns_are_not_known_beforehand(tmp_path: Path) -> None:
     records = read(tmp_path, meta_fields=["n"])
     assert [record.place for record in records] == ["0", "1", "2", "3"]
     assert texts(records) == {"0": "a", "1": "b", "2": "None", "3": "c"}
-    with pytest.raises(ValueError, match=r"no column 'body', only text, n: set text_field"):
+    with pytest.raises(ValueError, match=r"no column 'body', only text, n, m: set text_field"):
         read(tmp_path, text_field="body")
 
 
@@ -147,3 +148,27 @@ def test_a_config_and_a_split_are_chosen_by_name(tmp_path: Path) -> None:
     for wrong, said in (({"config": "three"}, "three"), ({"config": "one", "split": "test"}, "test"), ({}, "one")):
         with pytest.raises(ValueError, match=said):
             read(tmp_path, **wrong)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [[{"text": "a", "note": None}], [{"text": "b", "note": "here"}]],
+        [[{"text": "a", "stars": 1}], [{"text": "b", "stars": "many"}]],
+        [[{"text": "a", "meta": {"x": 1}}], [{"text": "b", "meta": {"x": 1, "y": 2}}]],
+        [[{"text": "a", "tags": []}], [{"text": "b", "tags": ["new"], "more": 1}]],
+    ],
+)
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_columns_that_are_not_taken_may_differ_from_file_to_file(tmp_path: Path, lines: list[Any], form: str) -> None:
+    for number, rows in enumerate(lines):
+        if form == "jsonl":
+            (tmp_path / f"{number}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        else:
+            pq.write_table(pa.Table.from_pylist(rows), tmp_path / f"{number}.parquet")
+    source = SourceConfig(name="s", path=str(tmp_path), format="datasets")
+    found = list(read_dataset(str(tmp_path), source, ReadLimits(1 << 20)))
+    assert [(record.place, str(record.fields["text"])) for record in found if isinstance(record, Record)] == [
+        ("0", "a"),
+        ("1", "b"),
+    ]
