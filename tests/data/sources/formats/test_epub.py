@@ -150,7 +150,8 @@ def test_chapters_in_other_encodings_and_character_data() -> None:
 def test_formulas_exponents_and_entities_of_a_chapter() -> None:
     chapter = """<html xmlns="http://www.w3.org/1999/xhtml" xmlns:m="http://www.w3.org/1998/Math/MathML"><body>
     <p>Let <m:math alttext="a^{2}"><m:msup><m:mi>a</m:mi><m:mn>2</m:mn></m:msup></m:math> be 10<sup>9</sup>&#160;m, said
-    <m:math><m:mfrac><m:mi>a</m:mi><m:mi>b</m:mi></m:mfrac></m:math> of 1990<a href="#n3"><sup>3</sup></a>; &amp;amp; is written.</p>
+    <m:math><m:mfrac><m:mi>a</m:mi><m:mi>b</m:mi></m:mfrac></m:math> of 1990<a href="#n3"><sup>3</sup></a>;
+    &amp;amp; is written.</p>
     </body></html>"""
     book = read(epub(**{"OEBPS/text/two.xhtml": chapter}))
     text = " ".join(str(book.fields["text"]).split())
