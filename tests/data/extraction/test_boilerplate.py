@@ -91,6 +91,9 @@ def test_a_box_of_prose_within_the_text_stays(box: str) -> None:
         f'<p aria-hidden="true">Another page {SENTENCE}</p>',
         f"<nav><p>Another page</p><ul>{LINKS}</ul></nav>",
         f"<ul>{LINKS}</ul>",
+        f"<ul>{LINKS.replace('</li>', ' (12 May)</li>')}</ul>",
+        f'<div class="related"><p>See these pages, which tell more of mills, of their stones, wheels and millers.</p>{LINKS * 2}</div>',
+        '<div class="copyright"><h3>Another page</h3><p>© 1996-2024 The Company. All rights reserved, terms apply.</p></div>',
     ],
 )
 def test_boxes_of_links_notices_and_what_is_hidden_go(furniture: str) -> None:
