@@ -82,13 +82,12 @@ def measures(
     counted = words.kinds >= NO_MARK
     yield "word_count", words.worth(counted)
     spaced = counted & (words.kinds < HALF) if words.arrays.has_unspaced else counted
-    count = int(spaced.sum())
-    if 2 * count > counted.sum():  # a text without such words has no mean length
-        yield "mean_word_length", int(words.lengths[spaced].sum()) / count
-    count = words.worth()
-    yield "hashes", text.count("#") / count
+    if 2 * int(spaced.sum()) > int(counted.sum()):  # a text without such words has no mean length
+        yield "mean_word_length", int(words.lengths[spaced].sum()) / int(spaced.sum())
+    worth = words.worth()
+    yield "hashes", text.count("#") / worth
     ellipses = sum(map(text.count, _ELLIPSES))
-    yield "ellipses", ellipses / count
+    yield "ellipses", ellipses / worth
     lines = text.splitlines()
     bullets = sum(map(text.count, _BULLETS))
     if limits is None or bullets > len(lines) * (limits.get("bullet_lines", (None, None))[1] or 0):
