@@ -6,7 +6,6 @@ from pydantic import Field, field_validator, model_validator
 
 from data.clean.custom import FUNCTION
 from data.clean.filters.families import FAMILIES
-from data.clean.not_text import NotTextConfig
 from data.clean.presets import Preset
 from data.section import ANY, Needs, Section, with_fields
 from data.text.paragraphs import Lines
@@ -18,6 +17,22 @@ CHAIN = ("block_lists", "language", "boilerplate", *FAMILIES, "scores", "custom"
 
 # Letters in brackets, so that no placeholder can be part of an address or a number.
 Placeholder = Annotated[str, Field(pattern=r"^[<\[{][A-Za-z]+(?:[ _][A-Za-z]+)*[>\]}]$")]
+
+
+class NotTextConfig(Section):
+    """Limits beyond which a document is no text; null switches one off. Source: own measurements, see docs/presets.md."""
+
+    max_control_characters: float | None = Field(default=0.05, ge=0, le=1)
+    """Rule `control_characters`: most control characters other than white space. Unit: share of the characters."""
+    max_lost_characters: float | None = Field(default=0.1, ge=0, le=1)
+    """Rule `lost_characters`: most replacement characters (U+FFFD), which stand for what could not be decoded. Unit: share of
+    the characters."""
+    max_unassigned_characters: float | None = Field(default=0.1, ge=0, le=1)
+    """Rule `unassigned_characters`: most characters that Unicode gives no meaning, private ones among them. Unit: share of the
+    characters."""
+    max_capitals_within: float | None = Field(default=0.2, ge=0, le=1)
+    """Rule `capitals_within`: most capitals right after a small letter, of which base64 and compressed data have about a
+    quarter; it is measured where there are 300 letters. Unit: share of the pairs of letters."""
 
 
 class BlockListConfig(Section):

@@ -7,31 +7,13 @@ import unicodedata
 from functools import cache
 
 import numpy as np
-from pydantic import Field
 
+from data.clean.config import NotTextConfig
 from data.clean.filters.rejection import Rejection, Rule, first_broken, limits_of
-from data.section import Section
 
 _OTHER, _SMALL, _CAPITAL, _CONTROL, _LOST, _NO_CHARACTER = range(6)  # kinds of characters
 _WHITE_SPACE = "\t\n\v\f\r\x85"  # the control characters that texts have
 _KINDS = {"Ll": _SMALL, "Lu": _CAPITAL, "Cc": _CONTROL, "Cs": _LOST, "Co": _NO_CHARACTER, "Cn": _NO_CHARACTER}
-
-
-class NotTextConfig(Section):
-    """Limits beyond which a document is no text; null switches one off. Source: own measurements, see docs/presets.md."""
-
-    max_control_characters: float | None = Field(default=0.05, ge=0, le=1)
-    """Rule `control_characters`: most control characters other than white space. Unit: share of the characters."""
-    max_lost_characters: float | None = Field(default=0.1, ge=0, le=1)
-    """Rule `lost_characters`: most replacement characters (U+FFFD), which stand for what could not be decoded. Unit: share of
-    the characters."""
-    max_unassigned_characters: float | None = Field(default=0.1, ge=0, le=1)
-    """Rule `unassigned_characters`: most characters that Unicode gives no meaning, private ones among them. Unit: share of the
-    characters."""
-    max_capitals_within: float | None = Field(default=0.2, ge=0, le=1)
-    """Rule `capitals_within`: most capitals right after a small letter, of which base64 and compressed data have about a
-    quarter; it is measured where there are 300 letters. Unit: share of the pairs of letters."""
-
 
 RULES = {
     "control_characters": Rule(most="max_control_characters"),

@@ -99,7 +99,7 @@ def extract(
     check_classes(html)
     html = html_with_script_marks(_prepared(html))
     judged = main_content and extractor == "resiliparse"
-    html, selectors = without_plain_names(html, KEPT_NAMES) if judged else (html, [])
+    html = without_plain_names(html, KEPT_NAMES) if judged else html
     tags = html.count(b"<")
     html = bounded(html, tags)
     tree = HTMLTree.parse(html.decode())
@@ -110,7 +110,7 @@ def extract(
         return Extracted(title.replace(COMPANY, ""), _by_resiliparse(tree, html, False).replace(COMPANY, ""), Counter())
     shown = shown_characters(tree)
     if judged:
-        left_out = without_boilerplate(tree, html, selectors)
+        left_out = without_boilerplate(tree, html)
         text = _by_resiliparse(tree, html, main_content=True)
     else:
         left_out, text = Counter[str](), _by_trafilatura(tree, html)

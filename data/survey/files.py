@@ -114,7 +114,7 @@ def _group(kind: str, fields: Fields | None, files: Sequence[tuple[str, int]], t
     name = _free(NAMES.get(kind, kind), taken)
     options = {"format": "text"} if any(format_of(path) is None for path in paths) else {}
     patterns = _patterns(paths) if fields is None else [glob.escape(path) for path in paths]
-    source = SourceConfig(name=name, path=patterns, **options, **(fields.options() if fields else {}))  # type: ignore[arg-type]
+    source = SourceConfig(name=name, path=patterns, **options, **(fields.options() if fields else {}))
     return Group(source, tuple(paths), sum(size for _, size in files), default_preset(source))
 
 

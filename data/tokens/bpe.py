@@ -7,7 +7,7 @@ A special token's name that stands in a text is text like any other: only the pr
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import xxhash
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from data.tokens.config import VocabConfig, special_tokens
+from data.tokens.given_back import loss_of
 from data.tokens.vocabulary import PATTERNS, Encoder, Vocabulary, load_vocabulary, take_vocabulary
 
 MEASURED_BYTES = 2_000_000  # The report encodes about so much text of each source.
@@ -64,14 +65,17 @@ def train_tokenizer(out: Path, documents: list[Path], config: VocabConfig, seed:
 def adopt_tokenizer(out: Path, documents: list[Path], tokenizer: Path, seed: int) -> dict[str, Any]:
     """Take a `tokenizer.json` of others as it is; writes it, what has to stand beside it, and `report.json` into `out`.
 
-    Returns counts. Raises ValueError when it cannot be read, or nothing says which of its tokens ends a text.
+    Returns counts, among them `lost_share`, the share of the documents' characters that its tokens lose, and `loss` in words.
+    Raises ValueError when it cannot be read, or nothing says which of its tokens ends a text.
     """
     vocabulary = take_vocabulary(tokenizer, out)
     totals = _bytes_by_source(documents)
-    _write_report(out, documents, totals, seed, {})
+    loss = loss_of(vocabulary, (text for text, _ in _measured(documents, totals, seed)))
+    facts = {"texts": loss.texts, "differing": loss.differing, "characters": loss.characters, "lost": loss.lost}
+    _write_report(out, documents, totals, seed, {"given_back": facts})
     count = sum(number for number, _ in totals.values())
     kept = {"documents_in": count, "documents_out": count, "dropped": {}, "quarantined": 0}
-    return {**kept, "vocab_size": vocabulary.size}
+    return {**kept, "vocab_size": vocabulary.size, "lost_share": loss.share, "loss": loss.describe()}
 
 
 def _train(texts: Iterator[str], config: VocabConfig) -> Tokenizer:
@@ -110,10 +114,9 @@ def _report(
     """Bytes per token by source, on about MEASURED_BYTES of each, and over all text in proportion to the sources' sizes."""
     encoder, tokenizer = Encoder(vocabulary), vocabulary.tokenizer
     measured: dict[str, list[int]] = {source: [0, 0] for source in totals}  # bytes, tokens
-    for identifier, text, source in _rows(documents):
-        if _draw(f"report\0{seed}\0{identifier}") * totals[source][1] < MEASURED_BYTES:
-            measured[source][0] += len(text.encode())
-            measured[source][1] += len(encoder.encode([text])[0])
+    for text, source in _measured(documents, totals, seed):
+        measured[source][0] += len(text.encode())
+        measured[source][1] += len(encoder.encode([text])[0])
     sources: dict[str, dict[str, float | None]] = {}
     for source, (size, tokens) in sorted(measured.items()):
         ratio = round(size / tokens, 4) if tokens else None
@@ -129,6 +132,13 @@ def _report(
         "sources": sources,
         "longest_tokens": [tokenizer.decode([number]) for _, number in longest[:LONGEST_TOKENS]],
     }
+
+
+def _measured(documents: list[Path], totals: Mapping[str, tuple[int, int]], seed: int) -> Iterator[tuple[str, str]]:
+    """Text and source of documents that are drawn, about MEASURED_BYTES of each source."""
+    for identifier, text, source in _rows(documents):
+        if _draw(f"report\0{seed}\0{identifier}") * totals[source][1] < MEASURED_BYTES:
+            yield text, source
 
 
 def _rows(documents: list[Path]) -> Iterator[tuple[str, str, str]]:

@@ -1,10 +1,10 @@
 """What the vocabulary, the token shards and the order of the training samples are told by a recipe."""
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from data.section import Needs, Section
+from data.section import ANY, Needs, Section
 
 # In the vocabularies that this program trains these have the ids 0 and 1.
 END_OF_TEXT = "<|endoftext|>"
@@ -17,7 +17,7 @@ class VocabConfig(Section):
     needs: ClassVar[Needs] = {
         name: {"tokenizer": (None,)}
         for name in ("size", "pre_tokenizer", "special_tokens", "min_frequency", "sample_mb")
-    }
+    } | {"lossy": {"tokenizer": ANY}}
 
     size: int = Field(16_384, gt=0, le=2**24)
     """Number of token ids, special tokens and the 256 bytes included; a small text may give fewer. Unit: ids."""
@@ -32,6 +32,9 @@ class VocabConfig(Section):
     """So much text is trained on, drawn by document; when there is less, all of it. Unit: megabytes."""
     tokenizer: str | None = None
     """Somebody else's tokenizer.json, or the Hugging Face folder with one: it is taken as it is, and nothing is trained."""
+    lossy: Annotated[bool, "display"] = False
+    """Whether a tokenizer is taken that loses text, such as capitals, line ends or characters without a token; where more than
+    one character in a thousand is lost, it is refused otherwise."""
 
     @model_validator(mode="after")
     def _room_for_bytes(self) -> "VocabConfig":

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from model.network.config import ModelConfig, flops_per_token, parameters
-from pipeline.new.machine import Machine
+from pipeline.runs.machine import Machine
 
 # Up to 4 epochs repeated text is nearly worth new text (Muennighoff et al. 2023). How much text there is, is an estimate.
 MOST_EPOCHS = 3.5

@@ -14,8 +14,8 @@ from data.sources.config import SourceConfig
 from data.survey.files import Group, find_files
 from data.survey.texts import Kept, Look, kept_by, look_at
 from pipeline.new.choices import budget_seconds, choose
-from pipeline.new.machine import Machine, of_cluster, this_machine
 from pipeline.new.writing import MARK, ChosenSource, recipe_text
+from pipeline.runs.machine import Machine, of_cluster, this_machine
 
 DEFAULT_BUDGET = "30m"
 KEPT_ENOUGH = 0.9  # Rules that drop more of a sample's text than the rest of this do not fit it.

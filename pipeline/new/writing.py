@@ -8,8 +8,8 @@ from typing import Any
 from data.clean.presets import Preset
 from data.sources.config import SourceConfig
 from pipeline.new.choices import Choices
-from pipeline.new.machine import Machine
 from pipeline.recipe.written import to_text
+from pipeline.runs.machine import Machine
 
 MARK = "# Written by `gristmill new` for "
 
@@ -35,7 +35,7 @@ def recipe_text(
     """The recipe. `folder` and the paths of the sources are as seen from the recipe's own folder."""
     parts = [
         f"{MARK}{folder} ({files} files). It is yours now: change what you like, `gristmill fields NAME` explains a field.",
-        f"format: 1\nname: {name}\n",
+        f"format: 2\nname: {name}\n",
         "collect:\n  sources:\n" + "".join(_source(each) for each in sources),
         _clean(sources),
         "dedup:\n  exact: true\n  minhash: {}  # near-duplicates; `null` keeps them\n",

@@ -13,10 +13,12 @@ from orchestration.store import Store
 from pipeline.pretrain import describe_without_validation, without_validation
 from pipeline.recipe.recipe import PretrainConfig, Recipe
 from pipeline.runs.foresight import notes
+from pipeline.runs.machine import Machine, this_machine
 from pipeline.runs.plan import Step
 from pipeline.stages.source_hashes import source_bytes
 
 BYTES_PER_TOKEN = 4.0  # for English text and a vocabulary of some ten thousand; some thousand give 3
+MANY_SECONDS = 2 * 86400  # A training that takes longer on this machine is told before it begins.
 ADAM_BYTES = 12  # of a parameter: its float32 weight and two moments
 BLOCK_ACTIVATIONS = 17  # vectors of d_model values that a block keeps for each token
 LOGITS_BYTES = 2**31  # the most that the loss holds at once; their gradient takes as much again
@@ -39,6 +41,8 @@ def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) ->
     cost["seconds_when_last_built"] = {stage: value for stage, value in seconds.items() if value is not None}
     if recipe.pretrain and "pretrain" in building:
         cost["pretrain"] = pretraining(recipe.pretrain, _vocabulary(recipe.vocab, base))
+        machine = this_machine()
+        cost["pretrain"]["seconds_on_this_machine"] = round(cost["pretrain"]["flops"] / machine.flops)
         if "corpus_tokens" in cost:
             train = tokenized.manifest["counts"]["tokens_by_split"].get("train", 0) if tokenized else 0
             cost["pretrain"]["epochs"] = cost["pretrain"]["tokens"] / train if train else None
@@ -48,9 +52,23 @@ def estimate(recipe: Recipe, base: Path, steps: Sequence[Step], store: Store) ->
         cost["disk_bytes"] = (
             cost["pretrain"]["checkpoint_bytes"] * (recipe.pretrain.training.keep_checkpoints + 1) + 3 * total
         )
-    if told := notes(recipe, base, steps):
+    days = days_of_training(recipe, base, steps, this_machine()) if recipe.pretrain else ""
+    if told := [*notes(recipe, base, steps), *([days] if days else [])]:
         cost["notes"] = told
     return cost
+
+
+def days_of_training(recipe: Recipe, base: Path, steps: Sequence[Step], machine: Machine) -> str:
+    """A line on a training that would take days on a machine; empty where it would not, or where there is none to do."""
+    if recipe.pretrain is None or not any(step.stage.trains and step.action != "reuse" for step in steps):
+        return ""
+    seconds = pretraining(recipe.pretrain, _vocabulary(recipe.vocab, base))["flops"] / machine.flops
+    if seconds < MANY_SECONDS:
+        return ""
+    return (
+        f"pretrain.training.steps: the training would take about {seconds / 86400:,.0f} days on this machine "
+        f"({machine.describe()}); join a cluster with --address, or take a smaller network or fewer steps"
+    )
 
 
 def checkpoint_bytes(recipe: Recipe, base: Path, steps: Sequence[Step]) -> int:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from data.sources.config import COMPRESSED, format_of
 from data.tokens.config import special_tokens
+from data.tokens.given_back import SAMPLE, loss_of
+from data.tokens.vocabulary import find_tokenizer, load_vocabulary
 from pipeline.recipe.recipe import Recipe
 from pipeline.runs.plan import Step
 from pipeline.stages.source_hashes import Source
@@ -57,6 +59,9 @@ def check_text(recipe: Recipe, base: Path, steps: Sequence[Step]) -> None:
 def notes(recipe: Recipe, base: Path, steps: Sequence[Step]) -> list[str]:
     """Lines on what will not come out as the recipe asks for it."""
     vocab, size = recipe.vocab, text_bytes(base, steps)
+    if vocab and vocab.tokenizer:
+        loss = loss_of(load_vocabulary(find_tokenizer(base / vocab.tokenizer)), SAMPLE)
+        return [f"vocab.tokenizer: of a sample in several scripts {loss.describe()}"] if loss.differing else []
     if vocab is None or vocab.tokenizer is not None or size is None:
         return []
     # Every merge takes `min_frequency` pairs together, or more, and there are no more pairs than bytes.

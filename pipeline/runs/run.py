@@ -28,8 +28,9 @@ from pipeline.runs.artifacts import Choice, changed_libraries, choose, content_o
 from pipeline.runs.attempts import continue_attempt
 from pipeline.runs.checksums import verify_artifacts
 from pipeline.runs.comparison import judge
-from pipeline.runs.cost import checkpoint_bytes
+from pipeline.runs.cost import checkpoint_bytes, days_of_training
 from pipeline.runs.foresight import check_cluster, check_text, notes
+from pipeline.runs.machine import this_machine
 from pipeline.runs.plan import Step, changed_sources, check_rebuild, make_plan
 from pipeline.runs.upgrade import upgrade_store
 from pipeline.runs.view import link, open_view, record_artifact, runs_folder
@@ -73,7 +74,10 @@ def run_recipe(
     events.write("run_started", **this_process())
     with Display(console) as display, stop_on_signals(display.say) as should_stop:
         try:
-            for note in notes(recipe, base, steps):
+            days = "" if address else days_of_training(recipe, base, steps, this_machine())
+            if days and recipe.strict:
+                raise ValueError(f"{days} (the recipe says `strict: true`)")
+            for note in [*notes(recipe, base, steps), *([f"ALARM: {days}"] if days else [])]:
                 display.say(note)
             with _tracking(recipe, workdir, view, steps) as trackers:
                 _build(

@@ -82,12 +82,13 @@ def measures(
     counted = words.kinds >= NO_MARK
     yield "word_count", words.worth(counted)
     spaced = counted & (words.kinds < HALF) if words.arrays.has_unspaced else counted
-    if 2 * int(spaced.sum()) > int(counted.sum()):  # a text without such words has no mean length
-        yield "mean_word_length", int(words.lengths[spaced].sum()) / int(spaced.sum())
-    worth = words.worth()
-    yield "hashes", text.count("#") / worth
+    letters = int(spaced.sum())
+    if 2 * letters > counted.sum():  # a text without such words has no mean length
+        yield "mean_word_length", int(words.lengths[spaced].sum()) / letters
+    count = words.worth()
+    yield "hashes", text.count("#") / count
     ellipses = sum(map(text.count, _ELLIPSES))
-    yield "ellipses", ellipses / worth
+    yield "ellipses", ellipses / count
     lines = text.splitlines()
     bullets = sum(map(text.count, _BULLETS))
     if limits is None or bullets > len(lines) * (limits.get("bullet_lines", (None, None))[1] or 0):

@@ -201,6 +201,18 @@ def test_text_and_html_are_one_document_a_file(tmp_path: Path) -> None:
     assert [row["locator"] for row in quarantine] == ["in/deep/c.txt#0"]
 
 
+def test_what_extractions_leave_out_is_counted_by_source_and_kind(tmp_path: Path) -> None:
+    prose = "<p>The mill at the river grinds rye and wheat for the village.</p>" * 3
+    page = f"<body><nav><a href='/'>Home</a></nav><main>{prose}<p hidden>no</p></main></body>"
+    (tmp_path / "a.html").write_text(page)
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": page}))
+    (tmp_path / "a.txt").write_text("Plain text.")
+    for number, path in enumerate(("a.html", "a.jsonl")):
+        counts, *_ = collect(tmp_path, tmp_path / f"out{number}", path=path, html=path == "a.jsonl")
+        assert counts["left_out"] == {"s: navigation": 4, "s: hidden": 2}
+    assert "left_out" not in collect(tmp_path, tmp_path / "out", path="a.txt")[0]
+
+
 def test_saved_datasets_and_dataset_folders(tmp_path: Path) -> None:
     import datasets
 

@@ -4,17 +4,19 @@ import json
 import random
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from data.documents import SCHEMA, document_id
 from data.tables import write_table
 from data.tokens.bpe import adopt_tokenizer, train_tokenizer
 from data.tokens.config import END_OF_TEXT, PAD, TokenizeConfig, VocabConfig
+from data.tokens.given_back import MOST_LOST, SAMPLE, loss_of
 from data.tokens.token_shards import TokenShard
 from data.tokens.tokenize import tokenize_shard
 from data.tokens.vocabulary import (
@@ -272,3 +274,37 @@ def test_what_is_written_behind_a_prompt_keeps_its_space(tmp_path: Path) -> None
     prompt = [1, *Encoder(found).encode(["a"])[0].tolist()]
     assert found.tokenizer.decode([2, 4]) == "b"
     assert found.continued(prompt, [2, 4, 1]) == " b"
+
+
+COLLAPSE = normalizers.Replace(Regex(r"\s+"), " ")
+
+
+@pytest.mark.parametrize(
+    ("normalizer", "most"),
+    [
+        (normalizers.Lowercase(), "T"),
+        (COLLAPSE, "\n"),
+        (normalizers.StripAccents(), None),
+        (normalizers.Strip(), None),
+        (None, None),
+    ],
+)
+def test_what_a_tokenizer_loses_is_measured(tmp_path: Path, documents: Path, normalizer: Any, most: str | None) -> None:
+    train_tokenizer(tmp_path, [documents], VocabConfig(size=300), seed=0)
+    found = load_vocabulary(tmp_path / "tokenizer.json")
+    if normalizer:
+        found.tokenizer.normalizer = normalizer
+    loss = loss_of(found, SAMPLE)
+    assert (loss.lost > 0) == (normalizer is not None)
+    if most:
+        assert most in loss.most and loss.share > MOST_LOST and " becomes " in loss.describe()
+
+
+@given(st.lists(st.text(), max_size=5))
+def test_a_byte_level_vocabulary_loses_nothing(texts: list[str]) -> None:
+    tokenizer = Tokenizer(
+        models.BPE({byte: number for number, byte in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}, [])
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    assert loss_of(Vocabulary(tokenizer, 0, None, None), texts).lost == 0

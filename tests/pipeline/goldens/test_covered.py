@@ -57,13 +57,13 @@ def test_every_rule_kind_of_personal_data_and_step_of_the_chain_is_cleaned() -> 
     rules = {f"{family}.{rule}" for family, module in FAMILIES.items() for rule in module.rules}
     kinds = {f"pii.{kind}" for kind in PIIConfig.model_fields}
     lists = {f"block_lists.{kind}" for kind in ("domains", "urls", "words")}
-    assert rules | kinds | lists <= clean.GOLDENS.keys()
+    assert rules | kinds | lists | {"not_text", "lines", "sources"} <= clean.GOLDENS.keys()
     assert {name.partition(".")[0] for name in clean.GOLDENS} >= set(CHAIN)
     assert {config.words for config in clean.text_configs().values()} == SPLITTERS.keys()
 
 
 def test_every_kind_of_duplicate_vocabulary_and_dtype_has_a_golden() -> None:
-    assert DedupConfig.model_fields.keys() <= dedup.CONFIGS.keys()
+    assert DedupConfig.model_fields.keys() <= dedup.GOLDENS.keys()
     assert PATTERNS.keys() <= tokens.VOCABULARIES.keys()
     assert {str(value) for name, value in _expected("tokenize") if name.endswith(" dtype")} == {"uint16", "int32"}
 

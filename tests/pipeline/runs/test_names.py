@@ -7,7 +7,7 @@ import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from data.clean.not_text import NotTextConfig
+from data.clean.config import NotTextConfig
 from data.collect.config import CollectConfig
 from data.collect.given_config import DocumentsConfig
 from data.dedup.config import PartsConfig

@@ -181,6 +181,7 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "vocab.special_tokens": (["<|x|>"], VOCAB),
     "vocab.min_frequency": (3, VOCAB),
     "vocab.sample_mb": (1.0, VOCAB),
+    "vocab.lossy": (True, NOTHING),
     "vocab.tokenizer": ("theirs", VOCAB),
     "tokenize.validation": (0.2, TOKENIZE),
     "tokenize.test": (0.2, TOKENIZE),
@@ -429,6 +430,7 @@ BESIDE: dict[str, dict[str, Any]] = {
         f"pretrain.model.{name}": {"export": None}
         for name in ("norm_position", "attention_scale", "attention_softcap", "logit_softcap", "embedding_scale")
     },
+    "vocab.lossy": {"vocab": {"tokenizer": "theirs"}},
     "vocab.tokenizer": {"vocab": {}},
     **{
         f"tokens.{name}": {**WITHOUT_TEXTS, "tokens": {"sources": [{"name": "s", "path": "a.idx"}]}}

@@ -2,9 +2,14 @@
 
 import math
 import os
+import shutil
+import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
 
 # Peak rates in bfloat16 without sparsity, by a part of the name that torch or Ray has for a GPU. Source: NVIDIA's data sheets.
 PEAKS = {
@@ -43,16 +48,25 @@ class Machine:
         return f"{kind}, about {self.flops / 1e9:,.0f} GFLOP/s in training"
 
 
+@cache
 def this_machine() -> Machine:
     """The machine that this process runs on; its CPUs are measured for a moment."""
-    import torch
-
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if gpus:
-        name = torch.cuda.get_device_name(0)
-        return Machine(cpus, gpus, name, gpus * REACHED_BY_GPU * peak_of(name))
+    names = _gpus()
+    if names:
+        return Machine(cpus, len(names), names[0], sum(REACHED_BY_GPU * peak_of(name) for name in names))
     return Machine(cpus, 0, "", REACHED_BY_CPU * _measured())
+
+
+def _gpus() -> list[str]:
+    """The names of NVIDIA's GPUs; torch, which knows others too, takes seconds to load."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    asked = subprocess.run(
+        [program, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, timeout=30, check=False
+    )
+    return asked.stdout.splitlines() if asked.returncode == 0 else []
 
 
 def of_cluster(resources: Mapping[str, float]) -> Machine:
@@ -72,9 +86,7 @@ def peak_of(name: str) -> float:
 
 def _measured() -> float:
     """Floating-point operations a second in float32 on all cores."""
-    import torch
-
-    one, other = torch.ones(SIDE, SIDE), torch.ones(SIDE, SIDE)
+    one, other = np.ones((SIDE, SIDE), np.float32), np.ones((SIDE, SIDE), np.float32)
     one @ other  # The first product starts threads.
     shortest, begin = math.inf, time.perf_counter()
     while (started := time.perf_counter()) - begin < MEASURED_SECONDS:
