@@ -92,7 +92,7 @@ def test_a_box_of_prose_within_the_text_stays(box: str) -> None:
         f"<nav><p>Another page</p><ul>{LINKS}</ul></nav>",
         f"<ul>{LINKS}</ul>",
         f"<ul>{LINKS.replace('</li>', ' (12 May)</li>')}</ul>",
-        f'<div class="related"><p>See these pages, which tell more of mills, of their stones, wheels and millers.</p>{LINKS * 2}</div>',
+        f'<div class="related"><p>See these pages, which tell more of mills, of stones, wheels and millers.</p>{LINKS * 2}</div>',
         '<div class="copyright"><h3>Another page</h3><p>© 1996-2024 The Company. All rights reserved, terms apply.</p></div>',
     ],
 )
