@@ -41,7 +41,7 @@ LEAST_TEXT = 10  # characters with which a paragraph begins, if it is no p
 SHALLOW_LISTS = "body > ul, body > * > ul, body > * > * > ul"
 UNSHOWN = "script, style, template, noscript"
 FIELD = re.compile("<(?:form|input|button|textarea|select)[ >]")
-LINK = re.compile("<a(?: [^<>]*+)?+>([^<]*+(?:<(?!/a>)[^<]*+)*+)")
+LINK = re.compile("<a [^<>]*?href=[^<>]*+>([^<]*+(?:<(?!/a>)[^<]*+)*+)")
 MARKUP = re.compile("<[^<>]*+>")
 
 # Measures of an element, in characters that are no white space.

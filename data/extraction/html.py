@@ -50,6 +50,8 @@ LONE = re.compile(
     rb"(>\s*+(?!%b)(?:[\xe0-\xef][\x80-\xbf]{2}|&(?!nbsp|lt|gt|amp|quot|shy|#160|#[xX]0*[aA]0)#?\w++;"
     rb"|%b(?:[\xc2-\xdf][\x80-\xbf]|&(?!lt|gt|amp|quot)#?\w++;)))(?=\s*+<)" % (ICON, ASCII)
 )
+# XHTML may write a place that others link to as one tag. HTML takes that for the beginning of a link without an end.
+ANCHOR = re.compile(rb"<a(?:\s++(?:id|name|class|shape)=(?:\"[^\"<>]*+\"|'[^'<>]*+'))++\s*+/>", re.IGNORECASE)
 COMPANY = "\ufdd0"  # This code point is no character; it is put beside the lone one and taken out again.
 
 # These elements are never content, whatever their place. One selector with many parts is faster than many selectors.
@@ -147,6 +149,8 @@ def to_utf8(page: bytes, declared: str | None) -> bytes:
 
 
 def _prepared(html: bytes) -> bytes:
+    if b"/>" in html:
+        html = ANCHOR.sub(b"", html)
     return LONE.sub(_accompanied, UNWANTED.sub(_what_stays, _without_plain_tags(html)))
 
 

@@ -55,6 +55,21 @@ OF_ROWS = {
 OF_ROWS |= {"breadcrumb", "breadcrumbs"}
 # Elements with these words are content to resiliparse, although they may be full of links.
 OF_ARTICLES = {"article", "entry", "post", "story", "content", "body", "text", "page", "main"}
+# Elements with these are parts of a text, although resiliparse would drop a div of them for its links.
+OF_TEXTS = {
+    "admonition",
+    "tip",
+    "note",
+    "warning",
+    "important",
+    "caution",
+    "danger",
+    "seealso",
+    "example",
+    "table",
+    "figure",
+}
+OF_TEXTS |= {"informaltable", "section", "chapter", "appendix", "para", "paragraph", "footnote", "footnotes"}
 
 ANY_WORD = frozenset(word.encode() for word in KINDS.keys() | OF_ARTICLES)
 WORD = re.compile(r"[a-z]+")
@@ -83,8 +98,10 @@ def _without_plain(tag: bytes, kept: frozenset[str]) -> bytes:
             stay += b' %b="%b"' % (attribute, value)
         if meaning == "judged":
             judged = b" " + JUDGED
-    # A div with many links is treated in another way without a name.
-    return name + (stay or (b' class="-"' if name == b"<div" else b"")) + judged
+    # A div with a name is dropped for its links up to another size, and nearer to the root, than one without.
+    if not stay and name == b"<div" and OF_TEXTS.isdisjoint(WORD.findall(tag.decode(errors="replace").lower())):
+        stay = b' class="-"'
+    return name + stay + judged
 
 
 @lru_cache(maxsize=1 << 14)

@@ -92,7 +92,7 @@ def test_a_box_of_prose_within_the_text_stays(box: str) -> None:
         f"<nav><p>Another page</p><ul>{LINKS}</ul></nav>",
         f"<ul>{LINKS}</ul>",
         f"<ul>{LINKS.replace('</li>', ' (12 May)</li>')}</ul>",
-        f'<div class="related"><p>See these pages, which tell more of mills, of stones, wheels and millers.</p>{LINKS * 2}</div>',
+        f'<div class="related"><p>See these pages, which tell of mills, of their stones, and of millers.</p>{LINKS * 2}</div>',
         '<div class="copyright"><h3>Another page</h3><p>© 1996-2024 The Company. All rights reserved, terms apply.</p></div>',
     ],
 )
@@ -105,6 +105,22 @@ def test_a_box_stays_among_paragraphs_that_are_no_p() -> None:
     box = f'<div class="sidebar"><div class="titlepage"><p class="title"><strong>NOTE</strong> A box</p></div>{OTHER}</div>'
     page = f'<body><div class="section">{para * 3}{box}{box}<div class="para">{SENTENCE}<ul><li>a</li></ul></div></div></body>'
     assert html_to_text(page).count(OTHER) == 2
+
+
+def test_tables_and_tips_of_the_text_stay_though_they_are_full_of_links() -> None:
+    rows = "".join(f"<tr><td><a href='/{n}'>package-{n}</a></td><td>tool {n}</td></tr>" for n in range(9))
+    table = f'<div class="table"><div class="table-contents"><table>{rows}</table></div></div>'
+    tip = '<div class="tip"><h3>Tip</h3><p>See <a href="/a">Section 9, “Colorized commands”</a>.</p></div>'
+    text = shown(table + tip)
+    assert text.count("package-") == 9 and "Colorized commands" in text
+
+
+@pytest.mark.parametrize("anchor", ['<a id="x"/>', "<a name='x' />", '<a id="x"></a>'])
+def test_places_that_others_link_to_are_no_links(anchor: str) -> None:
+    text = shown(
+        f"<h3>{anchor}Basics</h3><ul><li>Names are <b>case</b> sensitive.</li><li>Paths begin with a stroke.</li></ul>"
+    )
+    assert "Names are case sensitive." in text and "Paths begin" in text
 
 
 def test_a_column_beside_the_text_is_no_box_in_it() -> None:
