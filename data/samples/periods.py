@@ -44,7 +44,8 @@ def period_passages(addresses: list[dict[str, object]]) -> list[dict[str, object
 
 def _chosen(addresses: list[dict[str, object]]) -> dict[str, tuple[str, str]]:
     """The period and the split of each address that the task is made of."""
-    chosen, begin = {}, 0
+    chosen: dict[str, tuple[str, str]] = {}
+    begin = 0
     for label, end in PERIODS:
         shortest: dict[object, tuple[int, str]] = {}
         for address in addresses:

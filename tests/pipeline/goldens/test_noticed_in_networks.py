@@ -39,6 +39,7 @@ TAKEN_AWAY: list[tuple[str, dict[str, Any]]] = [
     ("muon", {"muon_momentum": 0.0}),
     ("muon", {"weight_decay": 0.0}),
     ("muon_float32", {"muon_dtype": "bfloat16"}),
+    ("muon_float32", {"muon_iterations": 5}),
     ("batch_ramp", {"batch_ramp": None}),
     ("bfloat16", {"dtype": "float32"}),
     ("mask_documents", {"mask_documents": False}),
