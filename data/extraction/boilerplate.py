@@ -114,8 +114,11 @@ def without_boilerplate(tree: HTMLTree, html: bytes) -> Counter[str]:
             continue
         measured = _Measured(element)
         kind = _kind_to_leave_out(document, element, measured)
-        if kind is None and element.tag == "a" and _leads_to_a_neighbour(element) and (row := _row_around(element)):
-            kind, element = "navigation", row
+        if kind is None and element.tag == "a" and _leads_to_a_neighbour(element):
+            row, looked_at = _row_around(element)
+            left -= looked_at
+            if row is not None:
+                kind, element = "navigation", row
         if kind is not None:
             gone = element
             left_out[kind] += characters(element.text)
@@ -228,14 +231,20 @@ def _leads_to_a_neighbour(link: ElementNode) -> bool:
     return link.getattr("rel") in TO_NEIGHBOURS or link.getattr("accesskey") in TO_NEIGHBOURS
 
 
-def _row_around(link: ElementNode) -> ElementNode | None:
-    """The largest element around `link` that is a row of links; None where it stands in a text or alone."""
-    row, around = None, link.parent_element
+def _row_around(link: ElementNode) -> tuple[ElementNode | None, int]:
+    """The largest element around `link` that is a row of links, None where it stands in a text or alone; and how many characters
+    were looked at for that."""
+    row, around, looked_at = None, link.parent_element, 0
     for _ in range(MOST_CLIMBED):
-        if around is None or around.tag in NO_ROWS or not _Measured(around).is_row():
+        if around is None or around.tag in NO_ROWS:
+            break
+        measured = _Measured(around)
+        is_row = measured.is_row()
+        looked_at += measured.looked_at
+        if not is_row:
             break
         row, around = around, around.parent_element
-    return row
+    return row, looked_at
 
 
 def _move_down(document: DocumentNode, element: ElementNode) -> None:

@@ -1,5 +1,7 @@
 """What is no content goes, by what stands in it; prose stays, whatever its class or id says."""
 
+import time
+
 import pytest
 
 from data.extraction.html import extract, html_to_text
@@ -188,3 +190,10 @@ def test_what_is_left_out_is_counted_by_kind() -> None:
 @pytest.mark.parametrize("page", ["<ul>" * 400 + "x" * 100_000, "<div class=related>" * 400 + "x " * 100_000])
 def test_elements_in_one_another_are_looked_at_in_bounded_time(page: str) -> None:
     assert html_to_text(page) is not None
+
+
+def test_what_stands_around_many_links_is_looked_at_in_bounded_time() -> None:
+    begin = time.perf_counter()
+    text = html_to_text(f"<body><div>{'river ' * 40_000}{'<a rel=next>x</a>' * 10_000}</div>")
+    assert "river" in text
+    assert time.perf_counter() - begin < 10  # it takes less than one; a look at all for each link takes half a minute
