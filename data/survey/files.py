@@ -14,13 +14,19 @@ from data.survey.fields import Fields, fields_of
 # Suffixes of text that are no format of their own: a source has to say that they are text.
 TEXT_SUFFIXES = frozenset((".rst", ".tex", ".org", ".adoc", ".asciidoc", ".textile", ".log", ".srt", ".vtt", ".me"))
 NAMES = {"html": "web", "warc": "crawl", "epub": "books", "wikipedia": "wiki", "text": "text", "archive": "archives"}
+LISTED = 5  # suffixes that a message names
 RECORDS = ("jsonl", "csv", "parquet", "arrow")
+NO_SUFFIX, NO_BYTES = "without a suffix", "without a byte"
 REMEDIES = {
     ".pdf": "convert it to text first, as `pdftotext` does",
     ".docx": "convert it to text first, as `pandoc -t plain` does",
     ".doc": "convert it to text first, as `soffice --convert-to txt` does",
     ".odt": "convert it to text first, as `pandoc -t plain` does",
     ".xml": "only Wikipedia dumps (*-pages-articles.xml) are read",
+    **dict.fromkeys(
+        (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow"), "damaged, or no field has text"
+    ),
+    NO_SUFFIX: "rename them, or name them as a source with `format: text`",
 }
 
 
@@ -43,8 +49,8 @@ class Found:
     """What there is below a folder."""
 
     groups: tuple[Group, ...]
-    unread: Mapping[str, tuple[int, str]]
-    """Suffixes of files that no format reads: how many there are, and what can be done, which may be empty."""
+    unread: Mapping[str, int]
+    """How many files there are that no format reads, by their suffix, the most first."""
 
     @property
     def files(self) -> int:
@@ -53,29 +59,41 @@ class Found:
 
 
 def find_files(folder: Path) -> Found:
-    """Group the files below `folder` by kind; hidden ones and what links lead to are left out.
+    """Group the files below `folder` by kind; hidden ones and folders that links lead to are left out.
 
     Raises ValueError when there is none that can be read.
     """
     kinds: dict[tuple[str, Fields | None], list[tuple[str, int]]] = defaultdict(list)
     unread: Counter[str] = Counter()
+    others: list[str] = []  # formats of files that are not read
     for path, size in _walk(folder):
         kind = _kind(path)
         fields = fields_of(folder / path, kind) if kind in RECORDS else None
         if kind is None or (kind in RECORDS and fields is None) or size == 0:
-            unread[_suffix(path) or path if size else "of no bytes"] += 1
+            unread[(_suffix(path) or NO_SUFFIX) if size else NO_BYTES] += 1
+            others += [kind] if kind else []
         else:
             kinds[kind, fields].append((path, size))
     if not kinds:
-        seen = f", only {', '.join(sorted(unread)[:5])}" if unread else ""
-        raise ValueError(
-            f"{folder}: there is no file that can be read{seen}; `gristmill fields collect.sources.format` lists formats"
-        )
+        raise ValueError(f"{folder}: there is no file that can be read{_listed(unread)}")
     taken: set[str] = set()
-    groups = [_group(kind, fields, files, taken) for (kind, fields), files in sorted(kinds.items(), key=_order)]
-    return Found(
-        tuple(groups), {suffix: (number, REMEDIES.get(suffix, "")) for suffix, number in sorted(unread.items())}
-    )
+    times = Counter([kind for kind, _ in kinds] + others)
+    groups = [
+        _group(kind, fields, files, taken, times[kind] == 1)
+        for (kind, fields), files in sorted(kinds.items(), key=_order)
+    ]
+    return Found(tuple(groups), dict(unread.most_common()))
+
+
+def describe(suffix: str, number: int) -> str:
+    """Files of a suffix that are not read, with what can be done."""
+    remedy = REMEDIES.get(suffix, "")
+    return f"{number:,} {suffix}{f' ({remedy})' if remedy else ''}"
+
+
+def _listed(unread: Counter[str]) -> str:
+    named = [describe(suffix, number) for suffix, number in unread.most_common(LISTED)]
+    return f", only {', '.join(named)}" if named else "; put texts into it, or name another folder"
 
 
 def _order(item: tuple[tuple[str, Fields | None], Sequence[tuple[str, int]]]) -> tuple[str, tuple[str, ...]]:
@@ -89,7 +107,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, int]]:
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__pycache__")))
         for name in sorted(names):
             path = os.path.join(root, name)  # noqa: PTH118 (there may be 100,000 files)
-            if not name.startswith(".") and os.path.isfile(path) and not os.path.islink(path):  # noqa: PTH113, PTH114
+            if not name.startswith(".") and os.path.isfile(path):  # noqa: PTH113
                 yield os.path.relpath(path, folder), os.stat(path).st_size  # noqa: PTH116
 
 
@@ -109,11 +127,14 @@ def _suffix(path: str) -> str:
     return os.path.splitext(plain)[1]  # noqa: PTH122
 
 
-def _group(kind: str, fields: Fields | None, files: Sequence[tuple[str, int]], taken: set[str]) -> Group:
+def _group(
+    kind: str, fields: Fields | None, files: Sequence[tuple[str, int]], taken: set[str], alone: bool
+) -> Group:  # fmt: skip
+    """The files as a source under a name that is not `taken`; `alone` where the suffixes mean no other files than these."""
     paths = sorted(path for path, _ in files)
     name = _free(NAMES.get(kind, kind), taken)
     options = {"format": "text"} if any(format_of(path) is None for path in paths) else {}
-    patterns = _patterns(paths) if fields is None else [glob.escape(path) for path in paths]
+    patterns = _patterns(paths) if alone or kind not in RECORDS else [glob.escape(path) for path in paths]
     source = SourceConfig(name=name, path=patterns, **options, **(fields.options() if fields else {}))
     return Group(source, tuple(paths), sum(size for _, size in files), default_preset(source))
 

@@ -7,7 +7,7 @@ A special token's name that stands in a text is text like any other: only the pr
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def train_tokenizer(out: Path, documents: list[Path], config: VocabConfig, seed:
                 taken["bytes"] += len(text.encode())
                 yield text
 
-    tokenizer = _train(texts(), config)
+    tokenizer = learned(texts(), config)
     if taken["bytes"] == 0:
         raise ValueError(f"sample_mb: {config.sample_mb} MB drew no document out of {total / 1e6:.1f} MB; raise it")
     tokenizer.save(str(out / "tokenizer.json"), pretty=True)
@@ -81,8 +81,8 @@ def adopt_tokenizer(out: Path, documents: list[Path], tokenizer: Path, seed: int
     return {**kept, "vocab_size": vocabulary.size}
 
 
-def _train(texts: Iterator[str], config: VocabConfig) -> Tokenizer:
-
+def learned(texts: Iterable[str], config: VocabConfig) -> Tokenizer:
+    """A vocabulary that is trained on `texts`; it is smaller than `config.size` where they do not fill that."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [

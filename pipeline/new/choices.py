@@ -1,4 +1,4 @@
-"""From the amount of text, the time and the machine to a vocabulary, splits, a network and its training, with the reasons."""
+"""From the amount of text, the time and the machine to splits, a network and its training."""
 
 import math
 import re
@@ -12,33 +12,41 @@ MOST_EPOCHS = 3.5
 TOKENS_PER_PARAMETER = 20  # Hoffmann et al. 2022
 LEAST_PER_PARAMETER = 8  # Where the text is short and there is time, the network may be so much larger.
 TRAINING_SHARE = 0.7  # of the time; the rest is for the data and the evaluation
-# d_model, layers and heads of the networks to choose from.
+# d_model, layers, heads and sequence length of the networks to choose from.
 SHAPES = (
-    (64, 2, 2), (96, 3, 3), (128, 4, 4), (160, 4, 5), (192, 6, 6), (256, 6, 8), (320, 8, 10), (384, 8, 12), (512, 8, 8),
-    (640, 10, 10), (768, 12, 12), (1024, 16, 16), (1280, 20, 20), (1536, 24, 24), (2048, 24, 16), (2560, 32, 20),
-    (4096, 32, 32),
+    (64, 2, 2, 128), (64, 4, 2, 128), (96, 3, 3, 128), (128, 3, 4, 256), (128, 4, 4, 256), (160, 4, 5, 256), (192, 4, 6, 256),
+    (192, 6, 6, 256), (256, 6, 8, 256), (320, 8, 10, 256), (384, 8, 12, 512), (512, 8, 8, 512), (640, 10, 10, 512),
+    (768, 12, 12, 1024), (1024, 16, 16, 1024), (1280, 20, 20, 1024), (1536, 24, 24, 2048), (2048, 24, 16, 2048),
+    (2560, 32, 20, 2048), (4096, 32, 32, 2048),
 )  # fmt: skip
-# Up to so many bytes of text a vocabulary has this size, and a token of English so many bytes (measured on English text).
-VOCABULARIES = (
-    (2e6, 1024, 2.6),
-    (1e7, 2048, 3.1),
-    (5e7, 4096, 3.5),
-    (2e8, 8192, 3.8),
-    (1e9, 16384, 4.1),
-    (1e10, 32768, 4.4),
-    (math.inf, 65536, 4.6),
-)
+TIED_UP_TO = 1024  # d_model; the embeddings of a narrow network are a large part of it.
+# Up to so many bytes of text a vocabulary has this size.
+VOCABULARIES = ((2e6, 1024), (1e7, 2048), (5e7, 4096), (2e8, 8192), (1e9, 16384), (1e10, 32768), (math.inf, 65536))
+# Scripts without spaces have thousands of characters, and each is a word or a syllable.
+UNSPACED_VOCABULARY, MOSTLY_UNSPACED = 4096, 0.3
 WINDOWS, DOCUMENTS = 64, 10  # Validation and test should have at least so many sequences and documents each.
 PART_BYTES = (
-    16_000  # Where there are few documents, long ones are cut into parts of this size, and these go to the splits.
+    16_000  # Where there are few documents, `dedup` cuts long ones into parts of this size, and these go to the splits.
 )
+BATCH_TOKENS, MOST_BATCH_TOKENS = 1024, 1 << 19
+STEPS = 2000  # Where the batch may be chosen, there are about so many steps.
 BUDGET = re.compile(r"(\d+(?:\.\d+)?)(m|h|d|gpuh)")
 SECONDS = {"m": 60, "h": 3600, "d": 86400, "gpuh": 3600}
 
 
 @dataclass(frozen=True)
+class Text:
+    """What is known of the text that is to be trained on."""
+
+    bytes: int
+    documents: int
+    vocab_size: int
+    bytes_per_token: float
+
+
+@dataclass(frozen=True)
 class Choices:
-    """What a recipe is told about vocabulary, splits, network and training, and what that comes to."""
+    """What a recipe is told about splits, network and training, and what that comes to."""
 
     vocab_size: int
     tokens: int
@@ -73,28 +81,39 @@ def budget_seconds(budget: str, machine: Machine) -> float:
     return float(found[1]) * SECONDS[found[2]] / (machine.gpus if found[2] == "gpuh" else 1)
 
 
-def choose(text_bytes: int, documents: int, unspaced: float, seconds: float, machine: Machine) -> Choices:
-    """Choose for so much text, of which the share `unspaced` is in scripts without spaces, and for so much time in all."""
-    vocab_size, bytes_per_token = _vocabulary(text_bytes, unspaced)
-    all_tokens = max(int(text_bytes / bytes_per_token), 1)
+def vocabulary_size(text_bytes: int, unspaced: float) -> int:
+    """The size of the vocabulary for so much text, of which the share `unspaced` is in scripts without spaces between words."""
+    size = next(size for most, size in VOCABULARIES if text_bytes <= most)
+    return max(size, UNSPACED_VOCABULARY) if unspaced > MOSTLY_UNSPACED else size
+
+
+def choose(text: Text, seconds: float, machine: Machine) -> Choices:
+    """Choose for a text, and for so many seconds in all.
+
+    Raises ValueError when the text is too little for the smallest network.
+    """
+    all_tokens = int(text.bytes / text.bytes_per_token)
     flops = machine.flops * seconds * TRAINING_SHARE
-    most_tokens = MOST_EPOCHS * all_tokens
-    tokens = min(math.sqrt(flops * TOKENS_PER_PARAMETER / 6), most_tokens)
-    limit = "text" if tokens == most_tokens else "time"
-    most_parameters = min(flops / (6 * tokens), tokens / LEAST_PER_PARAMETER)
-    model = _network(most_parameters, vocab_size)
+    # A network of N parameters takes 6N FLOPs a token; N and the tokens in the best proportion use up the time.
+    best_tokens = math.sqrt(flops * TOKENS_PER_PARAMETER / 6)
+    wanted = min(best_tokens, MOST_EPOCHS * all_tokens)
+    model = _network(min(best_tokens / TOKENS_PER_PARAMETER, wanted / LEAST_PER_PARAMETER), text.vocab_size)
     length = model.max_sequence_length
-    batch = _batch(tokens, length)
-    pieces = max(documents, text_bytes // PART_BYTES)
-    held_out = min(max(WINDOWS * length / all_tokens, DOCUMENTS / pieces, 0.005), 0.1)
-    trained = all_tokens * (1 - 2 * held_out)
-    tokens = min(tokens, MOST_EPOCHS * trained, flops / flops_per_token(model, length))
-    steps = max(int(tokens / (batch * length)), 1)
+    held_out = _held_out(text, all_tokens, length)
+    trained = round(all_tokens * (1 - 2 * held_out))
+    if trained <= length:
+        raise ValueError(
+            f"all text has about {all_tokens:,} tokens, and the smallest network needs {2 * length:,}; add text"
+        )
+    in_time = flops / flops_per_token(model, length)
+    wanted = min(in_time, MOST_EPOCHS * trained)
+    batch = _batch(wanted, length)
+    steps = max(int(wanted / (batch * length)), 1)
     tokens = steps * batch * length
     return Choices(
-        vocab_size=vocab_size,
-        tokens=round(trained),
-        held_out=_rounded(held_out),
+        vocab_size=text.vocab_size,
+        tokens=trained,
+        held_out=held_out,
         model=model,
         parameters=parameters(model),
         sequence_length=length,
@@ -103,16 +122,10 @@ def choose(text_bytes: int, documents: int, unspaced: float, seconds: float, mac
         learning_rate=_rounded(4e-3 * (160 / max(model.d_model, 160)) ** 0.8),
         warmup_steps=min(max(steps // 20, 1), 2000),
         ranks=math.gcd(batch, machine.gpus or min(machine.cpus, 4)),
-        epochs=tokens / max(trained, 1),
+        epochs=tokens / trained,
         seconds=tokens * flops_per_token(model, length) / machine.flops,
-        limit=limit,
+        limit="time" if wanted == in_time else "text",
     )
-
-
-def _vocabulary(text_bytes: int, unspaced: float) -> tuple[int, float]:
-    size, per_token = next((size, per_token) for most, size, per_token in VOCABULARIES if text_bytes <= most)
-    # A character of such a script is a word or a syllable, three bytes long, and there are thousands of them.
-    return (max(size, 4096), 2.7) if unspaced > 0.3 else (size, per_token)
 
 
 def _network(most_parameters: float, vocab_size: int) -> ModelConfig:
@@ -121,18 +134,7 @@ def _network(most_parameters: float, vocab_size: int) -> ModelConfig:
     return next((each for each in reversed(networks) if parameters(each) <= most_parameters), networks[0])
 
 
-def _shaped(d_model: int, n_layers: int, n_heads: int, vocab_size: int) -> ModelConfig:
-    length = (
-        128
-        if d_model <= 96
-        else 256
-        if d_model <= 320
-        else 512
-        if d_model <= 640
-        else 1024
-        if d_model <= 1280
-        else 2048
-    )
+def _shaped(d_model: int, n_layers: int, n_heads: int, length: int, vocab_size: int) -> ModelConfig:
     return ModelConfig(
         vocab_size=vocab_size,
         d_model=d_model,
@@ -140,14 +142,20 @@ def _shaped(d_model: int, n_layers: int, n_heads: int, vocab_size: int) -> Model
         n_heads=n_heads,
         n_kv_heads=n_heads,
         max_sequence_length=length,
-        tied_embeddings=d_model <= 1024,
+        tied_embeddings=d_model <= TIED_UP_TO,
     )
 
 
+def _held_out(text: Text, tokens: int, length: int) -> float:
+    """A share of the documents that has enough sequences and documents, within 0.5 % and 10 %."""
+    pieces = max(text.documents, text.bytes // PART_BYTES, 1)
+    return _rounded(min(max(WINDOWS * length / max(tokens, 1), DOCUMENTS / pieces, 0.005), 0.1))
+
+
 def _batch(tokens: float, length: int) -> int:
-    """Sequences a step: such that there are some 2,000 steps, with 1,024 to 2^19 tokens each."""
-    wanted = min(max(tokens / 2000, 1024), 1 << 19)
-    return max(1 << round(math.log2(wanted / length)), 2)
+    """Sequences a step, a power of two; no more than there are to train on."""
+    wanted = min(max(tokens / STEPS, BATCH_TOKENS), MOST_BATCH_TOKENS, max(tokens, length))
+    return 1 << int(math.log2(wanted / length))
 
 
 def _rounded(value: float) -> float:

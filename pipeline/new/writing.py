@@ -2,40 +2,21 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from data.clean.presets import Preset
-from data.sources.config import SourceConfig
 from pipeline.new.choices import Choices
+from pipeline.new.header import Header
+from pipeline.new.rules import ChosenSource
 from pipeline.recipe.written import to_text
 from pipeline.runs.machine import Machine
 
-MARK = "# Written by `gristmill new` for "
-
-
-@dataclass(frozen=True)
-class ChosenSource:
-    """A source of the recipe, with the rules for its documents and what was seen of it."""
-
-    source: SourceConfig
-    preset: Preset
-    by_format: bool
-    """Whether the recipe need not name the preset, since the source's format asks for it."""
-    languages: tuple[str, ...]
-    """The languages that the rules keep; empty where they keep all."""
-    seen: tuple[str, ...]
-    """Lines on what was seen and why the rules were chosen."""
-
 
 def recipe_text(
-    name: str, folder: str, files: int, sources: Sequence[ChosenSource], choices: Choices, machine: Machine,
-    prompts: Sequence[str],
+    name: str, header: Header, sources: Sequence[ChosenSource], choices: Choices, machine: Machine, prompts: Sequence[str],
 ) -> str:  # fmt: skip
-    """The recipe. `folder` and the paths of the sources are as seen from the recipe's own folder."""
+    """The recipe; the paths of the sources are as seen from its own folder."""
     parts = [
-        f"{MARK}{folder} ({files} files). It is yours now: change what you like, `gristmill fields NAME` explains a field.",
-        f"format: 2\nname: {name}\n",
+        f"{header.line()}\nformat: 2\n{to_text({'name': name})}",
         "collect:\n  sources:\n" + "".join(_source(each) for each in sources),
         _clean(sources),
         "dedup:\n  exact: true\n  minhash: {}  # near-duplicates; `null` keeps them\n",
@@ -43,7 +24,7 @@ def recipe_text(
         _splits(choices),
         _pretrain(choices, machine),
         "evaluate:\n" + _indented({"prompts": list(prompts)}, 2),
-        f"export:\n  model_name: {name}\n",
+        "export:\n" + _indented({"model_name": name}, 2),
     ]
     return "\n".join(parts)
 
@@ -82,7 +63,7 @@ def _pretrain(choices: Choices, machine: Machine) -> str:
     }[choices.limit]
     per_parameter = choices.steps * choices.global_batch * choices.sequence_length / choices.parameters
     lines = [
-        f"pretrain:  # {machine.describe()}: about {_duration(choices.seconds)} of training",
+        f"pretrain:  # {machine.describe()}: about {duration(choices.seconds)} of training",
         f"  model:  # {choices.parameters:,} parameters, {per_parameter:.0f} tokens for each",
         f"    d_model: {model.d_model}",
         f"    n_layers: {model.n_layers}",
@@ -103,7 +84,7 @@ def _pretrain(choices: Choices, machine: Machine) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

@@ -18,6 +18,7 @@ from data.sources.streams.input import Input, ReadLimits
 DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
 # The reading order may have these beside chapters.
 WITHOUT_TEXT = ("image/", "audio/", "video/", "text/css", "application/x-dtbncx+xml")
+CONTAINER = "META-INF/container.xml"
 XML_BYTES = 1 << 23  # Files that describe the book may be so large.
 # XHTML may write any element without content as one tag. HTML takes that for a start tag, unless it knows the element to be
 # empty: a title would take in all of the book.
@@ -48,9 +49,10 @@ def read_epub(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterato
 
 
 def _book(archive: ZipFile, source: SourceConfig, limit: int) -> Record | Unreadable:
-    package_name = _package_name(archive)
+    root = _root(archive)
+    package_name = root + _package_name(archive, root)
     package = _xml(archive, package_name)
-    encrypted = _encrypted(archive)
+    encrypted = {root + name for name in _encrypted(archive, root)}
     size, texts = 0, []
     for name in _chapters(package, posixpath.dirname(package_name)):
         if name in encrypted:
@@ -86,10 +88,16 @@ def _without_cdata(page: bytes) -> bytes:
     return text.replace(b"&", b"&amp;").replace(b"<", b"&lt;") + _without_empty(behind)
 
 
-def _package_name(archive: ZipFile) -> str:
-    rootfile = _xml(archive, "META-INF/container.xml").find(".//{*}rootfile")
+def _root(archive: ZipFile) -> str:
+    """The folder in the archive that is the book: the archive itself, or the one folder that somebody has packed."""
+    found = {name.removesuffix(CONTAINER) for name in archive.namelist() if name.endswith(f"/{CONTAINER}")}
+    return found.pop() if len(found) == 1 and CONTAINER not in archive.namelist() else ""
+
+
+def _package_name(archive: ZipFile, root: str) -> str:
+    rootfile = _xml(archive, root + CONTAINER).find(".//{*}rootfile")
     if rootfile is None or not rootfile.get("full-path"):
-        raise DamagedStream("META-INF/container.xml names no package")
+        raise DamagedStream(f"{CONTAINER} names no package")
     return str(rootfile.get("full-path"))
 
 
@@ -126,9 +134,9 @@ def _metadata(package: _Element) -> Iterator[tuple[str, str]]:
             yield "uri", found["identifier"]
 
 
-def _encrypted(archive: ZipFile) -> set[str]:
+def _encrypted(archive: ZipFile, root: str) -> set[str]:
     """The files that have been encrypted, chapters of protected books among them."""
-    name = "META-INF/encryption.xml"
+    name = f"{root}META-INF/encryption.xml"
     if name not in archive.namelist():
         return set()
     return {unquote(reference.get("URI") or "") for reference in _xml(archive, name).iterfind(".//{*}CipherReference")}

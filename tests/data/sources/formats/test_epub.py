@@ -76,6 +76,15 @@ BOMB = '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa">' + "".join(
     f'<!ENTITY {"abcdefghij"[n + 1]} "{"&" + "abcdefghij"[n] + ";"}{("&" + "abcdefghij"[n] + ";") * 9}">'
     for n in range(9)
 )
+
+
+def test_a_book_that_was_packed_with_its_folder_is_read_like_any_other() -> None:
+    inside: dict[str, str | bytes | None] = {f"book/{name}": content for name, content in FILES.items()}
+    assert read(epub(**dict.fromkeys(FILES), **inside)) == read(epub())
+    another = {f"other/{name}": content for name, content in FILES.items()}
+    assert isinstance(read(epub(**dict.fromkeys(FILES), **inside, **another)), Unreadable)
+
+
 CONTAINER = "META-INF/container.xml"
 ENCRYPTED = '<encryption xmlns:e="x"><e:CipherReference URI="OEBPS/text/two.xhtml"/></encryption>'
 
