@@ -78,7 +78,9 @@ def write_recipe(
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder")
     if not str(folder.resolve()).isprintable():
-        raise ValueError(f"{str(folder)!r}: a path with characters that cannot be printed, or not in UTF-8, does not go into a recipe; rename the folder")
+        raise ValueError(
+            f"{str(folder)!r}: a path with characters that cannot be printed, or not in UTF-8, does not go into a recipe; rename the folder"
+        )
     if not out.parent.is_dir():
         raise ValueError(f"{out}: there is no folder {out.parent}; make it first")
     machine = machine or this_machine()
