@@ -112,6 +112,8 @@ class Counts:
         left_out = {f"{source}: {kind}": number for kind, number in counts.pop("left_out").items()}
         lengths = {str(1 << bits >> 1): number for bits, number in counts.pop("bits_out").items()}
         counts |= {"left_out": left_out} if left_out else {}
+        if not self.encodings:
+            del counts["encodings"]
         return counts | {"lengths_out": lengths} | sources  # `data.profile.count_lengths` counts them the same way
 
 

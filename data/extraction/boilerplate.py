@@ -13,20 +13,24 @@ from html import unescape
 
 from resiliparse.parse.html import DocumentNode, ElementNode, HTMLTree
 
-from data.extraction.html_names import KINDS, NEVER_TEXT, OF_ROWS, WORD, is_judged
+from data.extraction.html_names import JUDGED, KINDS, NEVER_TEXT, OF_ROWS, WORD, is_judged
 
+MOST_ELEMENTS = 20_000  # So many elements of a page are looked at; to find out about one may take 0.1 ms.
 MOST_LOOKED_AT = 50  # Elements that stand in one another are looked at for so many times the size of the page.
 
-# Selectors of what is looked at whatever its name, and bytes without which a page has none of it.
+# Selectors of what is looked at, and bytes without which a page has none of it.
 FURNITURE = {
+    f"[{JUDGED.decode()}]": JUDGED,
     "ul": b"<ul",
     "nav": b"<nav",
     "aside": b"<aside",
     '[hidden], [aria-hidden="true"]': b"hidden",
     '[style*="display:none"], [style*="display: none"]': b"display:",
+    'a[rel="prev"], a[rel="previous"], a[rel="next"], a[rel="up"]': b"rel=",
+    'a[accesskey="p"], a[accesskey="n"]': b"accesskey=",
 }
 # Links to the pages before and after this one, as HTML's own words and Texinfo have them.
-TO_NEIGHBOURS = 'a[rel~="prev"], a[rel~="previous"], a[rel~="next"], a[rel~="up"], a[accesskey="p"], a[accesskey="n"]'
+TO_NEIGHBOURS = frozenset(("prev", "previous", "next", "up", "p", "n"))
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 NO_ROWS = frozenset((*HEADINGS, "html", "body", "main", "article", "section"))
 TEXT_ELEMENTS = frozenset(("p", "pre", "blockquote", "dl", "ol", "table", "figure"))
@@ -37,7 +41,7 @@ LEAST_TEXT = 10  # characters with which a paragraph begins, if it is no p
 SHALLOW_LISTS = "body > ul, body > * > ul, body > * > * > ul"
 UNSHOWN = "script, style, template, noscript"
 FIELD = re.compile("<(?:form|input|button|textarea|select)[ >]")
-LINK = re.compile("<a(?: [^<>]*+)?+>([^<]*+(?:<(?!/a>)[^<]*+)*+)")
+LINK = re.compile("<a [^<>]*?href=[^<>]*+>([^<]*+(?:<(?!/a>)[^<]*+)*+)")
 MARKUP = re.compile("<[^<>]*+>")
 
 # Measures of an element, in characters that are no white space.
@@ -90,10 +94,10 @@ class _Measured:
         return self.text <= LONGEST_ROW and bool(self.links) and self.own <= MOST_OF_A_ROW
 
 
-def without_boilerplate(tree: HTMLTree, html: bytes, selectors: list[str]) -> Counter[str]:
+def without_boilerplate(tree: HTMLTree, html: bytes) -> Counter[str]:
     """Take out of `tree`, that of the page `html`, what is no content, and see to it that resiliparse leaves content in.
 
-    `selectors` are those of the elements whose names are to be judged (see `without_plain_names`).
+    The page has been through `without_plain_names`.
 
     Returns the characters of text that went, by kind, white space not counted.
     """
@@ -101,29 +105,27 @@ def without_boilerplate(tree: HTMLTree, html: bytes, selectors: list[str]) -> Co
     document = tree.document
     if document is None:
         return left_out
-    selectors = [*selectors, *(selector for selector, sign in FURNITURE.items() if sign in html)]
+    selectors = [selector for selector, sign in FURNITURE.items() if sign in html]
     found = document.query_selector_all(", ".join(selectors)).values() if selectors else []
     left = MOST_LOOKED_AT * len(html)
     gone = None
-    for element in found:
+    for element in found[:MOST_ELEMENTS]:
         if gone is not None and gone.contains(element):
             continue
         measured = _Measured(element)
         kind = _kind_to_leave_out(document, element, measured)
+        if kind is None and element.tag == "a" and _leads_to_a_neighbour(element):
+            row, looked_at = _row_around(element)
+            left -= looked_at
+            if row is not None:
+                kind, element = "navigation", row
         if kind is not None:
             gone = element
-            left_out[kind] += measured.text
+            left_out[kind] += characters(element.text)
             element.remove()
         left -= measured.looked_at
         if left < 0:
             break
-    if b"rel=" in html or b"accesskey=" in html:
-        for link in document.query_selector_all(TO_NEIGHBOURS).values():
-            row = None if gone is not None and gone.contains(link) else _row_around(link)
-            if row is not None:
-                gone = row
-                left_out["navigation"] += characters(row.text)
-                row.remove()
     for element in document.query_selector_all(SHALLOW_LISTS).values():
         _move_down(document, element)
     return left_out
@@ -225,14 +227,24 @@ def _kind_of_list(document: DocumentNode, element: ElementNode, measured: _Measu
     return None
 
 
-def _row_around(link: ElementNode) -> ElementNode | None:
-    """The largest element around `link` that is a row of links; None where it stands in a text or alone."""
-    row, around = None, link.parent_element
+def _leads_to_a_neighbour(link: ElementNode) -> bool:
+    return link.getattr("rel") in TO_NEIGHBOURS or link.getattr("accesskey") in TO_NEIGHBOURS
+
+
+def _row_around(link: ElementNode) -> tuple[ElementNode | None, int]:
+    """The largest element around `link` that is a row of links, None where it stands in a text or alone; and how many characters
+    were looked at for that."""
+    row, around, looked_at = None, link.parent_element, 0
     for _ in range(MOST_CLIMBED):
-        if around is None or around.tag in NO_ROWS or not _Measured(around).is_row():
+        if around is None or around.tag in NO_ROWS:
+            break
+        measured = _Measured(around)
+        is_row = measured.is_row()
+        looked_at += measured.looked_at
+        if not is_row:
             break
         row, around = around, around.parent_element
-    return row
+    return row, looked_at
 
 
 def _move_down(document: DocumentNode, element: ElementNode) -> None:

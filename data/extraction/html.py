@@ -50,6 +50,8 @@ LONE = re.compile(
     rb"(>\s*+(?!%b)(?:[\xe0-\xef][\x80-\xbf]{2}|&(?!nbsp|lt|gt|amp|quot|shy|#160|#[xX]0*[aA]0)#?\w++;"
     rb"|%b(?:[\xc2-\xdf][\x80-\xbf]|&(?!lt|gt|amp|quot)#?\w++;)))(?=\s*+<)" % (ICON, ASCII)
 )
+# XHTML may write a place that others link to as one tag. HTML takes that for the beginning of a link without an end.
+ANCHOR = re.compile(rb"<a(?:\s++(?:id|name|class|shape)=(?:\"[^\"<>]*+\"|'[^'<>]*+'))++\s*+/>", re.IGNORECASE)
 COMPANY = "\ufdd0"  # This code point is no character; it is put beside the lone one and taken out again.
 
 # These elements are never content, whatever their place. One selector with many parts is faster than many selectors.
@@ -99,7 +101,7 @@ def extract(
     check_classes(html)
     html = html_with_script_marks(_prepared(html))
     judged = main_content and extractor == "resiliparse"
-    html, selectors = without_plain_names(html, KEPT_NAMES) if judged else (html, [])
+    html = without_plain_names(html, KEPT_NAMES) if judged else html
     tags = html.count(b"<")
     html = bounded(html, tags)
     tree = HTMLTree.parse(html.decode())
@@ -110,7 +112,7 @@ def extract(
         return Extracted(title.replace(COMPANY, ""), _by_resiliparse(tree, html, False).replace(COMPANY, ""), Counter())
     shown = shown_characters(tree)
     if judged:
-        left_out = without_boilerplate(tree, html, selectors)
+        left_out = without_boilerplate(tree, html)
         text = _by_resiliparse(tree, html, main_content=True)
     else:
         left_out, text = Counter[str](), _by_trafilatura(tree, html)
@@ -147,6 +149,8 @@ def to_utf8(page: bytes, declared: str | None) -> bytes:
 
 
 def _prepared(html: bytes) -> bytes:
+    if b"/>" in html:
+        html = ANCHOR.sub(b"", html)
     return LONE.sub(_accompanied, UNWANTED.sub(_what_stays, _without_plain_tags(html)))
 
 

@@ -55,6 +55,21 @@ OF_ROWS = {
 OF_ROWS |= {"breadcrumb", "breadcrumbs"}
 # Elements with these words are content to resiliparse, although they may be full of links.
 OF_ARTICLES = {"article", "entry", "post", "story", "content", "body", "text", "page", "main"}
+# Elements with these are parts of a text, although resiliparse would drop a div of them for its links.
+OF_TEXTS = {
+    "admonition",
+    "tip",
+    "note",
+    "warning",
+    "important",
+    "caution",
+    "danger",
+    "seealso",
+    "example",
+    "table",
+    "figure",
+}
+OF_TEXTS |= {"informaltable", "section", "chapter", "appendix", "para", "paragraph", "footnote", "footnotes"}
 
 ANY_WORD = frozenset(word.encode() for word in KINDS.keys() | OF_ARTICLES)
 WORD = re.compile(r"[a-z]+")
@@ -62,59 +77,52 @@ WORD_OF_ID = re.compile(rb"[A-Za-z]+")
 # Names of elements as they are mostly written; others are left to resiliparse.
 NAMED = re.compile(rb"<[a-zA-Z][a-zA-Z0-9]*+(?: (?:class|id)=\"[^\"<>]*+\")++")
 NAME = re.compile(rb" (class|id)=\"([^\"]*+)\"")
-QUOTABLE = re.compile(rb"[\w \-.:/]+")
-MOST_NAMES = 100  # Of a page so many names are judged here; what is called by others is left to resiliparse.
+LONGEST_NAME = 80  # Longer names are left to resiliparse.
+JUDGED = b"data-judged"  # an attribute
 
 
-def without_plain_names(html: bytes, kept: frozenset[str]) -> tuple[bytes, list[str]]:
-    """`html` without the classes and ids that say nothing, and selectors of the elements whose names say that they may be no
-    content. Classes and ids with a word of `kept` stay.
+def without_plain_names(html: bytes, kept: frozenset[str]) -> bytes:
+    """`html` without the classes and ids that say nothing, and with a mark, `JUDGED`, in elements whose names say that they may
+    be no content. Classes and ids with a word of `kept` stay.
     """
-    selectors: dict[str, None] = {}
-
-    def without(found: re.Match[bytes]) -> bytes:
-        tag, to_judge = _without_plain(found[0], kept)
-        if to_judge:
-            selectors.update(to_judge)
-        return tag
-
-    html = NAMED.sub(without, html)
-    return html, [*selectors][:MOST_NAMES]
+    return NAMED.sub(lambda tag: _without_plain(tag[0], kept), html)
 
 
 @lru_cache(maxsize=1 << 14)
-def _without_plain(tag: bytes, kept: frozenset[str]) -> tuple[bytes, dict[str, None]]:
-    """What stays of `<div class="a b" id="c"`, and selectors of what of it is to be judged."""
-    stay, selectors = b"", dict[str, None]()
+def _without_plain(tag: bytes, kept: frozenset[str]) -> bytes:
+    """What stays of `<div class="a b" id="c"`."""
+    name, stay, judged = tag[: tag.index(b" ")], b"", b""
     for attribute, value in NAME.findall(tag):
         meaning = _meaning(value, kept) if attribute == b"class" else _meaning_of_id(value, kept)
         if meaning:
             stay += b' %b="%b"' % (attribute, value)
-        if meaning == "looked at":
-            selectors[f'[{attribute.decode()}="{value.decode()}"]'] = None
-    name = tag[: tag.index(b" ")]
-    # A div with many links is treated in another way without a name.
-    return name + (stay or (b' class="-"' if name == b"<div" else b"")), selectors
+        if meaning == "judged":
+            judged = b" " + JUDGED
+    # A div with a name is dropped for its links up to another size, and nearer to the root, than one without.
+    if not stay and name == b"<div" and OF_TEXTS.isdisjoint(WORD.findall(tag.decode(errors="replace").lower())):
+        stay = b' class="-"'
+    return name + stay + judged
 
 
 @lru_cache(maxsize=1 << 14)
 def _meaning(classes: bytes, kept: frozenset[str]) -> str:
-    """Whether elements of these classes are "looked at", or the classes only "kept"; empty where they say nothing."""
-    if not classes:
-        return ""
-    if not QUOTABLE.fullmatch(classes):
+    """Whether elements of these classes are to be "judged", or the classes only "kept"; empty where they say nothing."""
+    if len(classes) > LONGEST_NAME:
         return "kept"
-    name = classes.decode()
-    if not OF_ROWS.isdisjoint(WORD.findall(name.lower())) or is_judged("div", name, "") or is_judged("span", name, ""):
-        return "looked at"
-    return "kept" if not kept.isdisjoint(name.split()) or not OF_ARTICLES.isdisjoint(WORD.findall(name.lower())) else ""
+    name = classes.decode(errors="replace")
+    words = set(WORD.findall(name.lower()))
+    if words & OF_ROWS or is_judged("div", name, "") or is_judged("span", name, ""):
+        return "judged"
+    return "kept" if words & OF_ARTICLES or kept & set(name.split()) else ""
 
 
 def _meaning_of_id(id: bytes, kept: frozenset[str]) -> str:
     """The same of an id. Most are there once, so that it would take too long to try them out: their words must do."""
+    if len(id) > LONGEST_NAME:
+        return "kept"
     if ANY_WORD.isdisjoint(WORD_OF_ID.findall(id.lower())):
         return "kept" if id.decode(errors="replace") in kept else ""
-    return "looked at" if QUOTABLE.fullmatch(id) else "kept"
+    return "judged"
 
 
 @lru_cache(maxsize=1 << 14)

@@ -50,7 +50,8 @@ def html_with_script_marks(html: bytes) -> bytes:
         name, attributes, content = script.groups()
         text = unescape(TAG.sub("", content[:LONGEST_TAG].decode(errors="replace")))
         around = LINK_BEFORE.search(html, max(0, script.start() - LONGEST_TAG), script.start())
-        if OF_A_NOTE.search((attributes or b"") + content[:LONGEST_TAG] + (around[0] if around else b"")):
+        beginning = (attributes or b"")[:LONGEST_TAG] + content[:LONGEST_TAG]
+        if OF_A_NOTE.search(beginning + (around[0] if around else b"")):
             prefix, suffix = note_marks(text)
         else:
             before, after = _text_before(html, script.start()), _text_after(html, script.end())

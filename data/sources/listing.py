@@ -59,8 +59,8 @@ def _files_of(source: SourceConfig, base: str) -> list[SourceFile]:
 
 
 def _no_file(source: SourceConfig, path: str, base: str) -> ValueError:
-    where = "" if is_url(path) else f" under {base}"
-    return ValueError(f"source {source.name}: path {path!r} matches no file{where}")
+    searched = "" if is_url(path) else f"; searched was {os.path.normpath(os.path.join(base, path))}"  # noqa: PTH118
+    return ValueError(f"source {source.name}: path {path!r} matches no file{searched}")
 
 
 def _remote_files(source: SourceConfig, url: str) -> Iterator[SourceFile]:

@@ -20,6 +20,7 @@ from data.tokens.given_back import loss_of
 from data.tokens.vocabulary import PATTERNS, Encoder, Vocabulary, load_vocabulary, take_vocabulary
 
 MEASURED_BYTES = 2_000_000  # The report encodes about so much text of each source.
+LOSS = "loss.json"
 LONGEST_TOKENS = 20  # The report lists so many.
 
 
@@ -65,17 +66,19 @@ def train_tokenizer(out: Path, documents: list[Path], config: VocabConfig, seed:
 def adopt_tokenizer(out: Path, documents: list[Path], tokenizer: Path, seed: int) -> dict[str, Any]:
     """Take a `tokenizer.json` of others as it is; writes it, what has to stand beside it, and `report.json` into `out`.
 
-    Returns counts, among them `lost_share`, the share of the documents' characters that its tokens lose, and `loss` in words.
-    Raises ValueError when it cannot be read, or nothing says which of its tokens ends a text.
+    `loss.json` beside them says what its tokens lose of the documents. Returns counts. Raises ValueError when it cannot be read,
+    or nothing says which of its tokens ends a text.
     """
     vocabulary = take_vocabulary(tokenizer, out)
     totals = _bytes_by_source(documents)
     loss = loss_of(vocabulary, (text for text, _ in _measured(documents, totals, seed)))
     facts = {"texts": loss.texts, "differing": loss.differing, "characters": loss.characters, "lost": loss.lost}
-    _write_report(out, documents, totals, seed, {"given_back": facts})
+    told = facts | {"share": loss.share, "words": loss.describe()}
+    (out / LOSS).write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    _write_report(out, documents, totals, seed, {})
     count = sum(number for number, _ in totals.values())
     kept = {"documents_in": count, "documents_out": count, "dropped": {}, "quarantined": 0}
-    return {**kept, "vocab_size": vocabulary.size, "lost_share": loss.share, "loss": loss.describe()}
+    return {**kept, "vocab_size": vocabulary.size}
 
 
 def learned(texts: Iterable[str], config: VocabConfig) -> Tokenizer:

@@ -24,6 +24,9 @@ from model.finetuning.tfidf import tfidf_scores
 from model.network.init import STANDARD_DEVIATION, initialize
 from model.network.network import Network
 
+# Where the config has no learning rate, its peak times the width of the network: 1e-3 for a width of 256, 3e-4 for 768.
+LEARNING_RATE_BY_WIDTH = 0.25
+
 
 class Classifier(nn.Module):
     """A network and a linear head over `labels`, the sorted names of the classes."""
@@ -38,13 +41,22 @@ class Classifier(nn.Module):
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Right-padded ids (batch, seq) and true lengths (batch,) -> class logits (batch, classes)."""
-        hidden = self.network.hidden(tokens)  # (batch, seq, d_model)
+        hidden = self._states(tokens)  # (batch, seq, d_model)
         if self.pooling == "last":
             pooled = hidden[torch.arange(len(tokens), device=tokens.device), lengths - 1]
         else:
             inside = torch.arange(tokens.shape[1], device=tokens.device) < lengths[:, None]  # (batch, seq)
             pooled = (hidden * inside[..., None]).sum(1) / lengths[:, None]
         return self.head(self.dropout(pooled))
+
+    def _states(self, tokens: Tensor) -> Tensor:
+        """Final states (batch, seq, d_model); what is longer than the network reads is read in windows, one after another."""
+        batch, length = tokens.shape
+        limit = self.network.config.max_sequence_length
+        if length <= limit:
+            return self.network.hidden(tokens)
+        windows = F.pad(tokens, (0, -length % limit)).reshape(-1, limit)
+        return self.network.hidden(windows).reshape(batch, -1, self.network.config.d_model)[:, :length]
 
 
 def finetune(
@@ -132,14 +144,15 @@ def train(
 
     Raises FloatingPointError when the loss, its gradient or in the end a weight is not finite.
     """
-    sequences = encoded([e.text for e in examples], encode, config, start_id, classifier.network)
+    sequences = encoded([e.text for e in examples], encode, config, start_id)
     targets = torch.tensor([classifier.labels.index(e.label) for e in examples])
     steps = steps_of(config, len(examples))
-    optimizer = torch.optim.AdamW(parameter_groups(classifier, config.weight_decay), lr=config.learning_rate)
+    peak = config.learning_rate or LEARNING_RATE_BY_WIDTH / classifier.network.config.d_model
+    optimizer = torch.optim.AdamW(parameter_groups(classifier, config.weight_decay), lr=peak)
     classifier.train()
     for step, rows in enumerate(batches(len(examples), config.batch_size, steps, seed)):
         for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * rate(step, steps, config.warmup)
+            group["lr"] = peak * rate(step, steps, config.warmup)
         tokens, lengths = padded([sequences[row] for row in rows], classifier)
         loss = F.cross_entropy(classifier(tokens, lengths), targets[rows].to(tokens.device))
         optimizer.zero_grad()
@@ -187,7 +200,7 @@ def predict_labels(
     classifier: Classifier, texts: Sequence[str], encode: Encode, config: ClassifyConfig, start_id: int
 ) -> list[str]:
     """The likeliest class of each text, in the order of the texts. Raises ValueError where the network gives no number."""
-    sequences = encoded(list(texts), encode, config, start_id, classifier.network)
+    sequences = encoded(list(texts), encode, config, start_id)
     # Texts of like lengths share a batch, which needs little padding.
     order = sorted(range(len(texts)), key=lambda row: len(sequences[row]))
     labels = [""] * len(texts)
@@ -201,33 +214,21 @@ def predict_labels(
     return labels
 
 
-def encoded(
-    texts: list[str], encode: Encode, config: ClassifyConfig, start_id: int, network: Network
-) -> list[list[int]]:
-    """`<|endoftext|>` and the first ids of each text, at most `max_length` (and what the network reads) in all."""
-    limit = tokens_read(config, network)
-    return [[start_id, *ids][:limit] for ids in encode(texts)]
+def encoded(texts: list[str], encode: Encode, config: ClassifyConfig, start_id: int) -> list[list[int]]:
+    """`<|endoftext|>` and the first ids of each text, at most `max_length` in all."""
+    return [[start_id, *ids][: config.max_length] for ids in encode(texts)]
 
 
-def tokens_read(config: ClassifyConfig, network: Network) -> int:
-    """How many tokens of a text are read, `<|endoftext|>` before it among them."""
-    return min(config.max_length, network.config.max_sequence_length)
-
-
-def count_cut(texts: Sequence[str], encode: Encode, config: ClassifyConfig, network: Network) -> int:
+def count_cut(texts: Sequence[str], encode: Encode, config: ClassifyConfig) -> int:
     """How many of the texts are longer than what is read of them."""
-    return sum(1 + len(ids) > tokens_read(config, network) for ids in encode(texts))
+    return sum(1 + len(ids) > config.max_length for ids in encode(texts))
 
 
-def describe_cut(cut: int, texts: int, config: ClassifyConfig, network: Network) -> str:
+def describe_cut(cut: int, texts: int, config: ClassifyConfig) -> str:
     """The line that says so; empty when no text is cut."""
     if not cut:
         return ""
-    limit, reads = config.max_length, network.config.max_sequence_length
-    if limit > reads:
-        return f"{cut:,} of {texts:,} texts are longer than the network reads ({reads} tokens) and are cut"
-    remedy = f"raise max_length (the network reads {reads})" if limit < reads else "the network reads no more"
-    return f"{cut:,} of {texts:,} texts are longer than max_length ({limit}) and are cut; {remedy}"
+    return f"{cut:,} of {texts:,} texts are longer than max_length ({config.max_length}) and are cut; raise max_length"
 
 
 def padded(sequences: Sequence[list[int]], classifier: Classifier) -> tuple[Tensor, Tensor]:

@@ -20,16 +20,18 @@ class ClassifyConfig(Section):
     """So much is held out when the file has no splits. Unit: share of the texts."""
     split_seed: int = 0
     """Seed of the hash that holds texts out; equal texts always fall on the same side."""
-    max_length: int = Field(default=128, gt=0)
-    """So much is read of each text, from its beginning; the rest is cut off. Unit: tokens."""
+    max_length: int = Field(default=256, gt=0)
+    """So much is read of each text, from its beginning; the rest is cut off. What is longer than the network's
+    max_sequence_length is read in windows, one after another. Unit: tokens."""
     pooling: Literal["mean", "last"] = "mean"
     """What the head sees: the mean of the final states over the text, or the state of its last token."""
-    epochs: float = Field(default=3.0, gt=0, allow_inf_nan=False)
+    epochs: float = Field(default=6.0, gt=0, allow_inf_nan=False)
     """How often the training texts are gone through. Unit: passes."""
     batch_size: int = Field(default=16, gt=0)
     """Size of a step. Unit: texts."""
-    learning_rate: float = Field(default=3e-4, gt=0, allow_inf_nan=False)
-    """Peak of the learning rate of AdamW, for the network and the head; it falls linearly to 0."""
+    learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Peak of the learning rate of AdamW, for the network and the head; it falls linearly to 0. Null stands for 0.25 divided by
+    the width of the network: small networks need larger steps."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """So long the learning rate rises from 0. Unit: share of the steps."""
     weight_decay: float = Field(default=0.01, ge=0, allow_inf_nan=False)

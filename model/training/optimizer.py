@@ -12,8 +12,7 @@ from model.training.train_config import TrainConfig
 
 ADAM_MOMENTS = ("exp_avg", "exp_avg_sq")  # the optimizers' state, by the names that torch gives it
 MUON_MOMENTS = ("momentum_buffer",)
-NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients and number of iterations of Jordan et al. 2024
-NEWTON_SCHULZ_STEPS = 5
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # the coefficients of Jordan et al. 2024
 RMS_OF_ADAMW = 0.2  # Liu et al. 2025, section 2.2: with it Muon takes AdamW's learning rate and weight decay
 
 
@@ -67,6 +66,7 @@ def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.AdamW
     optimizer = kind(groups, lr=config.learning_rate, betas=betas, eps=config.adam_eps, fused=True)
     if isinstance(optimizer, Muon):
         optimizer.momentum, optimizer.dtype = config.muon_momentum, getattr(torch, config.muon_dtype)
+        optimizer.iterations = config.muon_iterations
     return optimizer
 
 
@@ -80,6 +80,7 @@ class Muon(torch.optim.AdamW):
 
     momentum = 0.95
     dtype = torch.bfloat16  # in which matrices are orthogonalised
+    iterations = 5
     parts: list[MatrixPart]
 
     @torch.no_grad()
@@ -105,11 +106,11 @@ class Muon(torch.optim.AdamW):
             if dist.get_world_size() > 1:
                 dist.all_reduce(matrix)
             if part.share.start < part.share.stop:
-                update = orthogonalize(matrix.view(part.shape), self.dtype).flatten()[part.matrix]
+                update = orthogonalize(matrix.view(part.shape), self.dtype, self.iterations).flatten()[part.matrix]
                 share[part.share].sub_(update, alpha=lr * RMS_OF_ADAMW * math.sqrt(max(part.shape)))
 
 
-def orthogonalize(matrix: Tensor, dtype: torch.dtype) -> Tensor:
+def orthogonalize(matrix: Tensor, dtype: torch.dtype, iterations: int) -> Tensor:
     """The nearest semi-orthogonal matrix, about: singular values of (m, n) move to between 0.7 and 1.2.
 
     A Newton-Schulz iteration in `dtype` with a quintic polynomial (Jordan et al. 2024, in bfloat16).
@@ -118,7 +119,7 @@ def orthogonalize(matrix: Tensor, dtype: torch.dtype) -> Tensor:
     wide = matrix.shape[0] <= matrix.shape[1]
     x = (matrix if wide else matrix.T).to(dtype)
     x = x / x.norm().clamp(min=1e-7)
-    for _ in range(NEWTON_SCHULZ_STEPS):
+    for _ in range(iterations):
         gram = x @ x.T
         x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return (x if wide else x.T).to(matrix.dtype)

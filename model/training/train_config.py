@@ -42,6 +42,7 @@ class TrainConfig(Section):
         "decay_share": {"schedule": ("warmup_stable_decay",)},
         "muon_momentum": {"optimizer": ("muon",)},
         "muon_dtype": {"optimizer": ("muon",)},
+        "muon_iterations": {"optimizer": ("muon",)},
         "loss_scale": {"dtype": ("float16",)},
         "sample_tokens": {"prompts": ANY},
     }
@@ -79,6 +80,8 @@ class TrainConfig(Section):
     muon_dtype: Literal["bfloat16", "float32"] = Field(default="bfloat16", json_schema_extra={"founding": "bfloat16"})
     """Type in which Muon orthogonalises, for `optimizer: muon`: float32 on CPUs without instructions for bfloat16, where that
     is many times slower. Source: Jordan et al. 2024, who take bfloat16."""
+    muon_iterations: int = Field(default=5, gt=0, le=20, json_schema_extra={"founding": 5})
+    """Newton-Schulz iterations by which Muon orthogonalises, for `optimizer: muon`. Source: Jordan et al. 2024."""
     adam_beta1: float = Field(default=0.9, ge=0, lt=1)
     """Decay of AdamW's first moment. Source: Brown et al. 2020, appendix B."""
     adam_beta2: float = Field(default=0.95, ge=0, lt=1)

@@ -22,6 +22,7 @@ TASKS = [
     {"question": WHOLE, "answer": "a key"},
     {"question": "What is old?", "choices": CHOICES},
     {"question": CHINESE[:60]},
+    {"question": CHINESE[62:72]},  # It is worth five words, and too short to tell anything.
 ]
 TEXTS = [
     {

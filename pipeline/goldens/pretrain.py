@@ -41,7 +41,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "constant": {"schedule": "constant"},
     "warmup_stable_decay": {"schedule": "warmup_stable_decay", "decay_share": 0.5},
     "muon": {"optimizer": "muon"},
-    "muon_float32": {"optimizer": "muon", "muon_dtype": "float32"},
+    "muon_float32": {"optimizer": "muon", "muon_dtype": "float32", "muon_iterations": 3},
     "batch_ramp": {"micro_batch": 1, "batch_ramp": {"start": 1, "increment": 1, "samples": 10}},
     "bfloat16": {"dtype": "bfloat16"},
     "mask_documents": {"mask_documents": True},

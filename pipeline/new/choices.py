@@ -99,7 +99,7 @@ def choose(text: Text, seconds: float, machine: Machine) -> Choices:
     wanted = min(best_tokens, MOST_EPOCHS * all_tokens)
     model = _network(min(best_tokens / TOKENS_PER_PARAMETER, wanted / LEAST_PER_PARAMETER), text.vocab_size)
     length = model.max_sequence_length
-    pieces = max(text.documents, text.bytes // PART_BYTES, 1)
+    pieces = max(text.documents, math.ceil(text.bytes / PART_BYTES))
     held_out = _rounded(
         min(max(WINDOWS * length / max(all_tokens, 1), DOCUMENTS / pieces, LEAST_HELD_OUT), MOST_HELD_OUT)
     )

@@ -35,12 +35,12 @@ def finetune_release(
         network, vocabulary = open_release(release)
         encode = Encoder(vocabulary).encode_to_lists
         texts = [example.text for example in (*examples.train, *examples.test)]
-        cut = count_cut(texts, encode, config, network)
+        cut = count_cut(texts, encode, config)
         if examples.left_out:
             records = "1 record is" if examples.left_out == 1 else f"{examples.left_out:,} records are"
             console.print(f"{records} marked neither train nor test, and left out", highlight=False)
         if cut:
-            console.print(describe_cut(cut, len(texts), config, network), highlight=False)
+            console.print(describe_cut(cut, len(texts), config), highlight=False)
         console.print(
             f"{len(examples.train):,} texts to learn from, {len(examples.test):,} held out, {2 * len(config.seeds)} fine-tunings"
         )

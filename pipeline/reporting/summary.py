@@ -49,7 +49,9 @@ def summary_rows(view: Path) -> list[tuple[str, str]]:
     passed = [stage for stage in DOCUMENT_STAGES if stage in counts]
     if passed:
         rows.append(("documents in", f"{counts[passed[0]]['documents_in']:,}"))
-    rows += [(f"  {stage}", _losses(counts[stage])) for stage in passed]
+    for stage in passed:
+        rows.append((f"  {stage}", _losses(counts[stage])))
+        rows += _reading_rows(counts[stage])
     if passed:
         rows.append(("documents out", f"{counts[passed[-1]]['documents_out']:,}"))
     for name in ("tokenize", "tokens"):
@@ -72,6 +74,20 @@ def summary_rows(view: Path) -> list[tuple[str, str]]:
         difference = counts["export"]["largest_logit_difference"]
         rows.append(("exported", f"{_near(folder)} (Hugging Face, {folder_bytes(folder.resolve()) / 1e6:,.1f} MB)"))
         rows.append(("  checked", f"logits within {difference:.1e} of the trained network's, same greedy text"))
+    return rows
+
+
+def _reading_rows(counts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a stage noticed while it read: files in other encodings than UTF-8, and benchmark items that protect nothing."""
+    rows = []
+    if found := counts.get("encodings"):
+        rows.append(("    read as", ", ".join(f"{name} {number:,}" for name, number in found.items())))
+    if unprotected := {
+        name: number for name, number in counts.get("benchmark_items_unprotected", {}).items() if number
+    }:
+        items = counts["benchmark_items"]
+        shown = ", ".join(f"{number:,} of {items[name]:,} of {name}" for name, number in unprotected.items())
+        rows.append(("    no protection", f"for {shown}: items that are too short to be found in documents"))
     return rows
 
 

@@ -15,6 +15,7 @@ from pipeline.stages.score_words import compared, rivals
 MUCH = 0.5  # A source that loses more of its documents or bytes raises an alarm, and so does a group of near-duplicates so large.
 MOST_EPOCHS = 4  # From here on repeated text is worth less and less (Muennighoff et al. 2023).
 FEW_DOCUMENTS = 5  # Of fewer no share is told.
+ID_CHARACTERS = 8  # of the id of an example; `inspect --id` takes a beginning
 CUT = 0.1  # the share of texts cut by a limit that raises an alarm
 
 
@@ -44,7 +45,7 @@ class _Made:
 def stage_alarms(recipe: Recipe, name: str, manifest: Mapping[str, Any], folder: Path) -> list[Alarm]:
     """The alarms of one stage of a run, from its manifest and its folder."""
     check = CHECKS.get(manifest["stage"])
-    return list(check(_Made(name, manifest["counts"], manifest["config"], folder, recipe))) if check else []
+    return list(check(_Made(name, manifest["counts"], manifest.get("config", {}), folder, recipe))) if check else []
 
 
 def run_alarms(recipe: Recipe, manifests: Mapping[str, Mapping[str, Any]], view: Path) -> list[Alarm]:
@@ -76,7 +77,8 @@ def _cleaning(made: _Made) -> Iterator[Alarm]:
             continue
         rules = sorted(counts["dropped"].items(), key=lambda item: (-item[1], item[0]))[:3]
         shown = "; ".join(
-            f"{rule} dropped {number:,}, such as {', '.join(counts['examples'][rule])}" for rule, number in rules
+            f"{rule} dropped {number:,}, such as {', '.join(id[:ID_CHARACTERS] for id in counts['examples'][rule])}"
+            for rule, number in rules
         )
         first = f" --rule {rules[0][0]}" if rules else ""
         yield _alarm(

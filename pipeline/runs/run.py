@@ -193,7 +193,7 @@ def _raise_alarms(recipe: Recipe, name: str, artifact: Artifact, around: _Surrou
         around.events.write("alarm", stage=name, words=alarm.words)
         around.display.say(f"{name:9} ALARM: {alarm.words}{f' (see `{alarm.command}`)' if alarm.command else ''}")
         if recipe.strict:
-            raise StageFailed(name, ValueError(f"{alarm.words} (the recipe says `strict: true`)"))
+            raise StageFailed(name, ValueError("the alarm above ends the run, since the recipe says `strict: true`"))
 
 
 def _choose(step: Step, whole: Mapping[str, Artifact], context: Context, store: Store, verify: bool) -> Choice:

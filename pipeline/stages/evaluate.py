@@ -116,7 +116,7 @@ def _scores(
         "documents": len(nats),
         "tokens": int(tokens.sum()),
         "bytes": int(columns["bytes"].sum()),
-        "perplexity": {key: perplexity(value, 1) for key, value in asdict(by_token).items()},
+        "perplexity": {key: None if value is None else perplexity(value, 1) for key, value in asdict(by_token).items()},
         "bits_per_byte": asdict(bootstrap_ratio(nats, bits, config.seed, config.resamples)),
     }
     for name, rival in rivals.items():

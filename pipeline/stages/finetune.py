@@ -49,9 +49,7 @@ def _run(context: Context, inputs: Mapping[str, Path], config: FinetuneConfig, o
     ]
     results = context.map(finetune_shard, shards, out, "seeds", gpu=True)
     if results[0]["texts_cut"]:
-        context.display.say(
-            f"{context.stage:9} {results[0]['texts_cut']:,} texts are longer than max_length or the network reads, and cut"
-        )
+        context.display.say(f"{context.stage:9} {results[0]['texts_cut']:,} texts are longer than max_length, and cut")
     by_start = {start: results[n * len(config.seeds) : (n + 1) * len(config.seeds)] for n, start in enumerate(STARTS)}
     words = Shard("all", {"data": arguments["data"], "config": config})
     (others,) = context.map(score_without_network, [words], out, "without_network")

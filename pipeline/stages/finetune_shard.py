@@ -46,7 +46,7 @@ def finetune_shard(
     if pretrained and seed == config.seeds[0]:
         save_classifier(out / "classifier", classifier, config, vocabulary.start_id, tokenizer)
     sizes = {"training_examples": len(examples.train), "test_examples": len(examples.test)}
-    cut = count_cut([example.text for example in (*examples.train, *examples.test)], encode, config, network)
+    cut = count_cut([example.text for example in (*examples.train, *examples.test)], encode, config)
     return {**scores, **sizes, "left_out": examples.left_out, "texts_cut": cut}
 
 

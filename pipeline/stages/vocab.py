@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from data.tokens.bpe import adopt_tokenizer, train_tokenizer
+from data.tokens.bpe import LOSS, adopt_tokenizer, train_tokenizer
 from data.tokens.config import VocabConfig
 from data.tokens.given_back import MOST_LOST
 from data.tokens.vocabulary import find_tokenizer, settings_files
-from orchestration.files import checksum
+from orchestration.files import checksum, read_json
 from orchestration.identity import digest
 from orchestration.shards import Shard
 from pipeline.stages.counts import DocumentCounts
@@ -21,8 +21,6 @@ class VocabCounts(DocumentCounts):
     """One more than the highest id."""
     sampled_bytes: int = 0
     """Bytes of text that the vocabulary was trained on."""
-    lost_share: float = 0.0
-    """The share of the documents' characters that the tokens of an adopted vocabulary lose, measured on a sample."""
 
 
 def _run(context: Context, inputs: Mapping[str, Path], config: VocabConfig, out: Path) -> Made:
@@ -36,10 +34,10 @@ def _run(context: Context, inputs: Mapping[str, Path], config: VocabConfig, out:
     else:
         theirs = find_tokenizer(context.base / config.tokenizer)
         counts = context.map(adopt_tokenizer, [Shard("tokenizer", {**work, "tokenizer": theirs})], out, "", cpus)[0]
-        loss = counts.pop("loss")
-        if counts["lost_share"] > MOST_LOST and not config.lossy:
+        loss = read_json(out / "tokenizer" / LOSS)
+        if loss["share"] > MOST_LOST and not config.lossy:
             raise ValueError(
-                f"vocab.tokenizer: {theirs}: {loss}; take another tokenizer, or write `lossy: true` beside it"
+                f"vocab.tokenizer: {theirs}: {loss['words']}; take another tokenizer, or write `lossy: true` beside it"
             )
     return Made(VocabCounts(**counts), _content(out))
 

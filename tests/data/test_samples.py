@@ -13,6 +13,7 @@ from data.collect.collect import collect_shard, plan_shards
 from data.collect.config import CollectConfig
 from data.documents import content_hash, document_id
 from data.samples.cloze import HELD_OUT, cloze_items, shingles
+from data.samples.periods import period_passages
 from data.samples.planted import jaccard, planted_defects
 from data.samples.spam import message_text
 from data.sources.config import SourceConfig
@@ -136,3 +137,25 @@ def test_collect_finds_its_planted_defects_and_the_pages_come_out_clean(tmp_path
     (broken,) = read_table(planted / "quarantine.parquet").to_pylist()
     table = json.loads((SAMPLES / "planted.json").read_text())
     assert broken["locator"] == f"planted.jsonl#{table['planted-broken']['offset']}"
+
+
+def test_periods_are_held_out_and_no_president_is_in_both_splits(addresses: list[dict]) -> None:
+    passages = json_lines("periods.jsonl")
+    by_kind = Counter((passage["label"], passage["split"]) for passage in passages)
+    assert len(by_kind) == 8 and min(by_kind.values()) > 60 and len(passages) == len({p["id"] for p in passages})
+    presidents = {address["id"]: address["name"] for address in addresses}
+    of_split = {
+        split: {p["id"].rpartition("-")[0] for p in passages if p["split"] == split} for split in ("train", "test")
+    }
+    names = {split: {presidents[name] for name in chosen} for split, chosen in of_split.items()}
+    assert not names["train"] & names["test"] and len(names["test"]) == 12
+    texts = {address["id"]: re.sub(r"\d+", "0", address["text"]) for address in addresses}
+    task = set().union(*(shingles(passage["text"], 13) for passage in passages))
+    assert {name for name, text in texts.items() if shingles(text, 13) & task} == of_split["train"] | of_split["test"]
+    assert period_passages(addresses) == passages
+
+
+def test_chapters_have_lines_as_they_are_printed() -> None:
+    chapters = json_lines("moby.jsonl.gz")
+    assert len(chapters) == 40 and chapters[0]["text"].startswith("CHAPTER 1. Loomings.\n\nCall me Ishmael.")
+    assert max(len(line) for chapter in chapters for line in chapter["text"].splitlines()) <= 72

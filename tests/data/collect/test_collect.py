@@ -194,11 +194,26 @@ def test_text_and_html_are_one_document_a_file(tmp_path: Path) -> None:
     (folder / "a.txt").write_bytes(b"\xef\xbb\xbfplain\r\ntext")
     (folder / "b.html").write_text("<html><body><nav>Menu</nav><main><p>Content of the page.</p></main></body></html>")
     (folder / "c.txt").write_bytes(b"latin \xe9")
+    (folder / "d.txt").write_bytes(b"\xc3\xa9 and \xc3\xa9, broken \xff")
     (folder / ".hidden").write_text("not a document")
-    _, documents, _, quarantine = collect(tmp_path, tmp_path / "out", path="in")
-    assert [row["text"] for row in documents] == ["plain\ntext", "Content of the page."]
-    assert [row["id"] for row in documents] == [document_id("s", f"in/deep/{name}#0") for name in ("a.txt", "b.html")]
-    assert [row["locator"] for row in quarantine] == ["in/deep/c.txt#0"]
+    counts, documents, _, quarantine = collect(tmp_path, tmp_path / "out", path="in")
+    assert [row["text"] for row in documents] == ["plain\ntext", "Content of the page.", "latin é"]
+    names = ("a.txt", "b.html", "c.txt")
+    assert [row["id"] for row in documents] == [document_id("s", f"in/deep/{name}#0") for name in names]
+    assert [row["locator"] for row in quarantine] == ["in/deep/d.txt#0"]
+    assert counts["encodings"] == {"cp1252": 1}
+
+
+def test_what_extractions_leave_out_is_counted_by_source_and_kind(tmp_path: Path) -> None:
+    prose = "<p>The mill at the river grinds rye and wheat for the village.</p>" * 3
+    page = f"<body><nav><a href='/'>Home</a></nav><main>{prose}<p hidden>no</p></main></body>"
+    (tmp_path / "a.html").write_text(page)
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": page}))
+    (tmp_path / "a.txt").write_text("Plain text.")
+    for number, path in enumerate(("a.html", "a.jsonl")):
+        counts, *_ = collect(tmp_path, tmp_path / f"out{number}", path=path, html=path == "a.jsonl")
+        assert counts["left_out"] == {"s: navigation": 4, "s: hidden": 2}
+    assert "left_out" not in collect(tmp_path, tmp_path / "out", path="a.txt")[0]
 
 
 def test_saved_datasets_and_dataset_folders(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """What is no content goes, by what stands in it; prose stays, whatever its class or id says."""
 
+import time
+
 import pytest
 
 from data.extraction.html import extract, html_to_text
@@ -91,6 +93,9 @@ def test_a_box_of_prose_within_the_text_stays(box: str) -> None:
         f'<p aria-hidden="true">Another page {SENTENCE}</p>',
         f"<nav><p>Another page</p><ul>{LINKS}</ul></nav>",
         f"<ul>{LINKS}</ul>",
+        f"<ul>{LINKS.replace('</li>', ' (12 May)</li>')}</ul>",
+        f'<div class="related"><p>See these pages, which tell of mills, of their stones, and of millers.</p>{LINKS * 2}</div>',
+        '<div class="copyright"><h3>Another page</h3><p>© 1996-2024 The Company. All rights reserved, terms apply.</p></div>',
     ],
 )
 def test_boxes_of_links_notices_and_what_is_hidden_go(furniture: str) -> None:
@@ -102,6 +107,22 @@ def test_a_box_stays_among_paragraphs_that_are_no_p() -> None:
     box = f'<div class="sidebar"><div class="titlepage"><p class="title"><strong>NOTE</strong> A box</p></div>{OTHER}</div>'
     page = f'<body><div class="section">{para * 3}{box}{box}<div class="para">{SENTENCE}<ul><li>a</li></ul></div></div></body>'
     assert html_to_text(page).count(OTHER) == 2
+
+
+def test_tables_and_tips_of_the_text_stay_though_they_are_full_of_links() -> None:
+    rows = "".join(f"<tr><td><a href='/{n}'>package-{n}</a></td><td>tool {n}</td></tr>" for n in range(9))
+    table = f'<div class="table"><div class="table-contents"><table>{rows}</table></div></div>'
+    tip = '<div class="tip"><h3>Tip</h3><p>See <a href="/a">Section 9, “Colorized commands”</a>.</p></div>'
+    text = shown(table + tip)
+    assert text.count("package-") == 9 and "Colorized commands" in text
+
+
+@pytest.mark.parametrize("anchor", ['<a id="x"/>', "<a name='x' />", '<a id="x"></a>'])
+def test_places_that_others_link_to_are_no_links(anchor: str) -> None:
+    text = shown(
+        f"<h3>{anchor}Basics</h3><ul><li>Names are <b>case</b> sensitive.</li><li>Paths begin with a stroke.</li></ul>"
+    )
+    assert "Names are case sensitive." in text and "Paths begin" in text
 
 
 def test_a_column_beside_the_text_is_no_box_in_it() -> None:
@@ -169,3 +190,10 @@ def test_what_is_left_out_is_counted_by_kind() -> None:
 @pytest.mark.parametrize("page", ["<ul>" * 400 + "x" * 100_000, "<div class=related>" * 400 + "x " * 100_000])
 def test_elements_in_one_another_are_looked_at_in_bounded_time(page: str) -> None:
     assert html_to_text(page) is not None
+
+
+def test_what_stands_around_many_links_is_looked_at_in_bounded_time() -> None:
+    begin = time.perf_counter()
+    text = html_to_text(f"<body><div>{'river ' * 40_000}{'<a rel=next>x</a>' * 10_000}</div>")
+    assert "river" in text
+    assert time.perf_counter() - begin < 10  # it takes less than one; a look at all for each link takes half a minute

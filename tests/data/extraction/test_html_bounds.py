@@ -25,6 +25,7 @@ REFUSED = {
     "tags in tags": "<p x='>'>" + "<a" * 100_000,
     "tags": "<p>x" * 1_000_001,
     "classes": "".join(f'<b class="c{n}">x</b>' for n in range(100_000)),
+    "classes of blocks": "".join(f'<p class="nav c{n}" id="nav">x</p>' for n in range(100_000)),
 }
 READ = {
     "formatting left open": (
@@ -35,6 +36,9 @@ READ = {
     "many lists near the root": ("<ul><li>x</li></ul>" * 10_000, 10_000),
     "a long attribute": ("<p>x</p><p data-x='" + "a b/c " * 50_000 + "'>x</p>" + "<p title='>'>x</p>" * 1_000, 1_002),
     "classes": ("".join(f'<b class="c{n % 15_000}">x</b>' for n in range(100_000)), 100_000),
+    "ids": ("".join(f'<p id="nav-{n}">x</p>' for n in range(100_000)), 100_000),
+    "classes of blocks": ("".join(f'<p class="nav c{n % 15_000}">x</p>' for n in range(100_000)), 0),
+    "boxes in boxes": ('<div class="related">' * 400 + "x" + "a " * 300_000, 0),
     "a long line": ("x " * 1_000_000, 1_000_000),
     "paragraphs left open": ("<p>x" * 50_000, 50_000),
     "items left open": ("<main><ol>" + "<li>x" * 50_000, 50_000),

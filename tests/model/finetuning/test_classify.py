@@ -196,3 +196,22 @@ def test_one_class_and_damaged_files_are_refused(tmp_path: Path) -> None:
     cut.write_bytes(gzip.compress(path.read_bytes())[:-12])
     with pytest.raises(ValueError, match="not a whole gzip file"):
         read_examples(cut, CONFIG)
+
+
+def test_a_long_text_is_read_in_windows(network: Network) -> None:
+    """The states of each window are those of the window alone; padding after the text counts for nothing."""
+    classifier = Classifier(network, ["a", "b"], "mean", 0.0).eval()
+    tokens = torch.randint(1, 258, (2, 70), generator=torch.Generator().manual_seed(0))
+    lengths = torch.tensor([70, 40])
+    with torch.no_grad():
+        windows = torch.cat([network.hidden(part) for part in tokens.split(32, dim=1)], dim=1)
+        pooled = torch.stack([windows[row, :length].mean(0) for row, length in enumerate(lengths)])
+        torch.testing.assert_close(classifier(tokens, lengths), classifier.head(pooled))
+
+
+def test_the_learning_rate_follows_the_width(network: Network, examples: Examples) -> None:
+    left_out, same = ({"epochs": 0.5, "learning_rate": rate} for rate in (None, 0.25 / MODEL.d_model))
+    first, second = (
+        finetune(network, examples, encode, ClassifyConfig(**fields), 0, seed=0)[0] for fields in (left_out, same)
+    )
+    assert torch.equal(first.head.weight, second.head.weight)

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -39,6 +40,7 @@ TAKEN_AWAY: list[tuple[str, dict[str, Any]]] = [
     ("muon", {"muon_momentum": 0.0}),
     ("muon", {"weight_decay": 0.0}),
     ("muon_float32", {"muon_dtype": "bfloat16"}),
+    ("muon_float32", {"muon_iterations": 5}),
     ("batch_ramp", {"batch_ramp": None}),
     ("bfloat16", {"dtype": "float32"}),
     ("mask_documents", {"mask_documents": False}),
@@ -92,7 +94,7 @@ def test_a_network_without_one_of_its_options(name: str, option: str, tmp_path: 
 
 # Stage, golden, what is replaced (an attribute of a module), and by what.
 REPLACED: list[tuple[str, str, Any, str, Any]] = [
-    ("evaluate", "ngrams", model.evaluation.ngram_models, "_discount", lambda counts: 0.5),
+    ("evaluate", "ngrams", model.evaluation.ngram_models, "_discounts", lambda counts: np.array([0, 0.5, 0.5, 0.5])),
     ("evaluate", "task", model.evaluation.choices, "join", lambda context, choice: (context, choice)),
     ("finetune", "mean", model.finetuning.classify, "rate", lambda step, steps, warmup: (steps - step) / steps),
     (

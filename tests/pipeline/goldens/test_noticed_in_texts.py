@@ -20,6 +20,7 @@ import data.dedup.contamination
 import data.dedup.dedup
 import data.dedup.minhash
 import data.dedup.ngram_hashes
+import data.extraction.boilerplate
 import data.extraction.html
 import data.extraction.wikitext
 import data.sources.formats.hub
@@ -82,21 +83,21 @@ NUMBERS = itertools.count()
 REPLACED: list[tuple[str, str, Any, str, Any]] = [
     ("collect", "jsonl", data.collect.collect, "read_withdrawn", lambda path: frozenset()),
     ("collect", "html", data.extraction.html, "_prepared", same),
-    ("collect", "html", data.extraction.html, "_move_shallow_lists", lambda tree: None),
+    ("collect", "html", data.extraction.boilerplate, "_move_down", lambda document, element: None),
     ("collect", "html", data.extraction.html, "COOKIE_NOTICES", ".none"),
     ("collect", "html-trafilatura", data.extraction.html, "_by_trafilatura", lambda tree, html: "x"),
     ("collect", "wikipedia", data.extraction.wikitext, "template_text", lambda *arguments: ""),
     ("collect", "wikipedia-variants", data.extraction.wikitext, "with_first_variants", same),
     ("collect", "repairs", data.text.mojibake, "repair", same),
-    ("collect", "repairs", data.text.mojibake, "in_usual_form", same),
+    ("collect", "repairs", data.text.mojibake, "_repaired", same),
     ("collect", "nfc", data.text.normalise, "nfc", same),
     ("collect", "nfc", data.text.normalise, "_one_newline", same),
     ("annotate", "default", data.clean.annotate, "_custom_scores", lambda row, functions: {}),
-    ("annotate", "default", data.clean.annotate, "identify", lambda text, characters: ("en", 1.0)),
+    ("annotate", "default", data.clean.annotate, "identify", lambda text, characters, model: ("en", 1.0)),
     ("annotate", "words", data.text.word_arrays, "split_words", lambda text, splitter: text.split()),
     ("annotate", "end_marks", data.clean.filters.fineweb, "_MARKS", {"fineweb": frozenset(".")}),
-    ("clean", "language", data.clean.language, "identify", lambda text, characters: ("en", 1.0)),
-    ("clean", "language.all", data.clean.language, "identify", lambda text, characters: ("en", 1.0)),
+    ("clean", "language", data.clean.language, "identify", lambda text, characters, model: ("en", 1.0)),
+    ("clean", "language.all", data.clean.language, "identify", lambda text, characters, model: ("en", 1.0)),
     ("clean", "language.paragraph", data.clean.language, "_parts", lambda text, least: [(text, 1)]),
     ("clean", "c4", data.clean.chain, "_cutting", lambda family, rule, config: lambda draft: None),
     ("clean", "words", data.text.word_arrays, "split_words", lambda text, splitter: text.split()),

@@ -24,6 +24,7 @@ from pipeline.inspect.funnel import (
     find,
     funnel,
     funnel_rows,
+    left_out_lines,
     print_document,
     print_funnel,
     print_records,
@@ -143,6 +144,15 @@ def test_the_funnel_accounts_for_every_document_and_byte(view: Path) -> None:
         ("collect", "in", "7", "100.0%"), ("", "empty", "1", "14.3%"),
         ("", "quarantined", "1", "14.3%"), ("", "out", "5", "71.4%"),
     ]  # fmt: skip
+
+
+def test_what_the_extraction_left_out_is_a_line_a_source() -> None:
+    left_out = {"web: navigation": 1200, "web: lists of links": 30_000, "wiki: tables": 5}
+    assert list(left_out_lines({"collect": {"counts": {"left_out": left_out}}, "clean": {"counts": {}}})) == [
+        "characters of web that the extraction left out: lists of links 30,000, navigation 1,200",
+        "characters of wiki that the extraction left out: tables 5",
+    ]
+    assert not list(left_out_lines({"collect": {"counts": {}}}))
 
 
 @pytest.mark.parametrize("terminal", [False, True])

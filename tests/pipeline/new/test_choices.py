@@ -63,6 +63,10 @@ def test_the_limit_is_told() -> None:
     assert choose(little, 3600, CPUS).epochs == pytest.approx(3.5, rel=0.01)
 
 
+def test_few_pieces_leave_less_to_train_on() -> None:
+    assert choose(Text(40_000, 1, 1024, 3.0), 3600, CPUS).tokens == pytest.approx(40_000 / 3 / 3, rel=0.01)  # a part for each split
+
+
 def test_a_text_that_is_too_little() -> None:
     with pytest.raises(ValueError, match="add text"):
         choose(Text(200, 1, 300, 2.0), 3600, CPUS)

@@ -146,8 +146,5 @@ def test_texts_that_are_cut_are_counted(files: Path) -> None:
     how = ("finetune", "good", "--data", "labelled.jsonl", "seeds=[0]", "epochs=0.1", "--json", "--out")
     code, out, err = gristmill(*how, "classifier", "max_length=20")
     assert code == 0 and json.loads(out)["texts_cut"] == 5
-    assert (
-        "5 of 40 texts are longer than max_length (20) and are cut; raise max_length (the network reads 256)"
-        in " ".join(err.split())
-    )
+    assert "5 of 40 texts are longer than max_length (20) and are cut; raise max_length" in " ".join(err.split())
     assert json.loads(gristmill(*how, "classifier2", "max_length=256")[1])["texts_cut"] == 0

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from pipeline.recipe.reading import check_recipe, to_yaml
 from pipeline.reporting.summary import facts_table, print_findings, print_summary, summary_rows
 
 INTERVAL = {"value": 1.51239, "low": 1.25, "high": 1.75}
@@ -84,6 +85,8 @@ def test_a_run_of_two_stages_and_brackets_in_names(tmp_path: Path) -> None:
     assert [name for name, _ in summary_rows(view)] == [
         "documents in", "  collect", "  clean", "documents out",
     ]  # fmt: skip
+    recipe = check_recipe({"name": "r", "collect": {"sources": [{"name": "s", "path": "a.txt"}]}}, "test")
+    (view / "recipe.yaml").write_text(to_yaml(recipe))
     output = io.StringIO()
     print_summary(view, view / "report.html", Console(file=output, width=200))
     assert "Run r[1]" in output.getvalue()

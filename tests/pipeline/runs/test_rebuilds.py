@@ -242,6 +242,7 @@ TABLE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "pretrain.training.optimizer": ("muon", PRETRAIN),
     "pretrain.training.muon_momentum": (0.9, PRETRAIN),
     "pretrain.training.muon_dtype": ("float32", PRETRAIN),
+    "pretrain.training.muon_iterations": (3, PRETRAIN),
     "pretrain.training.adam_beta1": (0.8, PRETRAIN),
     "pretrain.training.adam_beta2": (0.99, PRETRAIN),
     "pretrain.training.adam_eps": (1.0e-6, PRETRAIN),
@@ -390,6 +391,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "pretrain.training.decay_share": _training(schedule="warmup_stable_decay"),
     "pretrain.training.muon_momentum": _training(optimizer="muon"),
     "pretrain.training.muon_dtype": _training(optimizer="muon"),
+    "pretrain.training.muon_iterations": _training(optimizer="muon"),
     "pretrain.training.spikes.window": _training(spikes={"deviations": 6}),
     "pretrain.training.sample_tokens": _training(prompts=["The"]),
     **{

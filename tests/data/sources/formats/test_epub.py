@@ -156,6 +156,17 @@ def test_chapters_in_other_encodings_and_character_data() -> None:
         assert isinstance(book, Record) and str(book.fields["text"]).endswith("Zażółć a < b & c <i/>")
 
 
+def test_formulas_exponents_and_entities_of_a_chapter() -> None:
+    chapter = """<html xmlns="http://www.w3.org/1999/xhtml" xmlns:m="http://www.w3.org/1998/Math/MathML"><body>
+    <p>Let <m:math alttext="a^{2}"><m:msup><m:mi>a</m:mi><m:mn>2</m:mn></m:msup></m:math> be 10<sup>9</sup>&#160;m, said
+    <m:math><m:mfrac><m:mi>a</m:mi><m:mi>b</m:mi></m:mfrac></m:math> of 1990<a href="#n3"><sup>3</sup></a>;
+    &amp;amp; is written.</p>
+    </body></html>"""
+    book = read(epub(**{"OEBPS/text/two.xhtml": chapter}))
+    text = " ".join(str(book.fields["text"]).split())
+    assert text.startswith("Let a^{2} be 10^9 m, said a/b of 1990[3]; &amp; is written.")
+
+
 def test_entities_are_not_read_from_files(tmp_path) -> None:
     (tmp_path / "secret").write_text("secret words")
     reference = f'<!DOCTYPE package [<!ENTITY x SYSTEM "file://{tmp_path}/secret">]>'

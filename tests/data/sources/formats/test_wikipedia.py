@@ -76,7 +76,7 @@ def test_a_page_is_plain_text_with_address_and_date() -> None:
             "language": "de",
         },
         found.bytes,
-        {"notes and marks": 1, "files and categories": 27},
+        left_out={"notes and marks": 1, "files and categories": 27},
     )
 
 
