@@ -64,7 +64,8 @@ def test_the_limit_is_told() -> None:
 
 
 def test_few_pieces_leave_less_to_train_on() -> None:
-    assert choose(Text(40_000, 1, 1024, 3.0), 3600, CPUS).tokens == pytest.approx(40_000 / 3 / 3, rel=0.01)  # a part for each split
+    chosen = choose(Text(40_000, 1, 1024, 3.0), 3600, CPUS)  # It is cut into three parts, one for each split.
+    assert chosen.tokens == pytest.approx(40_000 / 3 / 3, rel=0.01)
 
 
 def test_a_text_that_is_too_little() -> None:
