@@ -150,10 +150,8 @@ def tried(name: str) -> Outcome:
 
 def table(outcomes: Iterable[Outcome]) -> str:
     """The table, in Markdown."""
-    lines = [
-        "| folder | files | rules chosen | text, MB | kept | documents | tokens: train, validation, test | alarms | `new`, s | `run`, s |",
-        "| --- | --: | --- | --: | --: | --: | --: | --: | --: | --: |",
-    ]
+    names = ("folder", "files", "rules chosen", "text, MB", "kept", "documents", "tokens: train, validation, test")
+    lines = [f"| {' | '.join((*names, 'alarms', '`new`, s', '`run`, s'))} |", f"| --- | --: | --- |{' --: |' * 7}"]
     for each in outcomes:
         tokens = ", ".join(f"{each.splits.get(split, 0):,}" for split in ("train", "validation", "test"))
         lines.append(
