@@ -27,6 +27,7 @@ from typing import Any
 import yaml
 
 FOLDER = Path("work/folders")
+WORK = FOLDER / "work"  # where `run` keeps what it makes
 REPORT = Path("work/folders.md")
 PACKAGES = Path("work/bench/packages")
 NOTES_BYTES = 1_000_000
@@ -128,9 +129,10 @@ def tried(name: str) -> Outcome:
         FOLDERS[name](folder)
     recipe = FOLDER / f"{name}.yaml"
     recipe.unlink(missing_ok=True)
+    shutil.rmtree(WORK, ignore_errors=True)
     new_seconds, _ = _gristmill("new", name)
     run_seconds, said = _gristmill("run", name, "--until", "tokenize")
-    view = FOLDER / "work" / "runs" / name
+    view = WORK / "runs" / name
     counts = {stage: _counts(view / stage) for stage in ("collect", "dedup", "tokenize")}
     copies = counts["dedup"]["bytes_dropped"].get("exact_duplicate", 0)
     rules = yaml.safe_load(recipe.read_text(encoding="utf-8"))["clean"]["sources"]
