@@ -46,6 +46,12 @@ def test_more_text_gives_no_smaller_network(text: Text, more: int, seconds: floa
     assert less.parameters <= greater.parameters
 
 
+def test_more_text_gives_no_smaller_network_on_the_way_from_too_little_to_plenty() -> None:
+    sizes = [int(1e5 * 1.3**n) for n in range(50)]
+    found = [choose(Text(size, 100, 2048, 3.1), 1800, CPUS).parameters for size in sizes]
+    assert found == sorted(found) and found[0] < found[-1]
+
+
 @given(SIZES, SIZES, st.floats(0, 1))
 def test_more_text_gives_no_smaller_vocabulary(one: int, other: int, unspaced: float) -> None:
     assert vocabulary_size(min(one, other), unspaced) <= vocabulary_size(max(one, other), unspaced)

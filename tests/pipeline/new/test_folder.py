@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -155,6 +155,8 @@ def test_a_mistake_is_one_line(texts: Path, arguments: tuple[str, ...]) -> None:
 
 
 @given(st.text(st.characters(blacklist_categories=("Cs",)), min_size=1), st.integers(0, 10**9))
+@example("line\u2028line", 3)
+@example('next\x85line\n\t"', 3)
 def test_a_header_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, folder: str, files: int) -> None:
     header = Header(folder, files)
     path = tmp_path_factory.getbasetemp() / "header.yaml"
