@@ -15,6 +15,7 @@ from data.sources.streams.input import Input, ReadLimits
 
 BOM = b"\xef\xbb\xbf"
 BEGINNING_BYTES = 1 << 16
+MAX_DEPTH = 500  # Arrays and objects may be nested so deep; what is deeper could not be written as JSON again.
 
 
 def is_one_value(input: Input, limits: ReadLimits) -> bool:
@@ -36,11 +37,30 @@ def read_json(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterato
     number = 0
     try:
         pieces = cast("IO[bytes]", Stream(_without_mark(input.chunks())))
-        prefix = "item" if _beginning(input).startswith(b"[") else ""
-        for number, fields in enumerate(ijson.items(pieces, prefix, use_float=True)):
+        depth = 1 if _beginning(input).startswith(b"[") else 0
+        for number, fields in enumerate(_values(pieces, depth)):
             yield _record(str(number), fields, source, limits)
     except (DamagedStream, ijson.JSONError, UnicodeDecodeError) as problem:
         yield rest_unreadable(str(number), problem)
+
+
+def _values(pieces: IO[bytes], at: int) -> Iterator[object]:
+    """The values that stand `at` so many arrays deep, 0 or 1.
+
+    `ijson.items` would give the same in a time that grows with the square of the depth. Raises ijson.JSONError for what is no JSON,
+    or nested more than MAX_DEPTH deep.
+    """
+    depth, value = 0, ijson.ObjectBuilder()
+    for event, content in ijson.basic_parse(pieces, use_float=True):
+        depth -= event in ("end_map", "end_array")
+        if depth >= at:
+            value.event(event, content)
+        depth += event in ("start_map", "start_array")
+        if depth > MAX_DEPTH:
+            raise ijson.JSONError(f"nested more than {MAX_DEPTH} deep")
+        if depth == at and event not in ("start_array", "start_map"):
+            yield value.value
+            value = ijson.ObjectBuilder()
 
 
 def _without_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,17 @@ def test_a_broken_array_gives_what_stands_before_the_damage() -> None:
     assert [isinstance(record, Record) for record in found] == [True, False, True, False]
     assert isinstance(found[1], Unreadable) and found[1].error == "not a JSON object but int"
     assert isinstance(found[3], Unreadable) and "the rest of the file cannot be read" in found[3].error
+
+
+def test_a_deep_array_ends_in_time() -> None:
+    begin = time.perf_counter()
+    found = read("a.json", b'[{"text": "a"}, ' + b"[" * 100_000)
+    assert isinstance(found[0], Record) and isinstance(found[1], Unreadable)
+    assert "nested more than 500 deep" in found[1].error
+    assert time.perf_counter() - begin < 20  # it takes less than one; work with the square of the depth takes minutes
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-7", "idna"])
+def test_lines_that_cannot_be_in_the_encoding_are_unreadable(encoding: str) -> None:
+    found = read("a.jsonl", b'{"text": "+2AA-"}\n', encoding=encoding)
+    assert [isinstance(record, Unreadable) for record in found] == [True]
