@@ -137,7 +137,7 @@ class Transcoded:
         return name[: name.rfind(".")] if compression_of(name) else name
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes of the whole input in UTF-8; raises DamagedStream as the input does, and for what the encoding cannot have."""
+        """The bytes of the whole input in UTF-8; raises DamagedStream as the input does, and for other encodings."""
         if self.source.start:
             return
         try:

@@ -47,8 +47,8 @@ def read_json(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterato
 def _values(pieces: IO[bytes], at: int) -> Iterator[object]:
     """The values that stand `at` so many arrays deep, 0 or 1.
 
-    `ijson.items` would give the same in a time that grows with the square of the depth. Raises ijson.JSONError for what is no JSON,
-    or nested more than MAX_DEPTH deep.
+    `ijson.items` would give the same in a time that grows with the square of the depth. Raises ijson.JSONError for what is no
+    JSON, or nested more than MAX_DEPTH deep.
     """
     depth, value = 0, ijson.ObjectBuilder()
     for event, content in ijson.basic_parse(pieces, use_float=True):
