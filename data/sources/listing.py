@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 from data.sources.config import Format, SourceConfig, format_of
 from data.sources.streams.storage import is_url, list_url
 
+# The folder in which runs keep what they make has this file: a run in a folder of texts would read its own report otherwise.
+WORKDIR_MARK = ".gristmill-workdir"
+
 
 class SourceFile(NamedTuple):
     """One file of a source, or a whole dataset of the hub (then `absolute` is empty)."""
@@ -83,7 +86,7 @@ def _matches(pattern: str, base: str) -> Iterator[tuple[str, int]]:
         shown = os.path.normpath(path)
         absolute = os.path.join(base, shown)  # noqa: PTH118
         if os.path.isdir(absolute):  # noqa: PTH112
-            yield from _walk(absolute, "" if shown == "." else f"{shown}/")
+            yield from walk(absolute, "" if shown == "." else f"{shown}/")
         elif os.path.isfile(absolute):  # noqa: PTH113
             yield shown, os.stat(absolute).st_size  # noqa: PTH116
 
@@ -110,8 +113,11 @@ def _glob(pattern: str, base: str) -> Iterator[str]:
                     yield shown + path
 
 
-def _walk(folder: str, shown: str) -> Iterator[tuple[str, int]]:
-    """The files in `folder` at any depth; hidden ones are left out, as by a glob, and linked folders are not followed."""
+def walk(folder: str, shown: str = "") -> Iterator[tuple[str, int]]:
+    """Path, with `shown` before it, and size of the files in `folder` at any depth.
+
+    Hidden ones are left out, as by a glob, linked folders are not followed, and workdirs of runs are no sources.
+    """
     for prefix, entries in _folders(folder, shown):
         for entry in entries:
             if os.path.isfile(entry):  # noqa: PTH113 (the entry's own raises for a link to itself)
@@ -119,12 +125,16 @@ def _walk(folder: str, shown: str) -> Iterator[tuple[str, int]]:
 
 
 def _folders(folder: str, shown: str) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
-    """`folder` and those in it at any depth, without hidden and linked ones: what their files' paths begin with, and entries."""
-    folders = [(folder, shown)]
+    """`folder` and those in it at any depth, without hidden and linked ones and workdirs: what their files' paths begin with, and
+    entries."""
+    top, folders = folder, [(folder, shown)]
     while folders:
         folder, shown = folders.pop()
         with os.scandir(folder) as found:
-            entries = [entry for entry in found if not entry.name.startswith(".")]
+            all_entries = list(found)
+        if folder != top and any(entry.name == WORKDIR_MARK for entry in all_entries):
+            continue
+        entries = [entry for entry in all_entries if not entry.name.startswith(".")]
         yield shown, entries
         folders += [(entry.path, f"{shown}{entry.name}/") for entry in entries if entry.is_dir(follow_symlinks=False)]
 

@@ -3,12 +3,13 @@
 import glob
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from data.clean.presets import Preset, default_preset, is_code
 from data.sources.config import COMPRESSED, SourceConfig, format_of
+from data.sources.listing import walk
 from data.survey.fields import Fields, fields_of
 
 # Suffixes of text that are no format of their own: a source has to say that they are text.
@@ -66,7 +67,7 @@ def find_files(folder: Path) -> Found:
     kinds: dict[tuple[str, Fields | None], list[tuple[str, int]]] = defaultdict(list)
     unread: Counter[str] = Counter()
     others: list[str] = []  # formats of files that are not read
-    for path, size in _walk(folder):
+    for path, size in sorted(walk(str(folder))):
         kind = _kind(path)
         fields = fields_of(folder / path, kind) if kind in RECORDS else None
         if kind is None or (kind in RECORDS and fields is None) or size == 0:
@@ -99,16 +100,6 @@ def _listed(unread: Counter[str]) -> str:
 def _order(item: tuple[tuple[str, Fields | None], Sequence[tuple[str, int]]]) -> tuple[str, tuple[str, ...]]:
     (kind, fields), _ = item
     return kind, tuple(map(str, fields or ()))
-
-
-def _walk(folder: Path) -> Iterator[tuple[str, int]]:
-    """Path below `folder` and size of each file, in the order of the paths."""
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__pycache__")))
-        for name in sorted(names):
-            path = os.path.join(root, name)  # noqa: PTH118 (there may be 100,000 files)
-            if not name.startswith(".") and os.path.isfile(path):  # noqa: PTH113
-                yield os.path.relpath(path, folder), os.stat(path).st_size  # noqa: PTH116
 
 
 def _kind(path: str) -> str | None:

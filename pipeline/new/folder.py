@@ -1,5 +1,6 @@
 """From a folder of texts to a recipe: what is there, which rules fit it, and how large a network it can carry."""
 
+import os
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from data.survey.files import LISTED, Found, Group, describe, find_files
+from data.survey.files import LISTED, Found, describe, find_files
 from data.survey.texts import Look, look_at
 from data.survey.vocabulary import filled
 from pipeline.new.choices import Choices, Text, budget_seconds, choose, vocabulary_size
@@ -34,7 +35,7 @@ UNSPACED = (
 def new_recipe(folder: Path, budget: str, out: Path | None, address: str | None, renew: bool, console: Console) -> None:
     """Write the recipe of a folder, by default into the current folder; raises ValueError where one is there."""
     path = out or _recipe_of(folder)
-    if path.exists() and not renew:
+    if path.is_file() and not renew:
         raise ValueError(
             f"{path}: it is there already; run it, choose another place by --out, or write over it by --renew"
         )
@@ -73,48 +74,58 @@ def write_recipe(
 ) -> None:  # fmt: skip
     """Look at the files below `folder` and write a recipe for them to `out`; `say` is told what was seen and chosen.
 
-    Raises ValueError when there is nothing to read, when the texts are too little, and for a budget that is none.
+    Raises ValueError when there is nothing to read, when the texts are too little, for a budget that is none, and where a path
+    can not be read or written.
     """
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: there is no such folder")
-    if not str(folder.resolve()).isprintable():
-        raise ValueError(
-            f"{str(folder)!r}: a path with characters that cannot be printed, or not in UTF-8, does not go into a recipe; rename the folder"
-        )
-    if not out.parent.is_dir():
-        raise ValueError(f"{out}: there is no folder {out.parent}; make it first")
+    _check_paths(folder, out)
     machine = machine or this_machine()
     seconds = budget_seconds(budget, machine)
-    found = find_files(folder)
-    _tell_files(folder, found, say)
-    looks = [(group, look_at(group, folder)) for group in found.groups]
     shown = seen_from(out.parent, folder)
-    chosen = [choose_rules(group, look, shown) for group, look in looks if look.texts]
+    try:
+        found = find_files(folder)
+        _tell_files(folder, found, say)
+        looks = [(group, look_at(group, folder)) for group in found.groups]
+    except PermissionError as problem:
+        raise ValueError(f"{problem.filename}: it may not be read; give the right to, or take it out") from None
+    seen = [(group, look) for group, look in looks if look.texts]
+    chosen = [choose_rules(group, look, shown) for group, look in seen]
     for each in chosen:
         for number, line in enumerate(each.seen):
             say(f"{'  ' * (number > 0)}{line}")
-    text = _text(looks, chosen)
-    if text is None:
-        raise ValueError(f"{folder}: its files have no text that could be read")
     try:
-        choices = choose(text, seconds, machine)
+        choices = choose(_text([look for _, look in seen], chosen), seconds, machine)
     except ValueError as problem:
         raise ValueError(f"{folder}: {problem}") from None
     _tell_choices(choices, machine, budget, say)
-    asked = prompts([text for _, look in looks for text in look.texts])
+    asked = prompts([text for _, look in seen for text in look.texts])
     header = Header(shown, found.files)
     out.write_text(recipe_text(name_of(folder), header, chosen, choices, machine, asked), encoding="utf-8")
 
 
-def _text(looks: Sequence[tuple[Group, Look]], chosen: Sequence[ChosenSource]) -> Text | None:
-    """What the chosen rules leave to train on; None where that is nothing."""
-    seen = [look for _, look in looks if look.texts]
-    size = sum(round(look.unique_bytes * each.kept) for look, each in zip(seen, chosen, strict=True))
+def _check_paths(folder: Path, out: Path) -> None:
+    if not folder.is_dir():
+        raise ValueError(
+            f"{folder}: {'it is a file' if folder.exists() else 'it is not there'}; name a folder of texts"
+        )
+    if not str(folder.resolve()).isprintable():
+        raise ValueError(
+            f"{str(folder)!r}: a path that cannot be printed, or is not UTF-8, does not go into a recipe; rename the folder"
+        )
+    if out.is_dir():
+        raise ValueError(f"{out}: it is a folder; name the file to write, by --out")
+    if not os.access(out if out.exists() else out.parent, os.W_OK):
+        problem = "may not be written" if out.parent.is_dir() else f"there is no folder {out.parent}"
+        raise ValueError(f"{out}: {problem}; choose another place by --out")
+
+
+def _text(looks: Sequence[Look], chosen: Sequence[ChosenSource]) -> Text:
+    """What the chosen rules leave to train on. Raises ValueError where that is nothing."""
+    size = sum(round(look.unique_bytes * each.kept) for look, each in zip(looks, chosen, strict=True))
     if not size:
-        return None
-    unspaced = sum(look.unique_bytes * look.languages.get(name, 0) for look in seen for name in UNSPACED)
-    vocabulary = filled([text for look in seen for text in look.texts], vocabulary_size(size, unspaced / size))
-    return Text(size, sum(look.documents for look in seen), vocabulary.size, vocabulary.bytes_per_token)
+        raise ValueError("its files have no text that can be read")
+    unspaced = sum(look.unique_bytes * look.languages.get(name, 0) for look in looks for name in UNSPACED)
+    vocabulary = filled([text for look in looks for text in look.texts], vocabulary_size(size, unspaced / size))
+    return Text(size, sum(look.documents for look in looks), vocabulary.size, vocabulary.bytes_per_token)
 
 
 def _tell_files(folder: Path, found: Found, say: Callable[[str], None]) -> None:

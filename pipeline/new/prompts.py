@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 PROMPTS = 3
 TEXTS = 100  # So many of the texts are looked at, evenly spaced.
-LINES_BYTES = 20_000  # So much of a text is looked at, from its middle on.
+LOOKED_AT = 20_000  # characters of a text, from its middle on and from its beginning
 LEAST_BYTES = 40  # Shorter lines are headings.
 WORDS, CHARACTERS = 4, 40
 UNSPACED_CHARACTERS = 8
@@ -18,10 +18,14 @@ def prompts(texts: Sequence[str]) -> list[str]:
 
 
 def _line_of(text: str) -> str:
-    """A line from the middle of a text that begins a sentence, as far as its first letter tells; empty where there is none."""
-    middle = text[len(text) // 2 :][:LINES_BYTES].splitlines()[1:] or text[:LINES_BYTES].splitlines()
-    lines = [line for line in middle if line[:1].isalpha() and len(line.encode()) >= LEAST_BYTES and line.isprintable()]
-    return next((line for line in lines if not line[0].islower()), "")
+    """A line from the middle of a text, or else from its beginning, that begins a sentence as far as its first letter tells."""
+    middle = text[len(text) // 2 :][:LOOKED_AT].splitlines()[1:]
+    return next(filter(_begins_a_sentence, [*middle, *text[:LOOKED_AT].splitlines()]), "")
+
+
+def _begins_a_sentence(line: str) -> bool:
+    long = len(line.encode(errors="replace")) >= LEAST_BYTES
+    return long and line[0].isalpha() and not line[0].islower() and line.isprintable()
 
 
 def _beginning(line: str) -> str:

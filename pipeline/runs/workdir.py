@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+from data.sources.listing import WORKDIR_MARK
 from orchestration.disk import disk_full
 
 FREE_BYTES = 2**30  # A run does not begin with less room than this on the disk of its workdir.
@@ -19,11 +20,12 @@ def check_name(workdir: Path) -> None:
 def check_room(workdir: Path, need: int = 0) -> None:
     """Raise ValueError when the workdir cannot be made or written to, or has less room than FREE_BYTES and `need` bytes.
 
-    Makes the folder if there is none. Raises as `check_name` does, too.
+    Makes the folder if there is none, and marks it. Raises as `check_name` does, too.
     """
     check_name(workdir)
     try:
         workdir.mkdir(parents=True, exist_ok=True)
+        (workdir / WORKDIR_MARK).touch()
         free = shutil.disk_usage(workdir).free
     except OSError as error:
         raise ValueError(f"--workdir {workdir}: cannot be used ({os.strerror(error.errno or 0)})") from error

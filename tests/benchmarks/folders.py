@@ -142,7 +142,7 @@ def tried(name: str) -> Outcome:
         kept_bytes=sum(counts["tokenize"]["bytes_by_split"].values()),
         documents=counts["tokenize"]["documents_out"],
         splits=counts["tokenize"]["tokens_by_split"],
-        alarms=said.count("alarm:"),
+        alarms=said.count("\nALARM "),
         new_seconds=new_seconds,
         run_seconds=run_seconds,
     )
@@ -151,14 +151,14 @@ def tried(name: str) -> Outcome:
 def table(outcomes: Iterable[Outcome]) -> str:
     """The table, in Markdown."""
     lines = [
-        "| folder | files | rules chosen | text, MB | kept | documents | tokens: train, validation, test | `new`, s | `run`, s |",
-        "| --- | --: | --- | --: | --: | --: | --: | --: | --: |",
+        "| folder | files | rules chosen | text, MB | kept | documents | tokens: train, validation, test | alarms | `new`, s | `run`, s |",
+        "| --- | --: | --- | --: | --: | --: | --: | --: | --: | --: |",
     ]
     for each in outcomes:
         tokens = ", ".join(f"{each.splits.get(split, 0):,}" for split in ("train", "validation", "test"))
         lines.append(
             f"| {each.name} | {each.files:,} | {each.presets} | {each.text_bytes / 1e6:.2f} | {each.kept:.1%} | "
-            f"{each.documents:,} | {tokens} | {each.new_seconds:.0f} | {each.run_seconds:.0f} |"
+            f"{each.documents:,} | {tokens} | {each.alarms} | {each.new_seconds:.0f} | {each.run_seconds:.0f} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -20,6 +20,7 @@ from pipeline.stages.line import STAGES
 GRISTMILL = Path(sys.executable).with_name("gristmill")
 COMMANDS = [
     "run",
+    "new",
     "plan",
     "submit",
     "train",
@@ -71,7 +72,7 @@ def test_every_command_has_help() -> None:
 def test_the_help_of_a_command(command: str) -> None:
     code, out, _ = gristmill(command, "--help")
     assert code == 0
-    assert ("--workdir" in out) == (command not in ("fields", "predict", "train"))  # which need no run
+    assert ("--workdir" in out) == (command not in ("new", "fields", "predict", "train"))  # which need no run
 
 
 @pytest.mark.parametrize("command", COMMANDS)
