@@ -51,10 +51,8 @@ def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, 
 def _check_all_used(config: CleanConfig, sources: Iterable[str]) -> None:
     """Raise ValueError for a preset beside which every rule is written, and for a rule of all sources that holds for none."""
     every_rule = set(Rules.model_fields)
-    sections: dict[str, CleanConfig | SourceRules] = {
-        "preset": config,
-        **{f"sources.{source}.preset": rules for source, rules in config.sources.items()},
-    }
+    sections: dict[str, CleanConfig | SourceRules] = {"preset": config}
+    sections |= {f"sources.{source}.preset": rules for source, rules in config.sources.items()}
     for place, section in sections.items():
         if section.preset and section.model_fields_set >= every_rule:
             raise ValueError(
