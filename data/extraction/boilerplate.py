@@ -37,7 +37,7 @@ NEAR = 3  # elements
 LEAST_TEXT = 10  # characters with which a paragraph begins, if it is no p
 # Lists with at most two elements between them and the body are dropped for their place.
 SHALLOW_LISTS = "body > ul, body > * > ul, body > * > * > ul"
-UNSHOWN = ("script", "style", "template", "noscript")
+UNSHOWN = "script, style, template, noscript"
 FIELD = re.compile("<(?:form|input|button|textarea|select)[ >]")
 LINK = re.compile("<a [^<>]*?href=[^<>]*+>([^<]*+(?:<(?!/a>)[^<]*+)*+)")
 MARKUP = re.compile("<[^<>]*+>")
@@ -282,5 +282,5 @@ def shown_characters(tree: HTMLTree) -> int:
     """The characters of text in a page that are no white space."""
     if tree.body is None:
         return 0
-    unshown = [element for tag in UNSHOWN for element in tree.body.get_elements_by_tag_name(tag).values()]
+    unshown = tree.body.query_selector_all(UNSHOWN).values()
     return characters(tree.body.text) - sum(characters(element.text) for element in unshown)
