@@ -27,6 +27,7 @@ from typing import Any
 import yaml
 
 FOLDER = Path("work/folders")
+WORK = FOLDER / "work"  # where `run` keeps what it makes
 REPORT = Path("work/folders.md")
 PACKAGES = Path("work/bench/packages")
 NOTES_BYTES = 1_000_000
@@ -128,9 +129,10 @@ def tried(name: str) -> Outcome:
         FOLDERS[name](folder)
     recipe = FOLDER / f"{name}.yaml"
     recipe.unlink(missing_ok=True)
+    shutil.rmtree(WORK, ignore_errors=True)
     new_seconds, _ = _gristmill("new", name)
     run_seconds, said = _gristmill("run", name, "--until", "tokenize")
-    view = FOLDER / "work" / "runs" / name
+    view = WORK / "runs" / name
     counts = {stage: _counts(view / stage) for stage in ("collect", "dedup", "tokenize")}
     copies = counts["dedup"]["bytes_dropped"].get("exact_duplicate", 0)
     rules = yaml.safe_load(recipe.read_text(encoding="utf-8"))["clean"]["sources"]
@@ -150,10 +152,8 @@ def tried(name: str) -> Outcome:
 
 def table(outcomes: Iterable[Outcome]) -> str:
     """The table, in Markdown."""
-    lines = [
-        "| folder | files | rules chosen | text, MB | kept | documents | tokens: train, validation, test | alarms | `new`, s | `run`, s |",
-        "| --- | --: | --- | --: | --: | --: | --: | --: | --: | --: |",
-    ]
+    names = ("folder", "files", "rules chosen", "text, MB", "kept", "documents", "tokens: train, validation, test")
+    lines = [f"| {' | '.join((*names, 'alarms', '`new`, s', '`run`, s'))} |", f"| --- | --: | --- |{' --: |' * 7}"]
     for each in outcomes:
         tokens = ", ".join(f"{each.splits.get(split, 0):,}" for split in ("train", "validation", "test"))
         lines.append(
