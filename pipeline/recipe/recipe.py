@@ -305,8 +305,12 @@ class Recipe(Section):
         if isinstance(network, Mapping) and "path" in network:
             named["vocab"] = {"tokenizer": network["path"]}
         dedup = values.get("dedup", named.get("dedup", {}))
-        if values.get("format") == 1 and isinstance(dedup, Mapping):  # Recipes of that time know of no parts.
+        if values.get("format") == 1 and isinstance(
+            dedup, Mapping
+        ):  # Recipes of that time know of no parts and no short items.
             values = {**values, "dedup": {"parts": None, **dedup}}
+            if isinstance(items := dedup.get("contamination"), Mapping):
+                values["dedup"]["contamination"] = {"min_item_words": None, **items}
         return {**named, **values}
 
     @model_validator(mode="after")
