@@ -32,7 +32,11 @@ def check(text: str, config: NotTextConfig) -> Rejection | None:
 
 def measures(text: str) -> dict[str, float]:
     """What the rules measure; a rule for which there is too little text is left out."""
-    kinds = _kinds()[np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)]
+    if text.isascii():
+        codes = np.frombuffer(text.encode(), np.uint8)  # a quarter of the bytes
+    else:
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    kinds = _kinds().take(codes, mode="clip")  # mode clip checks no bounds, which is faster
     if not len(kinds):
         return {}
     numbers = np.bincount(kinds, minlength=_NO_CHARACTER + 1) / len(kinds)

@@ -49,12 +49,15 @@ def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, 
 
 
 def _check_all_used(config: CleanConfig, sources: Iterable[str]) -> None:
-    """Raise ValueError for a preset or a rule that is written for all sources and holds for none."""
+    """Raise ValueError for a preset beside which every rule is written, and for a rule of all sources that holds for none."""
     every_rule = set(Rules.model_fields)
-    if config.preset and config.model_fields_set >= every_rule:
-        raise ValueError(
-            f"preset: {config.preset} chooses nothing where every rule is written; leave it or the rules out"
-        )
+    sections: dict[str, CleanConfig | SourceRules] = {"preset": config}
+    sections |= {f"sources.{source}.preset": rules for source, rules in config.sources.items()}
+    for place, section in sections.items():
+        if section.preset and section.model_fields_set >= every_rule:
+            raise ValueError(
+                f"{place}: {section.preset} chooses nothing where every rule is written; leave it or the rules out"
+            )
     entries = [config.sources.get(source) for source in sources]
     if entries and all(entry and (entry.preset or entry.model_fields_set >= every_rule) for entry in entries):
         plain = CleanConfig()

@@ -54,20 +54,21 @@ LONE = re.compile(
 ANCHOR = re.compile(rb"<a(?:\s++(?:id|name|class|shape)=(?:\"[^\"<>]*+\"|'[^'<>]*+'))++\s*+/>", re.IGNORECASE)
 COMPANY = "\ufdd0"  # This code point is no character; it is put beside the lone one and taken out again.
 
-# These elements are never content, whatever their place. One selector with many parts is faster than many selectors.
+# These elements are never content, whatever their place. One selector with many parts is faster than many selectors, and most
+# elements have no class or id: where that is asked first, the names cost nothing.
 SKIPPED = ", ".join((
     # alt_texts=False would leave these out, but with them whole figures, code and caption included
-    *("video", "audio", "object", "svg"),
-    # DocBook's links to the previous and next chapter, tables of contents, "[edit]" beside a wiki's headings
-    *(".navheader", ".navfooter", ".toc", "#toc", ".table-of-contents", ".mw-editsection"),
-    # numbers beside lines of code
-    *(".linenos", ".lineno", ".gutter"),
+    *("video", "audio", "object", "svg", "[id]#toc"),
+    # DocBook's links to the previous and next chapter, tables of contents, "[edit]" beside a wiki's headings; then numbers
+    # beside lines of code
+    "[class]:is(.navheader, .navfooter, .toc, .table-of-contents, .mw-editsection, .linenos, .lineno, .gutter)",
 ))  # fmt: skip
 # Cookie notices by the names that makers of consent software give them; looked for where the word is.
 COOKIE_NOTICES = ", ".join((
-    *("#onetrust-consent-sdk", "#CybotCookiebotDialog", "#cookie-law-info-bar", "#moove_gdpr_cookie_info_bar"),
-    *("#usercentrics-root", "#didomi-host", "#qc-cmp2-container", "#sp_message_container", ".cookiebar", ".cc-window"),
-    *(".cky-consent-container", ".cmplz-cookiebanner", ".osano-cm-window", ".fc-consent-root", ".gdpr-banner"),
+    "[id]:is(#onetrust-consent-sdk, #CybotCookiebotDialog, #cookie-law-info-bar, #moove_gdpr_cookie_info_bar,"
+    " #usercentrics-root, #didomi-host, #qc-cmp2-container, #sp_message_container)",
+    "[class]:is(.cookiebar, .cc-window, .cky-consent-container, .cmplz-cookiebanner, .osano-cm-window, .fc-consent-root,"
+    " .gdpr-banner)",
 ))  # fmt: skip
 
 # Classes and ids in these selectors.

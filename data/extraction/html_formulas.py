@@ -37,7 +37,7 @@ def formula_of_image(image: bytes) -> bytes:
 def write_formulas(tree: HTMLTree, html: bytes) -> None:
     """Put the text of each formula of `tree`, that of the page `html`, in its place."""
     document = tree.document
-    if document is None:
+    if document is None or b"math" not in html:
         return
     if b"math/tex" in html:
         for shown in document.query_selector_all(SHOWN_OF_SCRIPTS).values():

@@ -75,7 +75,7 @@ ANY_WORD = frozenset(word.encode() for word in KINDS.keys() | OF_ARTICLES)
 WORD = re.compile(r"[a-z]+")
 WORD_OF_ID = re.compile(rb"[A-Za-z]+")
 # Names of elements as they are mostly written; others are left to resiliparse.
-NAMED = re.compile(rb"<[a-zA-Z][a-zA-Z0-9]*+(?: (?:class|id)=\"[^\"<>]*+\")++")
+NAMED = re.compile(rb"(<[a-zA-Z][a-zA-Z0-9]*+(?: (?:class|id)=\"[^\"<>]*+\")++)")
 NAME = re.compile(rb" (class|id)=\"([^\"]*+)\"")
 LONGEST_NAME = 80  # Longer names are left to resiliparse.
 JUDGED = b"data-judged"  # an attribute
@@ -85,7 +85,9 @@ def without_plain_names(html: bytes, kept: frozenset[str]) -> bytes:
     """`html` without the classes and ids that say nothing, and with a mark, `JUDGED`, in elements whose names say that they may
     be no content. Classes and ids with a word of `kept` stay.
     """
-    return NAMED.sub(lambda tag: _without_plain(tag[0], kept), html)
+    parts = NAMED.split(html)  # This and a join take less time than a call of a function for each match.
+    parts[1::2] = [_without_plain(tag, kept) for tag in parts[1::2]]
+    return b"".join(parts)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -14,7 +14,7 @@ NUMBER = re.compile(r"[-−–+]?[0-9][0-9.,  ]*+")
 
 def _padded(on_the_left: bool, values: list[str]) -> str:
     text, width, filling = [*values, "", ""][:3]
-    missing = (min(int(width), MOST_PADDING) if width.isdecimal() else 0) - len(text)
+    missing = (min(int(width[:9]), MOST_PADDING) if width.isdecimal() else 0) - len(text)
     padding = ((filling or "0") * max(0, missing))[: max(0, missing)]
     return padding + text if on_the_left else text + padding
 

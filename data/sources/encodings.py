@@ -137,10 +137,15 @@ class Transcoded:
         return name[: name.rfind(".")] if compression_of(name) else name
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes of the whole input in UTF-8; raises DamagedStream as the input does."""
+        """The bytes of the whole input in UTF-8; raises DamagedStream as the input does, and for other encodings."""
         if self.source.start:
             return
-        decoder = codecs.getincrementaldecoder(self.encoding)(UNREADABLE)
+        try:
+            yield from self._chunks(codecs.getincrementaldecoder(self.encoding)(UNREADABLE))
+        except UnicodeError as problem:
+            raise DamagedStream(f"{self.encoding}: {problem}") from problem
+
+    def _chunks(self, decoder: codecs.IncrementalDecoder) -> Iterator[bytes]:
         first = True
         for piece in self.source.chunks():
             text = decoder.decode(piece)

@@ -39,12 +39,12 @@ def check_recipe(values: Mapping[str, Any], where: str, places: Places | None = 
         found += mistakes.found_by_pydantic(error, values)
     else:
         found += unmet_needs(recipe)
-        recipe = recipe.with_rules()
+        clean, recipe = recipe.clean, recipe.with_rules()
         found += unmet_needs(recipe)
     if found:
         raise RecipeError("\n".join(mistakes.lines(found, values, where, places or {})))
     # It is read once more from its own dump, so that a default of 3 for a float becomes 3.0, as a written 3 does.
-    return Recipe.model_validate(recipe.model_dump(mode="json")).written_at(places or {})
+    return Recipe.model_validate(recipe.model_dump(mode="json")).written_at(places or {}, clean)
 
 
 def to_yaml(recipe: Recipe) -> str:

@@ -288,6 +288,9 @@ class Recipe(Section):
     """Where metrics go besides the terminal and `metrics.jsonl`."""
 
     _places: Places = PrivateAttr(default_factory=dict)  # Where its values are written, for messages about them.
+    _clean: CleanConfig | None = PrivateAttr(
+        default=None
+    )  # `clean` before its presets became rules, for trials of a sweep.
 
     @model_validator(mode="before")
     @classmethod
@@ -302,8 +305,12 @@ class Recipe(Section):
         if isinstance(network, Mapping) and "path" in network:
             named["vocab"] = {"tokenizer": network["path"]}
         dedup = values.get("dedup", named.get("dedup", {}))
-        if values.get("format") == 1 and isinstance(dedup, Mapping):  # Recipes of that time know of no parts.
+        if values.get("format") == 1 and isinstance(
+            dedup, Mapping
+        ):  # Recipes of that time know of no parts and no short items.
             values = {**values, "dedup": {"parts": None, **dedup}}
+            if isinstance(items := dedup.get("contamination"), Mapping):
+                values["dedup"]["contamination"] = {"min_item_words": None, **items}
         return {**named, **values}
 
     @model_validator(mode="after")
@@ -337,10 +344,15 @@ class Recipe(Section):
         """Two recipes are equal when their values are, wherever they are written."""
         return isinstance(other, Recipe) and self.__dict__ == other.__dict__
 
-    def written_at(self, places: Places) -> "Recipe":
-        """The same recipe, with the places where its values are written."""
-        self._places = places
+    def written_at(self, places: Places, clean: CleanConfig | None) -> "Recipe":
+        """The same recipe, with the places where its values are written, and its section `clean` as it is written."""
+        self._places, self._clean = places, clean
         return self
+
+    def as_written(self) -> dict[str, Any]:
+        """The values of the recipe, those of `clean` with its presets and without what they say."""
+        clean = self._clean.model_dump(mode="json", exclude_unset=True) if self._clean else None
+        return {**self.model_dump(mode="json"), "clean": clean}
 
     def sections(self, stage: str) -> list[tuple[str, Section]]:
         """The sections that configure a stage, each with its name: none, one, or as many as the recipe has of it."""

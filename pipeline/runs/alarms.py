@@ -90,19 +90,20 @@ def _cleaning(made: _Made) -> Iterator[Alarm]:
 
 
 def _dedup(made: _Made) -> Iterator[Alarm]:
-    left = made.counts["documents_by_source"]
+    left, whole = made.counts["documents_by_source"], not made.counts.get("documents_added")
     for source, before in made.counts.get("documents_in_by_source", {}).items():
-        lost = 1 - left.get(source, 0) / max(before, 1)
         largest = made.counts.get("largest_near_duplicates", {}).get(source, 0)
         is_one_group = largest > MUCH * before
-        if before < FEW_DOCUMENTS or (lost <= MUCH and not is_one_group) or made.counts.get("documents_added"):
+        # Where documents were cut, parts are counted, and how many of a source were dropped is not known.
+        lost = 1 - left.get(source, 0) / max(before, 1) if whole else 0.0
+        if before < FEW_DOCUMENTS or (lost <= MUCH and not is_one_group):
             continue
-        group = f"; {largest:,} of them are near-duplicates of one another" if is_one_group else ""
-        yield _alarm(
-            made,
-            f"source {source} lost {lost:.0%} of its {before:,} documents as duplicates{group}",
-            f"--show rejected --stage dedup --source {source}",
-        )
+        words = [f"lost {lost:.0%} of its {before:,} documents as duplicates"] * (lost > MUCH)
+        words += [f"has {before:,} documents, of which {largest:,} are near-duplicates of one another"] * is_one_group
+        yield _alarm(made, f"source {source} {' and '.join(words)}", f"--show rejected --stage dedup --source {source}")
+    dropped, taken = sum(made.counts["dropped"].values()), made.counts["documents_in"]
+    if not whole and dropped > MUCH * taken >= MUCH * FEW_DOCUMENTS:
+        yield _alarm(made, f"{dropped:,} of {taken:,} documents were dropped", "--show rejected --stage dedup")
 
 
 def _vocabulary(made: _Made) -> Iterator[Alarm]:

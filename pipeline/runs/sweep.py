@@ -61,7 +61,7 @@ def make_trials(recipe: Recipe) -> list[Trial]:
     The last field changes fastest. Raises RecipeError for a field that is not there or a value that is not allowed.
     """
     assert recipe.sweep
-    plain = recipe.model_copy(update={"sweep": None}).model_dump(mode="json")
+    plain = {**recipe.as_written(), "sweep": None}
     fields, trials = list(recipe.sweep.values), []
     for number, values in enumerate(itertools.product(*recipe.sweep.values.values()), 1):
         changed: Mapping[str, Any] = {**plain, "name": f"{recipe.name}.{number}"}

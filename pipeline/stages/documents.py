@@ -28,11 +28,11 @@ def _shards(base: Path, inputs: Mapping[str, Path], config: DocumentsConfig, out
 
 STAGE = Stage(
     name="documents",
-    version=1,
+    version=2,
     inputs=(),
     gives="documents",
     counts=RecordCounts,
-    libraries=("orjson", "pyarrow"),
+    libraries=("charset-normalizer", "orjson", "pyarrow"),
     run=_run,
     content=documents_below,
     map_work=MapWork(take_documents, _shards),

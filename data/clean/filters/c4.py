@@ -103,7 +103,9 @@ def _line_rules(text: str, config: C4Config) -> Iterator[tuple[str, Callable[[li
         yield (
             "words_per_line",
             lambda lines: [
-                line for line in lines if len(line.split(None, fewest - 1)) >= fewest or _has_words(line, fewest)
+                line
+                for line in lines
+                if len(line.split(None, fewest - 1)) >= fewest or (not line.isascii() and _has_words(line, fewest))
             ],
         )
     if config.remove_citations and "[" in text:

@@ -80,10 +80,14 @@ def measures(
     With `limits`, a value that lies within its limits may be a bound instead of the exact measure.
     """
     counted = words.kinds >= NO_MARK
-    yield "word_count", words.worth(counted)
-    spaced = counted & (words.kinds < HALF) if words.arrays.has_unspaced else counted
-    letters = int(spaced.sum())
-    if 2 * letters > counted.sum():  # a text without such words has no mean length
+    worth = words.worth(counted)
+    yield "word_count", worth
+    spaced, letters, most = counted, worth, True
+    if words.arrays.has_unspaced:
+        spaced = counted & (words.kinds < HALF)
+        letters = int(spaced.sum())
+        most = 2 * letters > counted.sum()
+    if letters and most:  # a text without such words has no mean length
         yield "mean_word_length", int(words.lengths[spaced].sum()) / letters
     count = words.worth()
     yield "hashes", text.count("#") / count

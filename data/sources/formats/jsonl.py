@@ -8,7 +8,7 @@ import orjson
 
 from data.sources.config import SourceConfig
 from data.sources.encodings import UTF8, as_utf8
-from data.sources.formats.json_file import is_one_value, read_json
+from data.sources.formats.json_file import is_one_value, read_items
 from data.sources.formats.lines import Line, read_lines
 from data.sources.record import Record, Unreadable, excerpt, too_large
 from data.sources.streams.input import Input, ReadLimits
@@ -20,14 +20,16 @@ LONG_NUMBER = re.compile(rb"[0-9]{19}")
 def read_jsonl(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
     """The records of the part; `place` is that of the line. Lines of over `record_bytes` are never held whole."""
     input, encoding = as_utf8(input, source)
-    records = read_json(input, source, limits) if is_one_value(input, limits) else _read_lines(input, source, limits)
-    for record in records:
+    lines = read_items(input, limits) if is_one_value(input, limits) else read_lines(input, limits)
+    for record in _records(lines, source, limits):
         yield record._replace(encoding=encoding) if isinstance(record, Record) and encoding != UTF8 else record
 
 
-def _read_lines(input: Input, source: SourceConfig, limits: ReadLimits) -> Iterator[Record | Unreadable]:
+def _records(
+    lines: Iterator[Line | Unreadable], source: SourceConfig, limits: ReadLimits
+) -> Iterator[Record | Unreadable]:
     exact = bool(source.meta_fields or source.id_field)
-    for line in read_lines(input, limits):
+    for line in lines:
         if isinstance(line, Unreadable):
             yield line
         elif line.bytes > limits.record_bytes:

@@ -68,6 +68,10 @@ def test_without_a_preset_the_rules_are_those_from_before_there_were_any() -> No
             "preset: it holds for no",
         ),
         ({**CleanConfig().model_dump(exclude={"sources"}), "preset": "books"}, "preset: books chooses nothing"),
+        (
+            {"sources": {"pages": {**Rules().model_dump(), "preset": "books"}}},
+            "sources.pages.preset: books chooses nothing",
+        ),
     ],
 )
 def test_what_would_do_nothing_is_refused(fields: dict[str, Any], words: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from data.sources.config import AUTO, SourceConfig, TextConfig
 from data.sources.encodings import decode, detect
+from data.sources.formats.json_file import _pieces_of_items
 from data.sources.listing import SourceFile
 from data.sources.readers import reader
 from data.sources.record import Record, Unreadable
@@ -100,6 +101,7 @@ def test_an_encoding_that_does_not_exist_is_refused() -> None:
         ("a.json", b'{\n  "text": "a",\n  "more": [1, 2]\n}\n', ["a"]),
         ("a.json", b'{"text": "a"}\n{"text": "b"}\n', ["a", "b"]),
         ("a.json", b'{"text": "a"}', ["a"]),
+        ("a.json", b'{\n  "text": "\\ud800",\n  "n": NaN\n}\n', ["\ud800"]),
         ("a.json", b'{"text": "broken\n{"text": "b"}\n', ["b"]),
     ],
 )
@@ -113,3 +115,42 @@ def test_a_broken_array_gives_what_stands_before_the_damage() -> None:
     assert [isinstance(record, Record) for record in found] == [True, False, True, False]
     assert isinstance(found[1], Unreadable) and found[1].error == "not a JSON object but int"
     assert isinstance(found[3], Unreadable) and "the rest of the file cannot be read" in found[3].error
+
+
+def test_one_bad_item_of_an_array_is_all_that_is_lost() -> None:
+    items = [
+        b'{"text": "a", "n": 18446744073709551616}',
+        b"[" * 100_000 + b"]" * 100_000,
+        b'{"text": "long ' + b"x" * 2**20 + b'"}',
+        b'{"text": "\\ud800"}',
+        b"9" * 5000,
+        b'{"text": "\xff"}',
+        b'{"text": NaN}',
+        b'{"text": "b ]},\\\\\\"[{"}',
+    ]
+    found = read("a.json", b" [ " + b", ".join(items) + b" ] ", meta_fields=["n"])
+    assert [isinstance(record, Record) for record in found] == [True, False, False, True, False, False, True, True]
+    assert [record.place for record in found] == list("01234567")
+    assert isinstance(found[0], Record) and found[0].fields["n"] == 2**64
+    assert isinstance(found[7], Record) and found[7].fields["text"] == 'b ]},\\"[{'
+
+
+@pytest.mark.parametrize("size", range(1, 12))
+def test_items_are_the_same_however_the_file_is_cut(size: int) -> None:
+    items = [b'{"a\\\\": "\\"]"}', b"[1, [2]]", b'""', b' {"b": {"c": ["}"]}} ']
+    content = b"\n[" + b",".join(items) + b"]\n"
+    pieces = iter([content[at : at + size] for at in range(0, len(content), size)])
+    joined = b"".join(piece + b"|" * ends for piece, ends in _pieces_of_items(pieces))
+    assert joined.lstrip() == b"|".join(items) + b"|"
+
+
+def test_what_follows_an_array_is_told() -> None:
+    found = read("a.json", b'[{"text": "a"}]\n[{"text": "b"}]')
+    assert isinstance(found[0], Record) and isinstance(found[1], Unreadable)
+    assert "something follows the array" in found[1].error
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-7", "idna"])
+def test_lines_that_cannot_be_in_the_encoding_are_unreadable(encoding: str) -> None:
+    found = read("a.jsonl", b'{"text": "+2AA-"}\n', encoding=encoding)
+    assert [isinstance(record, Unreadable) for record in found] == [True]

@@ -44,8 +44,17 @@ def test_a_source_that_is_wiped_out_as_duplicates_is_told(left: int, largest: in
         "documents_in_by_source": {"s": 100},
         "documents_by_source": {"s": left},
         "largest_near_duplicates": {"s": largest},
+        "documents_in": 100,
+        "dropped": {},
     }
     assert len(alarms("dedup", counts)) == number
+
+
+def test_duplicates_are_told_where_documents_were_cut() -> None:
+    counts = {"documents_in_by_source": {"s": 100}, "documents_by_source": {"s": 300}, "documents_in": 100}
+    (alarm,) = alarms("dedup", {**counts, "documents_added": 260, "dropped": {"near_duplicate": 60}})
+    assert "60 of 100 documents were dropped" in alarm.words
+    assert not alarms("dedup", {**counts, "documents_added": 250, "dropped": {"near_duplicate": 50}})
 
 
 def test_records_that_give_no_document_are_told() -> None:

@@ -52,6 +52,24 @@ def test_every_combination_is_a_trial_with_its_values() -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "values", "expected"),
+    [
+        ("clean.preset", ["web", "none"], {"notes": [50, None], "pages": [50, None]}),
+        ("clean.sources.pages.preset", ["wiki", "none"], {"notes": [None, None], "pages": [25, None]}),
+        ("clean.gopher_quality.min_words", [10, 20], {"notes": [10, 20], "pages": [10, 20]}),
+    ],
+)
+def test_trials_change_presets_and_rules_of_sources_that_differ(
+    field: str, values: list[Any], expected: dict[str, list[int | None]]
+) -> None:
+    sources = [{"name": "notes", "path": "*.txt"}, {"name": "pages", "path": "*.html"}]
+    trials = make_trials(swept({field: values}, format=2, collect={"sources": sources}))
+    for source, least in expected.items():
+        rules = [trial.recipe.clean.rules_of(source).gopher_quality for trial in trials]
+        assert [each and each.min_words for each in rules] == least
+
+
+@pytest.mark.parametrize(
     ("values", "expected"),
     [
         ({"pretrain.training.learning_rat": [0.1]}, "did you mean learning_rate?"),
