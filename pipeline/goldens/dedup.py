@@ -29,6 +29,7 @@ TEXTS = [
         "chinese": CHINESE,
         "chinese, a word differs": CHINESE.replace("油灯", "提灯"),
         "chinese answer": f"问：{CHINESE[:60]}答",
+        "chinese, too short": f"问：{CHINESE[62:72]}答",
         "whole": f"Asked on a Monday: {WHOLE} Nothing.",
         "half a whole": f"Asked on a Monday: {WHOLE[:-11]} Nothing.",
         "choices": f"What is old?\n{LISTED}.",
